@@ -1,0 +1,154 @@
+"""The exceptions of VelociPy. Knows what can go wrong and its HTTP status; does not know how an answer is made.
+
+    VelociPyException
+    ├── ConfigurationError (ValueError)      the app is put together wrongly: raised at registration
+    │   ├── PathError                        a path template that cannot be read
+    │   ├── RouteConflictError               two routes for one method and path, or one name
+    │   └── BindingError                     a parameter that nothing can fill
+    ├── MissingAdapterError (RuntimeError)   a dist or library that is needed is not installed
+    ├── HTTPException                        an answer with a status of 400 or more
+    │   ├── BadRequest                       400, the request cannot be understood
+    │   ├── NotFound                         404
+    │   ├── MethodNotAllowed                 405, carries Allow
+    │   ├── PayloadTooLargeException         413
+    │   ├── UnsupportedMediaType             415
+    │   └── ValidationError                  422, carries every error of every parameter
+    ├── ClientDisconnected                   the client left; nobody is there to answer
+    ├── WebSocketException                   close this WebSocket with a code and a reason
+    ├── WebSocketDisconnect                  the peer closed this WebSocket
+    └── UnsupportedByServer (RuntimeError)   this protocol cannot do what was asked; said before anything is sent
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from velocipy.status import phrase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class VelociPyException(Exception):
+    """Everything that VelociPy raises on purpose."""
+
+
+class ConfigurationError(VelociPyException, ValueError):
+    """The app is put together wrongly; the message names file:line and the fix."""
+
+
+class PathError(ConfigurationError):
+    """A path template that cannot be read, such as `/users/{id` or `{id:integer}`."""
+
+
+class RouteConflictError(ConfigurationError):
+    """Two routes claim one method and path, or one name."""
+
+
+class BindingError(ConfigurationError):
+    """A parameter of an endpoint, dependency or hook that nothing can fill."""
+
+
+class MissingAdapterError(VelociPyException, RuntimeError):
+    """A dist or library that is needed is not installed; the message is the command that installs it."""
+
+
+class HTTPException(VelociPyException):
+    """An answer that is not the endpoint's result: `raise HTTPException(404, "no such item")`.
+
+    `detail` is any JSON value and stands in `{"detail": ...}`; None means the status's phrase. `headers` join the answer.
+    Raises ValueError for a status outside 400-599, where it is raised and not where it would be sent.
+    """
+
+    def __init__(
+        self,
+        status_code: int,
+        detail: Any = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+    ) -> None:
+        if not (isinstance(status_code, int) and 400 <= status_code <= 599):
+            raise ValueError(f"HTTPException needs a status from 400 to 599, not {status_code!r}")
+        self.status_code = status_code
+        self.detail = phrase(status_code) if detail is None else detail
+        self.headers = headers
+        super().__init__(status_code, self.detail)
+
+    def __str__(self) -> str:
+        return f"{self.status_code}: {self.detail}"
+
+
+class BadRequest(HTTPException):
+    """400: the request cannot be understood."""
+
+    def __init__(self, detail: Any = None) -> None:
+        super().__init__(400, detail)
+
+
+class NotFound(HTTPException):
+    """404: no route takes this path."""
+
+    def __init__(self, detail: Any = None) -> None:
+        super().__init__(404, detail)
+
+
+class MethodNotAllowed(HTTPException):
+    """405: the path exists, the method does not; `Allow` lists those that do (RFC 9110 section 15.5.6)."""
+
+    def __init__(self, allow: Iterable[str]) -> None:
+        super().__init__(405, headers={"allow": ", ".join(allow)})
+
+
+class PayloadTooLargeException(HTTPException):
+    """413: the request body is longer than the route's `max_content_length`."""
+
+    def __init__(self, detail: Any = None) -> None:
+        super().__init__(413, detail)
+
+
+class UnsupportedMediaType(HTTPException):
+    """415: the body is not of a type that the route reads."""
+
+    def __init__(self, detail: Any = None) -> None:
+        super().__init__(415, detail)
+
+
+class ErrorItem(TypedDict):
+    """One entry of a 422: where it is, what is wrong in words, and a stable name of the rule."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class ValidationError(HTTPException):
+    """422: every error of every parameter of one request, in the order of the signature."""
+
+    def __init__(self, errors: Sequence[ErrorItem]) -> None:
+        self.errors = list(errors)
+        super().__init__(422, self.errors)
+
+
+class ClientDisconnected(VelociPyException):
+    """The client left before its request was read or its answer was sent."""
+
+
+class WebSocketException(VelociPyException):
+    """Close this WebSocket with a code (RFC 6455 section 7.4) and a reason of at most 123 bytes."""
+
+    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
+        self.code = code
+        self.reason = reason or ""
+        super().__init__(code, self.reason)
+
+
+class WebSocketDisconnect(VelociPyException):
+    """The peer closed this WebSocket; `code` is 1005 where the protocol does not tell it."""
+
+    def __init__(self, code: int = 1005, reason: str | None = None) -> None:
+        self.code = code
+        self.reason = reason or ""
+        super().__init__(code, self.reason)
+
+
+class UnsupportedByServer(VelociPyException, RuntimeError):
+    """The protocol or server cannot do what was asked; raised before anything is sent."""
