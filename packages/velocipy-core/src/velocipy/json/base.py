@@ -1,0 +1,102 @@
+"""What an encoder is, how one is chosen, and how values that JSON lacks are written. Imports no encoder library."""
+
+from __future__ import annotations
+
+import dataclasses
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, Protocol, cast
+from uuid import UUID
+
+from velocipy import plugins
+from velocipy.exceptions import ConfigurationError, MissingAdapterError
+
+GROUP = "velocipy.json"
+BEST_FIRST = ("msgspec", "orjson", "stdlib")
+
+
+class JSONEncoder(Protocol):
+    """Python values <-> JSON bytes (RFC 8259), UTF-8, compact separators."""
+
+    name: str
+
+    def encode(self, value: Any) -> bytes:
+        """Value -> bytes. Raises TypeError or ValueError for what JSON cannot say."""
+        ...
+
+    def decode(self, data: bytes) -> Any:
+        """Bytes -> value. Raises ValueError for anything that is not one JSON text in UTF-8."""
+        ...
+
+
+@cache
+def best_encoder() -> JSONEncoder:
+    """The fastest encoder that is installed: msgspec, else orjson, else the standard library's."""
+    for name in BEST_FIRST:
+        try:
+            return find_encoder(name)
+        except MissingAdapterError:
+            continue
+    raise AssertionError("the stdlib encoder is always installed")
+
+
+def find_encoder(choice: str | JSONEncoder | type[JSONEncoder] | None) -> JSONEncoder:
+    """A name, an encoder, an encoder class or None (the best installed one) -> an encoder.
+
+    Raises MissingAdapterError for a name that nothing provides, ConfigurationError for an object that cannot encode.
+    """
+    if choice is None:
+        return best_encoder()
+    found = plugins.load(GROUP, choice) if isinstance(choice, str) else choice
+    encoder = found() if isinstance(found, type) else found
+    for method in ("encode", "decode"):
+        if not callable(getattr(encoder, method, None)):
+            raise ConfigurationError(
+                f"json_encoder {encoder!r} has no method {method!r}: pass 'msgspec', 'orjson', 'stdlib' "
+                f"or an object with encode(value) -> bytes and decode(data) -> value"
+            )
+    return cast("JSONEncoder", encoder)
+
+
+def encode_extra(value: object) -> Any:
+    """The JSON form of what an encoder library does not know itself; the same under every encoder.
+
+    datetime and friends as ISO 8601 (UTC as `Z`), timedelta as ISO 8601 duration, Decimal and UUID as text, Enum as its
+    value, bytes as base64, sets and mappings as list and object, dataclasses as objects. Raises TypeError otherwise.
+    """
+    for kind, form in _FORMS:
+        if isinstance(value, kind):
+            return form(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__qualname__} cannot be written as JSON: return a model, dict, list or scalar")
+
+
+def _datetime_text(value: datetime) -> str:
+    text = value.isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def _duration_text(value: timedelta) -> str:
+    """timedelta(days=1, seconds=2.5) -> "P1DT2.5S" (ISO 8601 section 5.5.2)."""
+    sign, span = ("-", -value) if value < timedelta(0) else ("", value)
+    fraction = f".{span.microseconds:06d}".rstrip("0") if span.microseconds else ""
+    days = f"{span.days}D" if span.days else ""
+    rest = f"T{span.seconds}{fraction}S" if span.seconds or fraction or not days else ""
+    return f"{sign}P{days}{rest}"
+
+
+_FORMS: tuple[tuple[type | tuple[type, ...], Any], ...] = (
+    (Enum, lambda value: value.value),
+    (datetime, _datetime_text),
+    ((date, time), lambda value: value.isoformat()),
+    (timedelta, _duration_text),
+    ((Decimal, UUID), str),
+    ((bytes, bytearray, memoryview), lambda value: b64encode(value).decode("ascii")),
+    ((set, frozenset), list),
+    (Mapping, dict),
+)

@@ -1,0 +1,17 @@
+"""msgspec's JSON as an encoder, the default where it is installed. The one module of json/ that imports msgspec."""
+
+from __future__ import annotations
+
+import msgspec
+
+from velocipy.json.base import encode_extra
+
+
+class MsgspecJSON:
+    """msgspec's C encoder and decoder; both are bound once and have no layer of ours around them."""
+
+    name = "msgspec"
+
+    def __init__(self) -> None:
+        self.encode = msgspec.json.Encoder(enc_hook=encode_extra).encode
+        self.decode = msgspec.json.Decoder().decode

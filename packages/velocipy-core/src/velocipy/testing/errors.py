@@ -1,0 +1,40 @@
+"""What goes wrong on the wire side of a test. Knows faults of an in-process server; does not know how they are found."""
+
+from __future__ import annotations
+
+
+class ServerFault(AssertionError):
+    """The app did what no real server survives or delivers; always reaches the test, whatever the app catches."""
+
+
+class ServerCrashed(ServerFault):
+    """This call ends a real Granian worker process, and without respawn the whole server (measured on 2.8.7)."""
+
+
+class WireDesync(ServerFault):
+    """These bytes would be read as part of the next response on the same connection (RFC 9112 section 6.3)."""
+
+
+class ResponseNeverEnds(ServerFault):
+    """The client of a real server would wait for ever: bytes that were promised do not come."""
+
+
+class UnreadOverflow(ServerFault):
+    """More was sent than a test should hold in memory while nobody read it."""
+
+
+class AppStillRunning(ServerFault):
+    """The exchange is over for the client, the app is not; see `app_timeout` of the client."""
+
+
+class WebSocketDenied(Exception):
+    """The app refused the WebSocket handshake with a plain HTTP answer.
+
+    `status_code`, `headers` (lower-case name, value) and `body` are those of the answer.
+    """
+
+    def __init__(self, status_code: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self.body = body
+        super().__init__(f"the WebSocket handshake was refused with status {status_code}")
