@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from velocipy.testing.exchange import RawRequest
-    from velocipy.testing.socket import WebSocketExchange
+    from velocipy.testing.websocket import WebSocketExchange
 
 
 class Server(ABC):
@@ -33,7 +33,7 @@ class Server(ABC):
 
     def open_websocket(self, request: RawRequest) -> WebSocketExchange:
         """Starts the app on a WebSocket handshake."""
-        from velocipy.testing.socket import WebSocketExchange
+        from velocipy.testing.websocket import WebSocketExchange
 
         exchange = WebSocketExchange(request, propagate=self.propagate)
         exchange.task = self._spawn(self._serve_websocket(exchange))

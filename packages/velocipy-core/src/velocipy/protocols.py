@@ -1,0 +1,200 @@
+"""The seam to servers: what a protocol adapter supplies, and nothing about any one protocol.
+
+A `Dialect` is a table of expressions that the handler compiler lays into generated source, for the way of nearly every
+request. `HTTPConnection` and `WebSocketConnection` are the objects behind `Request` and `WebSocket`, made only where
+something asks for one. Everything that is true of HTTP whatever the server is decided before it gets here: statuses,
+headers and lengths that reach a connection have passed the gate.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+from velocipy import plugins
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+GROUP = "velocipy.protocols"
+
+HeaderPairs = Sequence[tuple[str, str]]
+"""Lower-case names and checked values, in order, duplicates kept."""
+
+
+class RequestHeaders(Protocol):
+    """What compiled handlers read headers from; names are asked for in lower case.
+
+    A value that is not visible ASCII counts as missing on every protocol, since RSGI servers do not pass it on.
+    """
+
+    def get(self, name: str, default: str | None = None, /) -> str | None:
+        """The first value of that name."""
+        ...
+
+    def get_all(self, name: str, /) -> list[str]:
+        """Every value of that name, in order."""
+        ...
+
+    def items(self) -> Any:
+        """All (name, value) pairs, in order, duplicates kept."""
+        ...
+
+
+class ResponseStream(ABC):
+    """A body on its way out, chunk by chunk."""
+
+    @abstractmethod
+    async def write(self, chunk: bytes) -> None:
+        """Send a chunk. Raises ClientDisconnected once the client has left."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the body as complete."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """End the body as broken, wherever the server has a way to show that to the client."""
+
+
+class HTTPConnection(ABC):
+    """One HTTP exchange as its server shows it. Attributes are read once each by `Request`, which keeps them."""
+
+    method: str
+    path: str
+    query_string: str
+    http_version: str
+    scheme: str
+    headers: RequestHeaders
+    client: tuple[str, int | None] | None
+    server: tuple[str, int | None] | None
+    authority: str | None
+
+    @abstractmethod
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body. Raises PayloadTooLargeException beyond `limit` bytes, ClientDisconnected when it is cut off."""
+
+    @abstractmethod
+    def read_chunks(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it arrives, no empty chunks; raises as `read_body` does."""
+
+    @abstractmethod
+    async def disconnected(self) -> None:
+        """Return once the client has left; never returns while it is there."""
+
+    @abstractmethod
+    async def send(self, status: int, headers: HeaderPairs, body: bytes) -> None:
+        """Answer with a body and its Content-Length."""
+
+    @abstractmethod
+    async def send_empty(self, status: int, headers: HeaderPairs) -> None:
+        """Answer without a body; a Content-Length in `headers` is what a GET would have had (HEAD, 304)."""
+
+    @abstractmethod
+    async def send_file(
+        self, status: int, headers: HeaderPairs, path: str | PathLike[str], start: int, stop: int
+    ) -> None:
+        """Answer with bytes `start` to `stop` (exclusive) of a file; `headers` hold their Content-Length."""
+
+    @abstractmethod
+    async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
+        """Answer with a body that is written piece by piece."""
+
+
+class SocketMessage(NamedTuple):
+    """What came over a WebSocket: exactly one of text, data and close is not None."""
+
+    text: str | None = None
+    data: bytes | None = None
+    close: tuple[int, str] | None = None
+
+
+class Capabilities(NamedTuple):
+    """What this server lets a WebSocket do; asking for what is False raises before anything is sent."""
+
+    subprotocols: bool
+    accept_headers: bool
+    close_codes: bool
+    denial_status: bool
+
+
+class WebSocketConnection(ABC):
+    """One WebSocket as its server shows it; states and legality are `WebSocket`'s business, not this one's."""
+
+    path: str
+    query_string: str
+    scheme: str
+    headers: RequestHeaders
+    client: tuple[str, int | None] | None
+    subprotocols: Sequence[str]
+    capabilities: Capabilities
+
+    @abstractmethod
+    async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
+        """Complete the handshake."""
+
+    @abstractmethod
+    async def deny(self, status: int) -> None:
+        """Refuse the handshake with an HTTP status from 400 to 599."""
+
+    @abstractmethod
+    async def receive(self) -> SocketMessage:
+        """The next message, or the close that ended it."""
+
+    @abstractmethod
+    async def send_text(self, text: str) -> None:
+        """Send a text message. Raises WebSocketDisconnect once the peer has left."""
+
+    @abstractmethod
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary message. Raises WebSocketDisconnect once the peer has left."""
+
+    @abstractmethod
+    async def close(self, code: int, reason: str) -> None:
+        """Close an accepted WebSocket."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How generated code reads and sends over one protocol.
+
+    Every str is Python source, laid in as it stands; `{}` fields are filled with names or integers of the compiler's own, never
+    with anything of the user's. Functions that the source names stand in `env`.
+    """
+
+    name: str
+    args: tuple[str, ...]
+    """Parameters of an entry and of a handler that sends; handlers take `values` after them."""
+    is_socket: str
+    """Truth of this: the exchange is a WebSocket."""
+    method: str
+    path: str
+    """The request method, and the percent-decoded path, of an HTTP exchange."""
+    headers: str
+    """A RequestHeaders; bound to the local `headers` once."""
+    query_text: str
+    """The raw query as text, without `?`."""
+    connect: str
+    """A new HTTPConnection."""
+    connect_socket: str
+    """A new WebSocketConnection."""
+    unpack: tuple[str, ...]
+    """Statements that set every name of `args` again from the local `connection`."""
+    read_body: str
+    """An awaitable of the body; `{limit}` is the most bytes. `headers` and `args` are bound."""
+    send_body: tuple[str, ...]
+    """Statements that answer `{status}` with `{headers}` (native) and the local `body` of bytes."""
+    send_empty: tuple[str, ...]
+    """Statements that answer `{status}` with `{headers}` (native) and no body."""
+    enter: tuple[str, str]
+    """The head of the entry function, and what it does with a handler's call: `("def enter", "return")`."""
+    native: Callable[[HeaderPairs], Sequence[Any]]
+    """Checked pairs -> the form that send_body takes."""
+    env: Mapping[str, object] = field(default_factory=dict)
+
+
+def find_dialect(name: str) -> Dialect:
+    """"rsgi" -> its Dialect. Raises MissingAdapterError with the command that installs it."""
+    return cast("Dialect", plugins.load(GROUP, name))
