@@ -1,25 +1,38 @@
 """The workloads as a careful engineer would write them for RSGI alone. Knows the protocol; does not know any framework.
 
 Nothing is left out that a framework must do (methods, conversion, bounds, content type, body limit, every error at once) and
-nothing is done that this app does not need. The entry is a plain function that returns the handler's coroutine, since an
-`async def` in between would cost one await a request.
+nothing is done that these routes do not need. The entry is a plain function that returns the handler's coroutine, since an
+`async def` in between would cost one more await a request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from common import CONTEXT_DEFAULT, MAX_BODY, Item, context, decode_item, encode, is_json, parse_query, session, tenant, whole
-
-type_ = "content-type"
-TEXT = [(type_, "text/plain; charset=utf-8")]
-JSON = [(type_, "application/json")]
-NOT_FOUND = b'{"detail":"Not Found"}'
-NOT_ALLOWED = b'{"detail":"Method Not Allowed"}'
+from raw_common import (
+    MAX_BODY,
+    Errors,
+    body_fault,
+    decode_item,
+    detail,
+    encode,
+    is_json,
+    is_whole,
+    parse_query,
+    session,
+    tenant,
+    user,
+    whole,
+)
 
 Handler = Callable[[Any, Any], Coroutine[None, None, None]]
+
+TEXT: Final = [("content-type", "text/plain; charset=utf-8")]
+JSON: Final = [("content-type", "application/json")]
+NOT_FOUND: Final = detail("Not Found")
+NOT_ALLOWED: Final = detail("Method Not Allowed")
 
 
 async def plain(scope: Any, protocol: Any) -> None:
@@ -31,56 +44,52 @@ async def message(scope: Any, protocol: Any) -> None:
 
 
 async def item(scope: Any, protocol: Any) -> None:
-    hole = scope.path[7:]
-    if not (hole.isascii() and hole.removeprefix("-").isdigit()):
-        return protocol.response_bytes(404, JSON, NOT_FOUND)
+    """`app` has seen that the hole is a whole number: it is a 404 otherwise, for any method."""
     query = parse_query(scope.query_string)
-    errors: list[dict[str, object]] = []
+    errors: Errors = []
     page = whole(query, "page", 1, 1, None, errors)
     size = whole(query, "size", 20, 1, 100, errors)
     if errors:
         return protocol.response_bytes(422, JSON, encode({"detail": errors}))
-    result = {"item_id": int(hole), "q": query.get("q"), "page": page, "size": size}
+    result = {"item_id": int(scope.path[7:]), "q": query.get("q"), "page": page, "size": size}
     protocol.response_bytes(200, JSON, encode(result))
 
 
 async def body(scope: Any, protocol: Any) -> None:
     headers = scope.headers
-    if not is_json(headers.get(type_)):
-        return refuse(protocol, 415, "Unsupported Media Type")
-    length = headers.get("content-length")
-    if length is None:
-        content = await read_chunks(protocol)
-    else:
-        content = await protocol() if int(length) <= MAX_BODY else None
+    if not is_json(headers.get("content-type", "")):
+        return protocol.response_bytes(415, JSON, detail("Unsupported Media Type"))
+    content = await read_body(headers, protocol)
     if content is None:
-        return refuse(protocol, 413, "Payload Too Large")
+        return protocol.response_bytes(413, JSON, detail("Payload Too Large"))
     try:
-        value: Item = decode_item(content)
+        value = decode_item(content)
     except msgspec.ValidationError as exc:
-        fault = {"loc": ["body", *fields_of(exc)], "msg": str(exc), "type": "invalid"}
-        return protocol.response_bytes(422, JSON, encode({"detail": [fault]}))
+        return protocol.response_bytes(422, JSON, body_fault(exc))
     except msgspec.DecodeError:
-        return refuse(protocol, 400, "Bad Request")
+        return protocol.response_bytes(400, JSON, detail("Bad Request"))
     protocol.response_bytes(200, JSON, encode(value))
 
 
-async def read_chunks(protocol: Any) -> bytes | None:
-    parts = bytearray()
+async def read_body(headers: Any, protocol: Any) -> bytes | None:
+    """The whole body, or None when it is longer than MAX_BODY; the server holds it to its Content-Length."""
+    length = headers.get("content-length")
+    if length is not None:
+        return await protocol() if int(length) <= MAX_BODY else None
+    content = bytearray()
     async for chunk in protocol:
-        parts += chunk
-        if len(parts) > MAX_BODY:
+        content += chunk
+        if len(content) > MAX_BODY:
             return None
-    return bytes(parts)
+    return bytes(content)
 
 
 async def deps(scope: Any, protocol: Any) -> None:
-    query = parse_query(scope.query_string)
-    errors: list[dict[str, object]] = []
-    level = whole(query, "level", CONTEXT_DEFAULT, 0, None, errors)
+    errors: Errors = []
+    level = whole(parse_query(scope.query_string), "level", 1, 0, None, errors)
     if errors:
         return protocol.response_bytes(422, JSON, encode({"detail": errors}))
-    result = await context(await session(await tenant(level)))
+    result = await session(await user(await tenant(level)))
     protocol.response_bytes(200, JSON, encode(result))
 
 
@@ -93,9 +102,39 @@ async def not_found(scope: Any, protocol: Any) -> None:
 
 
 async def not_allowed(scope: Any, protocol: Any) -> None:
-    allow = ", ".join(methods_of(scope.path))
-    protocol.response_bytes(405, [*JSON, ("allow", allow)], NOT_ALLOWED)
+    protocol.response_bytes(405, [*JSON, ("allow", allow(scope.path))], NOT_ALLOWED)
 
 
-def refuse(protocol: Any, status: int, detail: str) -> None:
-    protocol.response_bytes(status, JSON, encode({"detail": detail}))
+async def options(scope: Any, protocol: Any) -> None:
+    protocol.response_empty(204, [("allow", allow(scope.path))])
+
+
+def leaf(**handlers: Handler) -> dict[str, Handler]:
+    """Method -> handler, with what follows from them: HEAD from GET, and OPTIONS."""
+    also = {"HEAD": handlers["GET"]} if "GET" in handlers else {}
+    return {**handlers, **also, "OPTIONS": options}
+
+
+ROUTES: Final = {
+    "/": leaf(GET=plain),
+    "/json": leaf(GET=message),
+    "/body": leaf(POST=body),
+    "/deps": leaf(GET=deps),
+    "/empty": leaf(DELETE=empty),
+}
+ITEM: Final = leaf(GET=item)
+
+
+def allow(path: str) -> str:
+    return ", ".join(ROUTES.get(path, ITEM))
+
+
+def app(scope: Any, protocol: Any) -> Coroutine[None, None, None]:
+    """The RSGI entry: exact paths from a dict, then the one template, then 404 or 405."""
+    path = scope.path
+    handlers = ROUTES.get(path)
+    if handlers is None:
+        if not path.startswith("/items/") or not is_whole(path[7:]):
+            return not_found(scope, protocol)
+        handlers = ITEM
+    return handlers.get(scope.method, not_allowed)(scope, protocol)

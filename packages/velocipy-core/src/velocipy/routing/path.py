@@ -70,11 +70,6 @@ class Segment:
     literals: tuple[str, ...]
     holes: tuple[Hole, ...]
 
-    @property
-    def shape(self) -> tuple[object, ...]:
-        """Equal for two segments that take the same texts and convert them alike, whatever their holes are called."""
-        return self.literals, tuple(hole.converter.name for hole in self.holes)
-
     def split(self, text: str) -> list[str] | None:
         """The texts of the holes, or None if `text` does not fit. Every hole takes at least one character."""
         first, last = self.literals[0], self.literals[-1]

@@ -17,7 +17,7 @@ linear time; there is no path for which it costs more. Segments beyond the depth
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -52,8 +52,8 @@ class _Way(NamedTuple, Generic[Leaf]):
     node: _Node[Leaf]
 
 
-# Where a walk goes on: a node, the index of the next segment, the values so far, and the way to try next; -1 is the
-# static one, which stands before ways[0].
+# Where a walk goes on: a node, the index of the next segment, the values so far, and the index of the way to try next,
+# where -1 is the static one.
 _Place = tuple[_Node[Leaf], int, tuple[object, ...], int]
 
 
@@ -111,8 +111,8 @@ class RouteTree(Generic[Leaf]):
     def _walk(
         self, path: str, segments: list[str], place: _Place[Leaf], places: list[_Place[Leaf]]
     ) -> tuple[Leaf, Sequence[object]] | None:
-        """The first match from `place` on. `places` are the untried alternatives, the most preferred last; it is left
-        with those behind the match, so that a walk from its last place finds the next match.
+        """The first match from `place` on. Untried alternatives are added to `places`, the most preferred last, and taken
+        from there; those that are left after a match lead to the next one.
         """
         end = len(segments)
         node, at, values, way = place
@@ -124,14 +124,28 @@ class RouteTree(Generic[Leaf]):
                     return node.leaf, values
                 if node.bare is not None:
                     return node.bare, (*values, "")
-            else:
-                segment = segments[at]
-                if way < 0:
-                    child = node.statics.get(segment)
-                    if child is not None and (not child.run or segments[at + 1 : at + child.span] == child.run):
-                        if node.ways:
-                            places.append((node, at, values, 0))
-                        node, at = child, at + child.span
-                        continue
+            elif way < 0:
+                child = node.statics.get(segments[at])
+                if child is None or (child.run and segments[at + 1 : at + child.span] != child.run):
                     way = 0
-                ...
+                    continue
+                if node.ways:
+                    places.append((node, at, values, 0))
+                node, at = child, at + child.span
+                continue
+            elif way < len(node.ways):
+                _, parse, parts, rest, child = node.ways[way]
+                way += 1
+                try:
+                    value = parse(_tail(path, segments, at) if rest else segments[at] or _refuse())
+                except ValueError:
+                    continue
+                if way < len(node.ways):
+                    places.append((node, at, values, way))
+                values = (*values, *value) if parts else (*values, value)
+                if rest: ...
+                node, at, way = child, at + 1, -1
+                continue
+            if not places:
+                return None
+            node, at, values, way = places.pop()

@@ -1,0 +1,201 @@
+"""A request as its handler sees it. Knows HTTP; reads everything from the connection when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from velocipy.exceptions import BadRequest
+from velocipy.http.cookies import parse_cookies
+from velocipy.http.headers import Headers
+from velocipy.http.query import Query, parse_query
+from velocipy.http.url import URL, parse_host
+from velocipy.json.base import JSONEncoder, best_encoder
+from velocipy.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from velocipy.protocols import HTTPConnection, RequestHeaders, WebSocketConnection
+    from velocipy.routing.route import Route
+
+
+def cookie_text(headers: RequestHeaders) -> str:
+    """All Cookie lines as one: HTTP/2 clients send a line a cookie (RFC 9113 section 8.2.3)."""
+    lines = headers.get_all("cookie")
+    return lines[0] if len(lines) == 1 else "; ".join(lines)
+
+
+class Exchange:
+    """What a Request and a WebSocket have in common: where they came from and what they were asked with."""
+
+    def __init__(
+        self,
+        connection: HTTPConnection | WebSocketConnection,
+        values: Sequence[object],
+        route: Route,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        self.values = values
+        self.route = route
+        self._connection = connection
+        self._initial_state = state
+
+    @property
+    def app(self) -> Any:
+        """The VelociPy app that serves this."""
+        return self.route.app
+
+    @cached_property
+    def state(self) -> State:
+        """What middleware and handlers leave for each other: a dict whose keys are attributes too."""
+        return State(self._initial_state or {})
+
+    @cached_property
+    def path(self) -> str:
+        """The path that was routed, percent-decoded."""
+        return self._connection.path
+
+    @cached_property
+    def path_params(self) -> dict[str, Any]:
+        """The values of the template's holes by name, converted as the template says."""
+        return dict(zip((hole.name for hole in self.route.template.holes), self.values, strict=False))
+
+    @cached_property
+    def query_string(self) -> str:
+        """The query as sent, without `?`."""
+        return self._connection.query_string
+
+    @cached_property
+    def query_params(self) -> Query:
+        """The query by name. Raises BadRequest for more fields than `velocipy.http.query.MAX_FIELDS`."""
+        return parse_query(self.query_string)
+
+    @cached_property
+    def headers(self) -> Headers:
+        """All request headers in order; values that are not visible ASCII are left out."""
+        return Headers(self._connection.headers.items())
+
+    def header(self, name: str, default: str | None = None) -> str | None:
+        """The first value of one header."""
+        return self.headers.get(name, default)
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """Cookies by name; of two with one name the first counts, which is the one with the more exact path."""
+        return parse_cookies(cookie_text(self._connection.headers))
+
+    @cached_property
+    def client(self) -> tuple[str, int | None] | None:
+        """Address and port of the peer, None where the server does not know them (a Unix socket)."""
+        return self._connection.client
+
+    @cached_property
+    def scheme(self) -> str:
+        """`http`, `https`, `ws` or `wss`, as the server sees it."""
+        return self._connection.scheme
+
+
+class Request(Exchange):
+    """One HTTP request. Made only for handlers, dependencies and middleware that ask for it."""
+
+    # Set by handlers that have wrapping middleware: how far in the request has come, and what is still to be torn down.
+    depth = 0
+    teardown: Any = None
+
+    def __init__(
+        self,
+        connection: HTTPConnection,
+        values: Sequence[object],
+        route: Route,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(connection, values, route, state)
+        self.connection = connection
+        self._body: bytes | None = None
+        self._streamed = False
+
+    @cached_property
+    def method(self) -> str:
+        """GET, POST, ..., as sent; methods are case-sensitive (RFC 9110 section 9.1)."""
+        return self.connection.method
+
+    @cached_property
+    def http_version(self) -> str:
+        """ "1.0", "1.1" or "2"."""
+        return self.connection.http_version
+
+    @cached_property
+    def host(self) -> str:
+        """The host without its port, lower-case, as the client named it; the server's own address where it named none."""
+        return self._host[0]
+
+    @cached_property
+    def _host(self) -> tuple[str, int | None]:
+        named = self.connection.authority or self.headers.get("host")
+        if named:
+            try:
+                return parse_host(named)
+            except ValueError:
+                raise BadRequest("Invalid host header") from None
+        return self.connection.server or ("localhost", None)
+
+    @cached_property
+    def url(self) -> URL:
+        """The whole URL; its path is the one that was routed, whatever the Host header says."""
+        host, port = self._host
+        return URL(self.scheme, host, port, self.path, self.query_string)
+
+    def url_for(self, name: str, /, **params: object) -> str:
+        """The path of the route `name`, as `app.url_for` makes it."""
+        return str(self.app.url_for(name, **params))
+
+    async def body(self) -> bytes:
+        """The whole body; safe to call twice.
+
+        Raises PayloadTooLargeException beyond the route's `max_content_length`, ClientDisconnected when it was cut off, and
+        RuntimeError after `stream()` took it.
+        """
+        if self._body is None:
+            if self._streamed:
+                raise RuntimeError("the body was read by request.stream(): keep what it gave, or call body() first")
+            self._body = await self.connection.read_body(self.route.max_content_length)
+        return self._body
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, in chunks of the server's choice; raises as `body()` does."""
+        if self._body is not None:
+            yield self._body
+            return
+        if self._streamed:
+            raise RuntimeError("the body was read by request.stream() before: it can be streamed once")
+        self._streamed = True
+        async for chunk in self.connection.read_chunks(self.route.max_content_length):
+            yield chunk
+
+    async def text(self) -> str:
+        """The body as UTF-8 text; BadRequest when it is none."""
+        try:
+            return str(await self.body(), "utf-8")
+        except UnicodeDecodeError:
+            raise BadRequest("the body is not UTF-8 text") from None
+
+    async def json(self) -> Any:
+        """The body as JSON, whatever its content type says; BadRequest when it is none."""
+        encoder: JSONEncoder = getattr(self.app, "json_encoder", None) or best_encoder()
+        return decode_json(await self.body(), encoder)
+
+    async def disconnected(self) -> None:
+        """Return once the client has left: await it in a task beside the work, or in `asyncio.wait`."""
+        await self.connection.disconnected()
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path!r}>"
+
+
+def decode_json(body: bytes, encoder: JSONEncoder) -> Any:
+    """A body -> the value it says in JSON; BadRequest("Invalid JSON body") for anything else (RFC 8259)."""
+    try:
+        return encoder.decode(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("Invalid JSON body") from None

@@ -1,0 +1,126 @@
+"""A route: methods, template and endpoint, and the layers around it. Knows what was declared; does not know how it runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from velocipy.exceptions import ConfigurationError
+from velocipy.routing.path import PathTemplate, join_paths
+
+Endpoint = Callable[..., Any]
+
+WEBSOCKET = "WEBSOCKET"
+"""The method under which WebSocket routes stand beside the HTTP ones of their path."""
+
+DEFAULT_MAX_CONTENT_LENGTH = 10 * 1024 * 1024
+"""Bytes of a request body that a route takes where nobody says otherwise: 10 MiB."""
+
+
+class Layer:
+    """What an app, a router or a single route puts around endpoints. It may grow until, and after, requests are served."""
+
+    __slots__ = ("dependencies", "exception_handlers", "middleware")
+
+    def __init__(
+        self,
+        dependencies: Iterable[Any] = (),
+        middleware: Iterable[Any] = (),
+        exception_handlers: Mapping[int | type[BaseException], Callable[..., Any]] | None = None,
+    ) -> None:
+        self.dependencies: list[Any] = list(dependencies)
+        self.middleware: list[Any] = list(middleware)
+        self.exception_handlers: dict[int | type[BaseException], Callable[..., Any]] = dict(exception_handlers or {})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RouteOptions:
+    """What a route's declaration says besides methods, path and endpoint."""
+
+    name: str | None = None
+    status_code: int | None = None
+    tags: tuple[str, ...] = ()
+    summary: str | None = None
+    description: str | None = None
+    deprecated: bool = False
+    include_in_schema: bool = True
+    max_content_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """Methods + template + endpoint, with the layers from the outermost inwards; the route's own layer is the last."""
+
+    methods: tuple[str, ...]
+    template: PathTemplate
+    endpoint: Endpoint
+    options: RouteOptions
+    layers: tuple[Layer, ...]
+    app: Any = None
+    max_content_length: int = DEFAULT_MAX_CONTENT_LENGTH
+    explainer: Callable[[Route, str], str] | None = field(default=None, repr=False)
+
+    @property
+    def path(self) -> str:
+        """The whole template as text."""
+        return self.template.text
+
+    @property
+    def name(self) -> str:
+        """The declared name, else the endpoint's own."""
+        return self.options.name or callable_name(self.endpoint)
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether this is a WebSocket route."""
+        return self.methods == (WEBSOCKET,)
+
+    @property
+    def title(self) -> str:
+        """ "GET /items/{id}", as logs and tracebacks name it; HEAD goes unsaid where GET is served."""
+        return f"{','.join(m for m in self.methods if m != 'HEAD' or 'GET' not in self.methods)} {self.path}"
+
+    @property
+    def location(self) -> str:
+        """file:line of the endpoint."""
+        return location_of(self.endpoint)
+
+    def under(self, prefix: str, layer: Layer, tags: Sequence[str], name_prefix: str | None) -> Route:
+        """This route as it stands inside a router."""
+        template = PathTemplate.parse(join_paths(prefix, self.path)) if prefix else self.template
+        options = replace(self.options, tags=(*tags, *self.options.tags))
+        if name_prefix:
+            options = replace(options, name=f"{name_prefix}.{self.name}")
+        return replace(self, template=template, options=options, layers=(layer, *self.layers))
+
+    def explain(self, dialect: str) -> str:
+        """The source that was compiled for this route and protocol: `print(route.explain("rsgi"))`."""
+        if self.explainer is None:
+            raise ConfigurationError(f"{self.title} is not part of an app yet: include its router first")
+        return self.explainer(self, dialect)
+
+
+def callable_name(function: Callable[..., Any]) -> str:
+    """A short name for functions, partials, bound methods, callable objects and classes."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def location_of(function: Callable[..., Any]) -> str:
+    """Where a callable is written, "file.py:12"; its module where no source line is known."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not hasattr(function, "__code__") and not isinstance(function, type):
+        function = getattr(function, "__func__", None) or type(function).__call__
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    try:
+        return f"{inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]}"
+    except (OSError, TypeError):
+        return f"module {getattr(function, '__module__', '?')}"

@@ -1,0 +1,255 @@
+"""Where routes are declared: verbs, nesting, and what a router puts around its routes. Does not match or run anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from velocipy.exceptions import ConfigurationError
+from velocipy.http.gate import check_status
+from velocipy.routing.path import PathTemplate
+from velocipy.routing.route import WEBSOCKET, Endpoint, Layer, Route, RouteOptions, location_of
+
+E = TypeVar("E", bound=Callable[..., Any])
+H = TypeVar("H", bound=Callable[..., Any])
+ExceptionKey = int | type[BaseException]
+
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Z]+")
+
+
+class RouteKeywords(TypedDict, total=False):
+    """What every verb takes besides the path."""
+
+    name: str | None
+    status_code: int | None
+    tags: Sequence[str]
+    summary: str | None
+    description: str | None
+    deprecated: bool
+    include_in_schema: bool
+    max_content_length: int | None
+    dependencies: Iterable[Any]
+    middleware: Iterable[Any]
+    exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None
+
+
+class APIRouter:
+    """A group of routes: `router = APIRouter("/items", tags=["items"])`, then `app.include_router(router)`.
+
+    `dependencies`, `middleware` and `exception_handlers` apply to every route below, those of outer routers first. Routers
+    nest to any depth, and what is added to one after it was included still counts.
+    """
+
+    def __init__(
+        self,
+        prefix: str = "",
+        *,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        dependencies: Iterable[Any] = (),
+        middleware: Iterable[Any] = (),
+        exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
+    ) -> None:
+        if prefix:
+            PathTemplate.parse(prefix)
+        self.prefix = prefix
+        self.name = name
+        self.tags = tuple(tags)
+        self.layer = Layer(dependencies, middleware, exception_handlers)
+        self._routes: list[Route] = []
+        self._listeners: list[Callable[[Route | None], None]] = []
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route of this router and those included in it, in the order of registration."""
+        return tuple(self._routes)
+
+    def add_route(
+        self, path: str, endpoint: Endpoint, methods: Iterable[str] | None = None, **keywords: Unpack[RouteKeywords]
+    ) -> Route:
+        """Serve `endpoint` at `path` for `methods` (GET unless said otherwise; GET brings HEAD).
+
+        Raises PathError, BindingError, RouteConflictError or ConfigurationError, as soon as the whole path is known.
+        """
+        route = Route(
+            _check_methods(methods or ("GET",), endpoint),
+            PathTemplate.parse(path or "/") if path or not self.prefix else PathTemplate.parse(self.prefix),
+            _check_endpoint(endpoint, path),
+            _options(keywords),
+            (_own_layer(keywords),),
+        )
+        self._check(route)
+        prefix = self.prefix if path else ""
+        self._add(route.under(prefix, self.layer, self.tags, self.name))
+        return self._routes[-1]
+
+    def add_websocket_route(self, path: str, endpoint: Endpoint, **keywords: Unpack[RouteKeywords]) -> Route:
+        """Serve WebSockets at `path`."""
+        return self.add_route(path, endpoint, (WEBSOCKET,), **keywords)
+
+    def route(
+        self, path: str, methods: Iterable[str] | None = None, **keywords: Unpack[RouteKeywords]
+    ) -> Callable[[E], E]:
+        """Decorator for any set of methods: `@router.route("/x", {"GET", "POST"})`."""
+
+        def declare(endpoint: E) -> E:
+            self.add_route(path, endpoint, methods, **keywords)
+            return endpoint
+
+        return declare
+
+    def get(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve GET, and HEAD with it."""
+        return self.route(path, ("GET",), **keywords)
+
+    def post(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve POST."""
+        return self.route(path, ("POST",), **keywords)
+
+    def put(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve PUT."""
+        return self.route(path, ("PUT",), **keywords)
+
+    def patch(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve PATCH."""
+        return self.route(path, ("PATCH",), **keywords)
+
+    def delete(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve DELETE."""
+        return self.route(path, ("DELETE",), **keywords)
+
+    def head(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve HEAD alone, where it should differ from GET's."""
+        return self.route(path, ("HEAD",), **keywords)
+
+    def options(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve OPTIONS, which otherwise answers 204 with Allow by itself."""
+        return self.route(path, ("OPTIONS",), **keywords)
+
+    def query(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve QUERY, a safe method with a body."""
+        return self.route(path, ("QUERY",), **keywords)
+
+    def websocket(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+        """Decorator: serve WebSockets."""
+        return self.route(path, (WEBSOCKET,), **keywords)
+
+    def include_router(self, router: APIRouter, prefix: str = "", *, tags: Sequence[str] = ()) -> None:
+        """Take in every route of `router`, now and in future, below `prefix`."""
+        if router is self or self in router._descendants():
+            raise ConfigurationError("a router cannot include itself, directly or through others")
+        if prefix:
+            PathTemplate.parse(prefix)
+
+        def adopt(route: Route | None) -> None:
+            if route is None:
+                self._notify(None)
+            else:
+                self._add(route.under(self.prefix + prefix, self.layer, (*self.tags, *tags), self.name))
+
+        for route in router.routes:
+            adopt(route)
+        self._children.append(router)
+        router._listeners.append(adopt)
+
+    def add_middleware(self, middleware: Any, /, **options: Any) -> None:
+        """Put middleware around every route below; the first added is the outermost.
+
+        A class is called with `options`; a function `async f(request, call_next)` and an instance are taken as they are.
+        """
+        self.layer.middleware.append(middleware(**options) if isinstance(middleware, type) else middleware)
+        self._notify(None)
+
+    def middleware(self, kind: str = "http") -> Callable[[H], H]:
+        """Decorator for `async def f(request, call_next)`."""
+        if kind != "http":
+            raise ConfigurationError(f"middleware is of kind 'http', not {kind!r}")
+
+        def declare(function: H) -> H:
+            self.add_middleware(function)
+            return function
+
+        return declare
+
+    def add_exception_handler(self, key: ExceptionKey, handler: Callable[..., Any]) -> None:
+        """Answer exceptions of a class, or HTTPExceptions of a status, with `handler(request, exc)`, sync or async."""
+        if not (isinstance(key, int) or isinstance(key, type) and issubclass(key, Exception)):
+            raise ConfigurationError(f"an exception handler is for an Exception class or a status, not {key!r}")
+        self.layer.exception_handlers[key] = handler
+        self._notify(None)
+
+    def exception_handler(self, key: ExceptionKey) -> Callable[[H], H]:
+        """Decorator: `@app.exception_handler(404)` or `@app.exception_handler(LookupError)`."""
+
+        def declare(handler: H) -> H:
+            self.add_exception_handler(key, handler)
+            return handler
+
+        return declare
+
+    @property
+    def _children(self) -> list[APIRouter]:
+        return self.__dict__.setdefault("_included", [])
+
+    def _descendants(self) -> set[APIRouter]:
+        found = set(self._children)
+        for child in self._children:
+            found |= child._descendants()
+        return found
+
+    def _check(self, route: Route) -> None:
+        """What can be known of a route before its whole path is; the app's router adds what needs a plan."""
+
+    def _add(self, route: Route) -> None:
+        self._routes.append(route)
+        try:
+            self._notify(route)
+        except ConfigurationError:
+            self._routes.remove(route)
+            raise
+
+    def _notify(self, change: Route | None) -> None:
+        """Tell whoever includes this router of a new route, or (None) of a change in a layer."""
+        for listener in self._listeners:
+            listener(change)
+
+
+def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...]:
+    if isinstance(methods, str):
+        raise ConfigurationError(f"methods of {location_of(endpoint)} is one str: write methods=[{methods!r}]")
+    names = dict.fromkeys(method.upper() for method in methods)
+    for name in names:
+        if _METHOD.fullmatch(name) is None:
+            raise ConfigurationError(f"{name!r} at {location_of(endpoint)} is not an HTTP method (RFC 9110 section 9.1)")
+    if "GET" in names:
+        names["HEAD"] = None
+    if WEBSOCKET in names and len(names) > 1:
+        raise ConfigurationError(f"{location_of(endpoint)} serves WebSockets and HTTP: declare two routes")
+    return tuple(names)
+
+
+def _check_endpoint(endpoint: Endpoint, path: str) -> Endpoint:
+    if not callable(endpoint):
+        raise ConfigurationError(f"the endpoint of {path!r} is {endpoint!r}, which cannot be called")
+    return endpoint
+
+
+def _options(keywords: RouteKeywords) -> RouteOptions:
+    status = keywords.get("status_code")
+    return RouteOptions(
+        name=keywords.get("name"),
+        status_code=None if status is None else check_status(status),
+        tags=tuple(keywords.get("tags", ())),
+        summary=keywords.get("summary"),
+        description=keywords.get("description"),
+        deprecated=keywords.get("deprecated", False),
+        include_in_schema=keywords.get("include_in_schema", True),
+        max_content_length=keywords.get("max_content_length"),
+    )
+
+
+def _own_layer(keywords: RouteKeywords) -> Layer:
+    return Layer(
+        keywords.get("dependencies", ()), keywords.get("middleware", ()), keywords.get("exception_handlers")
+    )

@@ -1,0 +1,65 @@
+"""The workloads as a user of VelociPy writes them: public API only. Knows nothing of being measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from velocipy import Depends, Query, VelociPy
+
+app = VelociPy()
+
+
+class Item(msgspec.Struct):
+    """The body of `POST /body`."""
+
+    name: str
+    price: float
+    tags: list[str] = []
+
+
+@app.get("/")
+async def plain() -> str:
+    return "Hello, World!"
+
+
+@app.get("/json")
+async def message() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+@app.get("/items/{item_id:int}")
+async def item(
+    item_id: int,
+    page: Annotated[int, Query(ge=1)] = 1,
+    size: Annotated[int, Query(ge=1, le=100)] = 20,
+    q: str | None = None,
+) -> dict[str, Any]:
+    return {"item_id": item_id, "q": q, "page": page, "size": size}
+
+
+@app.post("/body")
+async def body(item: Item) -> Item:
+    return item
+
+
+async def tenant(level: Annotated[int, Query(ge=0)] = 1) -> dict[str, int]:
+    return {"level": level}
+
+
+async def user(of: Annotated[dict[str, int], Depends(tenant)]) -> dict[str, object]:
+    return {"name": "raptor", "tenant": of}
+
+
+async def session(of: Annotated[dict[str, object], Depends(user)]) -> dict[str, object]:
+    return {"id": 7, "user": of}
+
+
+@app.get("/deps")
+async def deps(session: Annotated[dict[str, object], Depends(session)]) -> dict[str, object]:
+    return session
+
+
+@app.delete("/empty")
+async def empty() -> None:
+    return None

@@ -1,0 +1,164 @@
+"""The workloads as a careful engineer would write them for ASGI alone. Knows the protocol; does not know any framework.
+
+The counterpart of `raw_rsgi.py`, function for function. The entry is `async def`, which uvicorn demands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import msgspec
+from raw_common import (
+    MAX_BODY,
+    Errors,
+    body_fault,
+    decode_item,
+    detail,
+    encode,
+    is_json,
+    is_whole,
+    parse_query,
+    session,
+    tenant,
+    user,
+    whole,
+)
+
+Handler = Callable[[Any, Any, Any], Coroutine[None, None, None]]
+Pairs = list[tuple[bytes, bytes]]
+
+TEXT: Final[Pairs] = [(b"content-type", b"text/plain; charset=utf-8")]
+JSON: Final[Pairs] = [(b"content-type", b"application/json")]
+NOT_FOUND: Final = detail("Not Found")
+NOT_ALLOWED: Final = detail("Method Not Allowed")
+
+
+async def respond(send: Any, status: int, headers: Pairs, content: bytes) -> None:
+    length = (b"content-length", b"%d" % len(content))
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def plain(scope: Any, receive: Any, send: Any) -> None:
+    await respond(send, 200, TEXT, b"Hello, World!")
+
+
+async def message(scope: Any, receive: Any, send: Any) -> None:
+    await respond(send, 200, JSON, encode({"message": "Hello, World!"}))
+
+
+async def item(scope: Any, receive: Any, send: Any) -> None:
+    """`app` has seen that the hole is a whole number: it is a 404 otherwise, for any method."""
+    query = parse_query(scope["query_string"].decode("latin-1"))
+    errors: Errors = []
+    page = whole(query, "page", 1, 1, None, errors)
+    size = whole(query, "size", 20, 1, 100, errors)
+    if errors:
+        return await respond(send, 422, JSON, encode({"detail": errors}))
+    result = {"item_id": int(scope["path"][7:]), "q": query.get("q"), "page": page, "size": size}
+    await respond(send, 200, JSON, encode(result))
+
+
+async def body(scope: Any, receive: Any, send: Any) -> None:
+    if not is_json(header(scope, b"content-type")):
+        return await respond(send, 415, JSON, detail("Unsupported Media Type"))
+    content = await read_body(receive)
+    if content is None:
+        return await respond(send, 413, JSON, detail("Payload Too Large"))
+    try:
+        value = decode_item(content)
+    except msgspec.ValidationError as exc:
+        return await respond(send, 422, JSON, body_fault(exc))
+    except msgspec.DecodeError:
+        return await respond(send, 400, JSON, detail("Bad Request"))
+    await respond(send, 200, JSON, encode(value))
+
+
+def header(scope: Any, wanted: bytes) -> str:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return ""
+
+
+async def read_body(receive: Any) -> bytes | None:
+    """The whole body, or None when it is longer than MAX_BODY. Raises ConnectionError when the client left before its end."""
+    content = b""
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise ConnectionError("the client left before the end of the body")
+        content += event.get("body", b"")
+        if len(content) > MAX_BODY:
+            return None
+        if not event.get("more_body"):
+            return content
+
+
+async def deps(scope: Any, receive: Any, send: Any) -> None:
+    errors: Errors = []
+    level = whole(parse_query(scope["query_string"].decode("latin-1")), "level", 1, 0, None, errors)
+    if errors:
+        return await respond(send, 422, JSON, encode({"detail": errors}))
+    result = await session(await user(await tenant(level)))
+    await respond(send, 200, JSON, encode(result))
+
+
+async def empty(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def not_found(scope: Any, receive: Any, send: Any) -> None:
+    await respond(send, 404, JSON, NOT_FOUND)
+
+
+async def not_allowed(scope: Any, receive: Any, send: Any) -> None:
+    await respond(send, 405, [*JSON, (b"allow", allow(scope["path"]))], NOT_ALLOWED)
+
+
+async def options(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow(scope["path"]))]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def leaf(**handlers: Handler) -> dict[str, Handler]:
+    """Method -> handler, with what follows from them: HEAD from GET, and OPTIONS."""
+    also = {"HEAD": handlers["GET"]} if "GET" in handlers else {}
+    return {**handlers, **also, "OPTIONS": options}
+
+
+ROUTES: Final = {
+    "/": leaf(GET=plain),
+    "/json": leaf(GET=message),
+    "/body": leaf(POST=body),
+    "/deps": leaf(GET=deps),
+    "/empty": leaf(DELETE=empty),
+}
+ITEM: Final = leaf(GET=item)
+
+
+def allow(path: str) -> bytes:
+    return ", ".join(ROUTES.get(path, ITEM)).encode()
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI entry: exact paths from a dict, then the one template, then 404 or 405."""
+    if scope["type"] == "lifespan":
+        return await lifespan(receive, send)
+    path = scope["path"]
+    handlers = ROUTES.get(path)
+    if handlers is None:
+        if not path.startswith("/items/") or not is_whole(path[7:]):
+            return await not_found(scope, receive, send)
+        handlers = ITEM
+    await handlers.get(scope["method"], not_allowed)(scope, receive, send)
+
+
+async def lifespan(receive: Any, send: Any) -> None:
+    """Says yes to start-up and to shut-down."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})

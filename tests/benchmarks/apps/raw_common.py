@@ -1,0 +1,89 @@
+"""What both raw apps share: reading text, the body's model, the three dependencies. Knows no protocol and no framework."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+MAX_BODY: Final = 10 * 1024 * 1024
+"""Bytes of a request body that are read at most, as in VelociPy's default."""
+
+
+class Item(msgspec.Struct):
+    """The body of `POST /body`."""
+
+    name: str
+    price: float
+    tags: list[str] = []
+
+
+encode: Final = msgspec.json.Encoder().encode
+decode_item: Final = msgspec.json.Decoder(Item).decode
+
+Errors = list[dict[str, object]]
+
+
+def parse_query(text: str) -> dict[str, str]:
+    """`a=1&b=2` -> {"a": "1", "b": "2"}. The standard library only where something is escaped: it takes four times as long."""
+    if "%" in text or "+" in text:
+        return dict(parse_qsl(text, keep_blank_values=True))
+    query = {}
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        query[name] = value
+    return query
+
+
+def is_whole(text: str) -> bool:
+    """ASCII digits, perhaps after one minus: `int()` alone would take `1_0`, ` 1` and other scripts' digits too."""
+    return text.isascii() and text.removeprefix("-").isdigit()
+
+
+def whole(query: dict[str, str], name: str, default: int, low: int, high: int | None, errors: Errors) -> int:
+    """The query parameter as an int within [low, high]; a fault is added to `errors` and the default stands in."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not is_whole(text):
+        return fault(errors, name, "not a valid integer", default)
+    value = int(text)
+    if value < low or (high is not None and value > high):
+        return fault(errors, name, f"must be from {low} to {high}", default)
+    return value
+
+
+def fault(errors: Errors, name: str, message: str, default: int) -> int:
+    errors.append({"loc": ["query", name], "msg": message, "type": "value_error"})
+    return default
+
+
+def is_json(content_type: str) -> bool:
+    return content_type == "application/json" or content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def body_fault(exc: msgspec.ValidationError) -> bytes:
+    """msgspec's `... - at `$.price`` or `... missing required field `name`` -> a 422 body."""
+    message, _, place = str(exc).partition(" - at `$")
+    inner = [part for part in place.rstrip("`").split(".") if part]
+    missing = message.partition("missing required field `")[2].rstrip("`")
+    loc = ["body", *inner, *([missing] if missing else [])]
+    return encode({"detail": [{"loc": loc, "msg": message, "type": "value_error"}]})
+
+
+def detail(text: str) -> bytes:
+    return encode({"detail": text})
+
+
+async def tenant(level: int) -> dict[str, int]:
+    """The innermost dependency of `GET /deps`; the handler has read `level` from the query."""
+    return {"level": level}
+
+
+async def user(of: dict[str, int]) -> dict[str, object]:
+    return {"name": "raptor", "tenant": of}
+
+
+async def session(of: dict[str, object]) -> dict[str, object]:
+    return {"id": 7, "user": of}
