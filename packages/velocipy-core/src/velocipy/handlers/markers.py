@@ -137,3 +137,14 @@ def Depends(dependency: Callable[..., Any], *, use_cache: bool = True, scope: Sc
     if scope not in (None, "function", "request"):
         raise ConfigurationError(f"the scope of a dependency is 'function' or 'request', not {scope!r}")
     return Dependency(dependency, use_cache, scope)
+
+
+def guard(function: T) -> T:
+    """Mark a dependency as a guard: it runs, and may refuse, before anything else of the request is read or checked."""
+    function.__velocipy_guard__ = True  # type: ignore[attr-defined]
+    return function
+
+
+def is_guard(function: object) -> bool:
+    """Whether `guard` marked this callable, or its class."""
+    return bool(getattr(function, "__velocipy_guard__", False))

@@ -1,0 +1,315 @@
+"""The HTTP protocol object of the in-process RSGI server, as Granian 2.8.7 behaves. Knows one exchange; opens no socket.
+
+Every rule here was measured and is held against the real server by `tests/conformance/test_granian_contract.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Sequence
+from operator import index
+from typing import TYPE_CHECKING, TypeVar
+
+from velocipy.testing.errors import ResponseNeverEnds, ServerCrashed, UnreadOverflow, WireDesync
+from velocipy.testing.exchange import BODYLESS
+from velocipy.testing.rsgi_errors import protocol_closed, protocol_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator
+
+    from velocipy.testing.exchange import HTTPExchange, Pairs
+
+    Headers = Sequence[tuple[str, str]]
+    Buffer = bytes | bytearray | memoryview
+
+T = TypeVar("T")
+# RFC 9110 section 5.6.2; others are dropped by Granian without a word.
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+FILE_CHUNK = 128 * 1024
+# Granian's stream has no bound at all; a test's memory has.
+MAX_UNREAD = 256 * 1024 * 1024
+
+
+class Ready(Awaitable[None] if TYPE_CHECKING else object):
+    """An awaitable that is done: awaiting it does not go through the loop, as Granian's."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+READY = Ready()
+
+
+class HTTPProtocol:
+    """What an RSGI app gets beside the scope."""
+
+    def __init__(self, exchange: HTTPExchange) -> None:
+        self._exchange = exchange
+        self._body_taken = False
+        self._iterating = False
+        self._trailing = -1
+        self.answered = False
+
+    # The request body.
+
+    def __call__(self) -> Awaitable[bytes]:
+        """The whole body, once. Raises RSGIProtocolError here for a second use, RSGIProtocolClosed for a cut body."""
+        self._take_body()
+        return self._read()
+
+    async def _read(self) -> bytes:
+        chunks = []
+        while (chunk := await self._exchange.upload_chunk()) is not None:
+            chunks.append(chunk)
+        if self._exchange.upload_cut:
+            raise protocol_closed()
+        return b"".join(chunks)
+
+    def __aiter__(self) -> HTTPProtocol:
+        self._take_body()
+        self._iterating = True
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        if not self._iterating:
+            raise StopAsyncIteration("stream exhausted")
+        return self._next()
+
+    async def _next(self) -> bytes:
+        """Pieces, then one empty piece; two of them when the body was cut."""
+        if self._trailing == 0:
+            self._iterating = False
+            raise StopAsyncIteration("stream exhausted")
+        if self._trailing < 0:
+            chunk = await self._exchange.upload_chunk()
+            if chunk is not None:
+                return chunk
+            self._trailing = 2 if self._exchange.upload_cut else 1
+        self._trailing -= 1
+        return b""
+
+    def _take_body(self) -> None:
+        if self._body_taken:
+            raise protocol_error()
+        self._body_taken = True
+
+    async def client_disconnect(self) -> None:
+        """Resolves when the client leaves; never after a body that was cut (measured), nor after a whole answer."""
+        exchange = self._exchange
+        await exchange.signal.until(lambda: exchange.left and not exchange.upload_cut)
+
+    # The answer.
+
+    def response_empty(self, status: int, headers: Headers) -> None:
+        self._answer(status, headers, b"", keep_length=False)
+
+    def response_str(self, status: int, headers: Headers, body: str) -> None:
+        if not isinstance(body, str):
+            raise TypeError(f"{type(body).__name__!r} object is not an instance of 'str'")
+        self._answer(status, headers, body.encode())
+
+    def response_bytes(self, status: int, headers: Headers, body: Buffer) -> None:
+        self._answer(status, headers, to_bytes(body))
+
+    def response_file(self, status: int, headers: Headers, file: str) -> None:
+        self._send_file(status, headers, file, 0, None)
+
+    def response_file_range(self, status: int, headers: Headers, file: str, start: int, end: int) -> None:
+        if start < 0 or end < 0:
+            raise OverflowError("can't convert negative int to unsigned")
+        if start >= end:
+            raise ValueError("Invalid range")
+        self._send_file(status, headers, file, start, end)
+
+    def response_stream(self, status: int, headers: Headers) -> StreamTransport:
+        """Raises RSGIProtocolError when something was answered before."""
+        status, pairs = self._checked(status, headers)
+        if self.answered:
+            raise protocol_error()
+        self.answered = True
+        sink = StreamSink(self._exchange, pairs)
+        self._begin(status, pairs)
+        return StreamTransport(sink)
+
+    def _answer(self, status: int, headers: Headers, body: bytes, *, keep_length: bool = True) -> None:
+        """A buffered answer; a declared length that differs from the body's goes out as it is, and breaks the wire."""
+        status, pairs = self._checked(status, headers)
+        if self.answered:
+            return
+        self.answered = True
+        declared = next((value for name, value in pairs if name == b"content-length"), None)
+        if declared is None or not keep_length:
+            pairs = tuple(pair for pair in pairs if pair[0] != b"content-length")
+            if status not in BODYLESS:
+                pairs += ((b"content-length", b"%d" % len(body)),)
+        elif body:
+            self._check_length(declared, len(body))
+        if 100 <= status < 200 and status != 101:
+            status, pairs, body = 500, ((b"content-length", b"0"),), b""
+        self._begin(status, pairs)
+        self._exchange.push(body)
+        self._exchange.complete()
+
+    def _check_length(self, declared: bytes, length: int) -> None:
+        exchange = self._exchange
+        if declared.isdigit() and int(declared) == length or exchange.request.method == "HEAD":
+            return
+        what = f"content-length {declared.decode('latin-1')!r} was declared for a body of {length} bytes"
+        if declared.isdigit() and int(declared) > length:
+            exchange.fail(ResponseNeverEnds(f"{what}: the client would wait for the rest"))
+        exchange.fail(WireDesync(f"{what}: Granian sends all of them, the rest starts the next response"))
+
+    def _begin(self, status: int, pairs: Pairs) -> None:
+        if not self._exchange.left:
+            self._exchange.begin(status, pairs)
+
+    def _checked(self, status: int, headers: Headers) -> tuple[int, Pairs]:
+        """Types as Granian demands them, names in lower case, what is not allowed dropped in silence."""
+        status = index(status)
+        if not 0 <= status <= 65535:
+            raise OverflowError(f"number too {'small' if status < 0 else 'large'} to fit in target type")
+        pairs = checked_pairs(headers)
+        if not 100 <= status <= 999 and not self.answered:
+            self._exchange.fail(
+                ServerCrashed(f"status {status} ends a Granian worker; it must be from 100 to 999 (use 200 to 599)")
+            )
+        return status, pairs
+
+    def _send_file(self, status: int, headers: Headers, file: str, start: int, end: int | None) -> None:
+        status, pairs = self._checked(status, headers)
+        if self.answered:
+            return
+        self.answered = True
+        try:
+            with open(file, "rb") as source:
+                self._begin(status, pairs)
+                sink = StreamSink(self._exchange, pairs)
+                source.seek(start)
+                while chunk := source.read(FILE_CHUNK if end is None else min(FILE_CHUNK, end - source.tell())):
+                    sink.write(chunk)
+                sink.end()
+        except IsADirectoryError:
+            self._begin(status, pairs)
+            self._exchange.abort()
+        except OSError:
+            self._begin(404, ((b"content-length", b"9"),))
+            self._exchange.push(b"Not found")
+            self._exchange.complete()
+
+
+class StreamSink:
+    """Where a streamed body goes: trusts a declared length, cutting what is over and closing on what is under."""
+
+    def __init__(self, exchange: HTTPExchange, pairs: Pairs) -> None:
+        self.exchange = exchange
+        self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
+        declared = next((value for name, value in pairs if name == b"content-length"), None)
+        self.malformed = declared is not None and not declared.isdigit()
+        self.left_over = None if declared is None or self.malformed else int(declared)
+        self.ended = False
+
+    @property
+    def closed(self) -> bool:
+        """Nobody reads: the client left, or the answer has no body (HEAD: measured, also 1xx, 204, 304)."""
+        return self.exchange.left or self.exchange.request.method == "HEAD" or self.malformed
+
+    def write(self, data: bytes) -> None:
+        if self.left_over is not None:
+            data = data[: self.left_over]
+            self.left_over -= len(data)
+        self.exchange.push(data)
+        if self.exchange.unread > MAX_UNREAD:
+            self.exchange.fail(
+                UnreadOverflow(
+                    f"{self.exchange.unread} bytes were streamed while nobody read: Granian's stream never makes an "
+                    "app wait, so a producer must give way to the loop by itself"
+                )
+            )
+
+    def end(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        short = bool(self.left_over) and self.exchange.request.method != "HEAD"
+        if short or self.malformed:
+            self.exchange.abort()
+        else:
+            self.exchange.complete()
+
+    def dropped(self) -> None:
+        """The transport was collected, in whatever thread the collector ran."""
+        if threading.get_ident() == self.thread:
+            self.end()
+        elif not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.end)
+
+
+class StreamTransport:
+    """The body of a streamed answer; it ends when this object is dropped, there is no other way."""
+
+    __slots__ = ("__weakref__", "_sink")
+
+    def __init__(self, sink: StreamSink) -> None:
+        self._sink = sink
+
+    def send_bytes(self, data: Buffer) -> Awaitable[None]:
+        return self._send(to_bytes(data))
+
+    def send_str(self, data: str) -> Awaitable[None]:
+        if not isinstance(data, str):
+            raise TypeError(f"{type(data).__name__!r} object is not an instance of 'str'")
+        return self._send(data.encode())
+
+    def _send(self, data: bytes) -> Awaitable[None]:
+        if self._sink.closed:
+            return raising_closed()
+        self._sink.write(data)
+        return READY
+
+    def __del__(self) -> None:
+        self._sink.dropped()
+
+
+async def raising_closed() -> None:
+    raise protocol_closed()
+
+
+def to_bytes(body: Buffer) -> bytes:
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        raise TypeError(f"Can't extract `{type(body).__name__}` to `Vec`")
+    return bytes(body)
+
+
+def checked_pairs(headers: Headers) -> Pairs:
+    if isinstance(headers, (str, bytes)) or not isinstance(headers, Sequence):
+        raise TypeError(f"{type(headers).__name__!r} object is not an instance of 'Sequence'")
+    pairs = []
+    for pair in headers:
+        if not isinstance(pair, tuple):
+            raise TypeError(f"{type(pair).__name__!r} object is not an instance of 'tuple'")
+        name, value = pair
+        for text in (name, value):
+            if not isinstance(text, str):
+                raise TypeError(f"{type(text).__name__!r} object is not an instance of 'str'")
+        encoded = value.encode()
+        if TOKEN.fullmatch(name) and not BAD_VALUE.search(value):
+            pairs.append((name.lower().encode("ascii"), encoded))
+    return tuple(first_length_only(pairs))
+
+
+def first_length_only(pairs: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """hyper sends one content-length, the first (measured)."""
+    seen = False
+    kept = []
+    for pair in pairs:
+        if pair[0] != b"content-length" or not seen:
+            kept.append(pair)
+        seen = seen or pair[0] == b"content-length"
+    return kept

@@ -1,0 +1,16 @@
+"""What velocipy-rsgi promises as a dist: its version, and that its adapters are registered under their names."""
+
+from importlib.metadata import distribution, version
+
+from velocipy.rsgi.__about__ import __version__
+
+
+def test_the_version_of_the_package_is_that_of_its_metadata() -> None:
+    assert __version__ == version("velocipy-rsgi")
+
+
+def test_every_registered_adapter_loads() -> None:
+    entries = distribution("velocipy-rsgi").entry_points
+    assert {entry.group for entry in entries} == {"velocipy.protocols"}
+    for entry in entries:
+        assert entry.load() is not None
