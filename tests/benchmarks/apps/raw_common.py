@@ -50,7 +50,7 @@ def whole(query: dict[str, str], name: str, default: int, low: int, high: int | 
         return fault(errors, name, "not a valid integer", default)
     value = int(text)
     if value < low or (high is not None and value > high):
-        return fault(errors, name, f"must be from {low} to {high}", default)
+        return fault(errors, name, "out of range", default)
     return value
 
 

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from velocipy import plugins
 
 if TYPE_CHECKING:
+    import asyncio
     from os import PathLike
+
+    from velocipy.lifespan import Lifespan
 
 GROUP = "velocipy.protocols"
 
@@ -71,6 +74,8 @@ class HTTPConnection(ABC):
     client: tuple[str, int | None] | None
     server: tuple[str, int | None] | None
     authority: str | None
+    started: bool = False
+    """Whether an answer has begun; every method that sends sets it first."""
 
     @abstractmethod
     async def read_body(self, limit: int) -> bytes:
@@ -189,10 +194,15 @@ class Dialect:
     send_empty: tuple[str, ...]
     """Statements that answer `{status}` with `{headers}` (native) and no body."""
     enter: tuple[str, str]
-    """The head of the entry function, and what it does with a handler's call: `("def enter", "return")`."""
+    """The head of the entry function, and what stands before the call of a handler: `("async def enter", "await ")`."""
+    prelude: tuple[str, ...]
+    """Statements at the head of the entry, for exchanges of the protocol that are neither HTTP nor WebSocket; may use `app`."""
     native: Callable[[HeaderPairs], Sequence[Any]]
     """Checked pairs -> the form that send_body takes."""
     env: Mapping[str, object] = field(default_factory=dict)
+    start: Callable[[Lifespan, asyncio.AbstractEventLoop], None] | None = None
+    stop: Callable[[Lifespan, asyncio.AbstractEventLoop], None] | None = None
+    """Lifespan by calls of the server's, with its loop, where the protocol has no messages for it."""
 
 
 def find_dialect(name: str) -> Dialect:

@@ -100,7 +100,7 @@ class Hook:
     label: str
     steps: tuple[Step, ...]
     token: str | None
-    headers: tuple[tuple[str, Callable[..., str | None]], ...]
+    headers: tuple[tuple[str, Callable[..., str]], ...]
     state_key: str | None
 
 

@@ -54,6 +54,7 @@ ENTERED = frozenset({How.GENERATOR, How.ASYNC_GENERATOR, How.CONTEXT, How.ASYNC_
 """Kinds that are left again after the request."""
 
 
+@functools.lru_cache(maxsize=1024)  # a signature is read for its guards, its body and its arguments
 def read_signature(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     """The parameters of a function, method, partial, callable object or class, in order; `*args` and `**kwargs` are left out.
 

@@ -115,6 +115,12 @@ class Request(Exchange):
         self._body: bytes | None = None
         self._streamed = False
 
+    def enter(self, depth: int) -> None:
+        """Note that `call_next` of a wrapping middleware was called; RuntimeError when it is called twice."""
+        if self.depth >= depth:
+            raise RuntimeError("call_next was called twice for one request: call it once and keep its response")
+        self.depth = depth
+
     @cached_property
     def method(self) -> str:
         """GET, POST, ..., as sent; methods are case-sensitive (RFC 9110 section 9.1)."""

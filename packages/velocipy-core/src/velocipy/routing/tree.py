@@ -5,64 +5,39 @@
     tree.match("/items/42") -> (that leaf, (42,))        paths come percent-decoded
 
 Two stores. Templates without holes are keys of one dict. The others make a radix tree over segments: a run of literal
-segments is one edge, and at each node the ways to go on stand in order of preference:
+segments is one edge, and at each node the ways on stand in order of preference:
 
     static, then parts of a segment (more literal text first), then typed by rank, then untyped, then the rest of the path
 
-The walk takes the first way and comes back for the next one if it fails further down, so `/users/me` never hides
-`/users/{id}/posts`. That cannot explode: a node stands at one depth and has one parent, so a walk enters it at most once, and
-only nodes whose parents took their segments. One match thus costs at most the number of nodes, each reading one segment in
-linear time; there is no path for which it costs more. Segments beyond the depth of the tree are not even split.
+A walk takes the first way, and comes back for the next one if that fails further down, so `/users/me` never hides
+`/users/{id}/posts`. This cannot explode: a node has one parent and stands at one depth, so a walk enters it at most once, by
+the one segment that belongs there. A match costs at most the number of nodes, each reading one segment in linear time,
+whatever the path is; segments beyond the depth of the tree are not even split.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from itertools import takewhile
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
+from velocipy.routing.converters import parse_path
 from velocipy.routing.path import PathTemplate, Segment, never_matches
 
 Leaf = TypeVar("Leaf")
 
-_NO_VALUES: tuple[object, ...] = ()
-
-
-class _Node(Generic[Leaf]):
-    """A place in the tree: what ends here, and the ways on."""
-
-    __slots__ = ("bare", "leaf", "run", "span", "statics", "ways")
-
-    def __init__(self, run: list[str]) -> None:
-        self.run = run  # the literal segments that lead here, after the one that is the key in the parent's statics
-        self.span = 1 + len(run)
-        self.statics: dict[str, _Node[Leaf]] = {}
-        self.ways: list[_Way[Leaf]] = []
-        self.leaf: Leaf | None = None
-        self.bare: Leaf | None = None  # the leaf of a catch-all below, where the path may end here and leave it nothing
-
-
-class _Way(NamedTuple, Generic[Leaf]):
-    """A segment with holes that leads on to `node`. Ways sort by `order`, which no two ways of a node share."""
-
-    order: tuple[object, ...]
-    parse: Callable[[str], object]
-    parts: bool  # parse gives a tuple of values, not one
-    rest: bool  # parse takes the rest of the path, and node.leaf is the end
-    node: _Node[Leaf]
-
-
-# Where a walk goes on: a node, the index of the next segment, the values so far, and the index of the way to try next,
-# where -1 is the static one.
-_Place = tuple[_Node[Leaf], int, tuple[object, ...], int]
+_STATIC = -1  # the way that stands before ways[0]
 
 
 class RouteTree(Generic[Leaf]):
-    """Paths to leaves. `ignore_slash`: one trailing slash more or less is the same path.
+    """Paths to leaves. With `ignore_slash`, one trailing slash more or less is the same path.
 
-    A path matches if each of its segments does. A hole never takes an empty segment, so `//a` is not `/a`; a typed hole whose
+    A path matches if each of its segments does. A hole takes no empty segment, so `//a` is not `/a`; a typed hole whose
     converter refuses the text does not match; the rest of a path keeps its trailing slash, and may be empty after a slash
-    (`/files/` for `/files/{rest*}`, and `/files` too with `ignore_slash`). Nothing takes a path that `never_matches`.
+    (`/files/` for `/files/{rest*}`; with `ignore_slash` also `/files`). Nothing takes a path that `never_matches`.
+
+    `make_leaf` gets the template that the leaf is first asked for, and must not return None.
     """
 
     def __init__(self, make_leaf: Callable[[PathTemplate], Leaf], *, ignore_slash: bool = True) -> None:
@@ -70,8 +45,8 @@ class RouteTree(Generic[Leaf]):
         self._ignore_slash = ignore_slash
         self._static: dict[str, tuple[Leaf, Sequence[object]]] = {}
         self._root: _Node[Leaf] = _Node([])
-        self._start: _Place[Leaf] = (self._root, 1, _NO_VALUES, -1)
-        self._splits = 1  # as many as tell the segments of the deepest template, and a trailing slash, from what follows
+        self._start: _Place[Leaf] = (self._root, 1, (), _STATIC)
+        self._splits = 1  # tells the segments of the deepest template, and a slash after them, from what follows
 
     def leaf(self, template: PathTemplate) -> Leaf:
         """The leaf for templates of this shape: equal literals and equal converters, whatever the holes are called."""
@@ -83,7 +58,7 @@ class RouteTree(Generic[Leaf]):
         if found is not None:
             return found
         segments = self._split(path)
-        return None if segments is None else self._walk(path, segments, self._start, [])
+        return self._walk(path, segments, self._start, []) if segments else None
 
     def matches(self, path: str) -> Iterator[tuple[Leaf, Sequence[object]]]:
         """Every leaf that takes `path`, each once, the most preferred first."""
@@ -91,19 +66,19 @@ class RouteTree(Generic[Leaf]):
         if found is not None:
             yield found
         segments = self._split(path)
-        places = [] if segments is None else [self._start]
-        while segments is not None and places:
+        places = [self._start] if segments else []
+        while places:
             found = self._walk(path, segments, places.pop(), places)
             if found is not None:
                 yield found
 
-    def _split(self, path: str) -> list[str] | None:
-        """`/a/b` as ["", "a", "b"]; None if nothing can take the path."""
-        if never_matches(path):
-            return None
+    def _split(self, path: str) -> list[str]:
+        """`/a/b` and, where slashes are ignored, `/a/b/` as ["", "a", "b"]; nothing if no template can take the path."""
+        if ("/." in path or not path.isascii()) and never_matches(path):
+            return []
         segments = path.split("/", self._splits)
         if segments[0] or len(segments) == 1:
-            return None
+            return []
         if self._ignore_slash and not segments[-1]:
             segments.pop()
         return segments
@@ -111,41 +86,156 @@ class RouteTree(Generic[Leaf]):
     def _walk(
         self, path: str, segments: list[str], place: _Place[Leaf], places: list[_Place[Leaf]]
     ) -> tuple[Leaf, Sequence[object]] | None:
-        """The first match from `place` on. Untried alternatives are added to `places`, the most preferred last, and taken
-        from there; those that are left after a match lead to the next one.
+        """The first match from `place` on.
+
+        Alternatives are put on `places` as they are passed, and taken from there when a way fails; those that are left
+        after a match lead to the less preferred ones. Long because it is the loop: one turn tries one way.
         """
         end = len(segments)
         node, at, values, way = place
         while True:
             if at == end:
-                if way < 0 and node.leaf is not None:
-                    if node.bare is not None:
-                        places.append((node, at, values, 0))
+                if way == _STATIC and node.leaf is not None:
+                    if node.rest is not None:
+                        places.append((node, at, values, len(node.ways)))
                     return node.leaf, values
-                if node.bare is not None:
-                    return node.bare, (*values, "")
-            elif way < 0:
+            elif way == _STATIC:
                 child = node.statics.get(segments[at])
                 if child is None or (child.run and segments[at + 1 : at + child.span] != child.run):
                     way = 0
                     continue
-                if node.ways:
+                if node.choices:
                     places.append((node, at, values, 0))
                 node, at = child, at + child.span
                 continue
-            elif way < len(node.ways):
-                _, parse, parts, rest, child = node.ways[way]
+            elif way < len(node.ways) and segments[at]:
+                _, parse, several, child = node.ways[way]
                 way += 1
                 try:
-                    value = parse(_tail(path, segments, at) if rest else segments[at] or _refuse())
+                    value = parse(segments[at])
                 except ValueError:
                     continue
-                if way < len(node.ways):
+                if way < node.choices:
                     places.append((node, at, values, way))
-                values = (*values, *value) if parts else (*values, value)
-                if rest: ...
-                node, at, way = child, at + 1, -1
+                values = (*values, *value) if several else (*values, value)
+                node, at, way = child, at + 1, _STATIC
                 continue
+            if node.rest is not None and (at < end or self._ignore_slash):
+                rest = _rest(path, segments, at)
+                if rest is not None:
+                    return node.rest, (*values, rest)
             if not places:
                 return None
             node, at, values, way = places.pop()
+
+    def _static_leaf(self, template: PathTemplate) -> Leaf:
+        path = template.text
+        slash = self._ignore_slash and path != "/"
+        path = path.removesuffix("/") if slash else path
+        found = self._static.get(path)
+        if found is None:
+            found = self._static[path] = (self._make_leaf(template), ())
+            if slash:
+                self._static[path + "/"] = found
+        return found[0]
+
+    def _hole_leaf(self, template: PathTemplate) -> Leaf:
+        node, segments = self._root, template.segments
+        if self._ignore_slash and template.text.endswith("/"):
+            segments = segments[:-1]
+        self._splits = max(self._splits, len(segments) + 1)
+        run: list[str] = []
+        for segment in segments:
+            if not segment.holes:
+                run.append(segment.literals[0])
+            elif segment.holes[0].catch_all:
+                return self._rest_leaf(node.grow(run), template)
+            else:
+                node, run = node.grow(run).way(segment), []
+        node = node.grow(run)
+        if node.leaf is None:
+            node.leaf = self._make_leaf(template)
+        return node.leaf
+
+    def _rest_leaf(self, node: _Node[Leaf], template: PathTemplate) -> Leaf:
+        if node.rest is None:
+            node.rest = self._make_leaf(template)
+            node.choices += 1
+        return node.rest
+
+
+class _Node(Generic[Leaf]):
+    """A place in the tree: what ends here, and the ways on."""
+
+    __slots__ = ("choices", "leaf", "rest", "run", "span", "statics", "ways")
+
+    def __init__(self, run: list[str]) -> None:
+        self.run = run  # the literal segments that lead here, after the one that is the key in the parent's statics
+        self.span = 1 + len(run)
+        self.leaf: Leaf | None = None
+        self.statics: dict[str, _Node[Leaf]] = {}
+        self.ways: list[_Way[Leaf]] = []
+        self.rest: Leaf | None = None  # what takes everything from here on
+        self.choices = 0  # the ways, and the rest
+
+    def grow(self, run: list[str]) -> _Node[Leaf]:
+        """The node behind these literal segments, made if it is not there; edges that share a beginning are cut."""
+        node = self
+        while run:
+            child = node.statics.get(run[0])
+            if child is None:
+                child = node.statics[run[0]] = _Node(run[1:])
+            shared = 1 + sum(1 for _ in takewhile(bool, map(str.__eq__, child.run, run[1:])))
+            if shared < child.span:
+                child = node.statics[run[0]] = child.cut(shared)
+            node, run = child, run[shared:]
+        return node
+
+    def cut(self, span: int) -> _Node[Leaf]:
+        """A new node in the middle of the edge that leads here, `span` segments from its start, with this one below."""
+        middle: _Node[Leaf] = _Node(self.run[: span - 1])
+        middle.statics[self.run[span - 1]] = self
+        self.run = self.run[span:]
+        self.span -= span
+        return middle
+
+    def way(self, segment: Segment) -> _Node[Leaf]:
+        """The node behind a segment with holes, made if it is not there."""
+        order = _order(segment)
+        index = bisect_left(self.ways, order, key=lambda way: way.order)
+        if index == len(self.ways) or self.ways[index].order != order:
+            whole = segment.literals == ("", "")
+            parse = segment.holes[0].converter.parse if whole else segment.parse
+            self.ways.insert(index, _Way(order, parse, not whole, _Node([])))
+            self.choices += 1
+        return self.ways[index].node
+
+
+class _Way(NamedTuple, Generic[Leaf]):
+    """A segment with holes, and the node behind it."""
+
+    order: tuple[object, ...]
+    parse: Callable[[str], object]
+    several: bool  # parse gives a tuple of values, one for each part
+    node: _Node[Leaf]
+
+
+# Where a walk goes on: a node, the index of the segment to read, the values so far, and the way to try: _STATIC, an index of
+# the node's ways, or the number of its ways for the rest.
+_Place: TypeAlias = tuple[_Node[Leaf], int, tuple[object, ...], int]
+
+
+def _order(segment: Segment) -> tuple[object, ...]:
+    """The preference among the ways of one node, lowest first; equal for segments of one shape and for no others."""
+    ranks = tuple([hole.converter.rank for hole in segment.holes])
+    if segment.literals == ("", ""):
+        return 1, ranks
+    return 0, -sum(map(len, segment.literals)), ranks, segment.literals
+
+
+def _rest(path: str, segments: list[str], at: int) -> str | None:
+    """What is left of `path` from segment `at` on, as the client sent it; None if a catch-all refuses it."""
+    try:
+        return parse_path(path[sum(map(len, segments[:at])) + at :])
+    except ValueError:
+        return None

@@ -27,6 +27,10 @@ class AppStillRunning(ServerFault):
     """The exchange is over for the client, the app is not; see `app_timeout` of the client."""
 
 
+class ServerClosed(ConnectionError):
+    """The server closed the connection before the answer was whole; the client turns it into RemoteProtocolError."""
+
+
 class WebSocketDenied(Exception):
     """The app refused the WebSocket handshake with a plain HTTP answer.
 

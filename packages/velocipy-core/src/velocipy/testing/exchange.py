@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from velocipy.testing.errors import AppStillRunning, ServerFault, WireDesync
+from velocipy.testing.errors import AppStillRunning, ServerClosed, ServerFault, WireDesync
 from velocipy.testing.wake import Signal
 
 if TYPE_CHECKING:
@@ -135,15 +135,15 @@ class HTTPExchange:
         self.signal.notify()
 
     async def drained(self) -> None:
-        """Waits until the app took what was fed, or will not take more."""
-        await self.signal.until(lambda: not self.upload or self.completed or self.aborted or self.stopped)
+        """Waits until what lies unread fits a socket's buffer, or the app will not take more."""
+        await self.signal.until(lambda: sum(map(len, self.upload)) < HIGH_WATER or self.over or self.stopped)
 
     async def head(self) -> ResponseHead:
-        """Waits for status and headers. Raises the app's exception, a ServerFault, or ConnectionAbortedError."""
+        """Waits for status and headers. Raises the app's exception, a ServerFault, or ServerClosed."""
         await self.signal.until(lambda: self.response is not None or self.aborted or self.fault is not None)
         self.raise_failure()
         if self.response is None:
-            raise ConnectionAbortedError("the server closed the connection without an answer")
+            raise ServerClosed("the server closed the connection without an answer")
         return self.response
 
     async def take(self) -> list[bytes]:
@@ -182,7 +182,7 @@ class HTTPExchange:
         await self.wait_app(self.app_timeout)
         self.raise_failure()
         if self.aborted and not self.left:
-            raise ConnectionAbortedError("the server closed the connection before the answer was complete")
+            raise ServerClosed("the server closed the connection before the answer was complete")
         if not self.stopped and not self.left:
             raise AppStillRunning(
                 f"{self.request.method} {self.request.target!r} was answered, but the app still runs after "

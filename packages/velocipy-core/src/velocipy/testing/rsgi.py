@@ -67,8 +67,8 @@ class RSGIServer(Server):
         if not protocol.answered:
             exchange.begin(500, ((b"content-length", b"0"),))
             exchange.complete()
-        elif exchange.error is not None:
-            end_stream(protocol)
+        elif exchange.error is not None and protocol.sink is not None:
+            protocol.sink.end()
         else:
             asyncio.get_running_loop().call_later(self.app_timeout, never_ends, exchange)
 

@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Sequence
 from operator import index
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from velocipy.testing.errors import ResponseNeverEnds, ServerCrashed, UnreadOverflow, WireDesync
 from velocipy.testing.exchange import BODYLESS
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Headers = Sequence[tuple[str, str]]
     Buffer = bytes | bytearray | memoryview
 
-T = TypeVar("T")
 # RFC 9110 section 5.6.2; others are dropped by Granian without a word.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -33,14 +32,13 @@ FILE_CHUNK = 128 * 1024
 MAX_UNREAD = 256 * 1024 * 1024
 
 
-class Ready(Awaitable[None] if TYPE_CHECKING else object):
+class Ready:
     """An awaitable that is done: awaiting it does not go through the loop, as Granian's."""
 
     __slots__ = ()
 
     def __await__(self) -> Generator[None, None, None]:
-        return
-        yield
+        yield from ()
 
 
 READY = Ready()
@@ -55,6 +53,7 @@ class HTTPProtocol:
         self._iterating = False
         self._trailing = -1
         self.answered = False
+        self.sink: StreamSink | None = None
 
     # The request body.
 
@@ -133,9 +132,13 @@ class HTTPProtocol:
         if self.answered:
             raise protocol_error()
         self.answered = True
-        sink = StreamSink(self._exchange, pairs)
-        self._begin(status, pairs)
-        return StreamTransport(sink)
+        self.sink = StreamSink(self._exchange, pairs)
+        if 100 <= status < 200:
+            self._begin(500, ((b"content-length", b"0"),))
+            self.sink.refuse()
+        elif not self.sink.malformed:
+            self._begin(status, pairs)
+        return StreamTransport(self.sink)
 
     def _answer(self, status: int, headers: Headers, body: bytes, *, keep_length: bool = True) -> None:
         """A buffered answer; a declared length that differs from the body's goes out as it is, and breaks the wire."""
@@ -150,7 +153,7 @@ class HTTPProtocol:
                 pairs += ((b"content-length", b"%d" % len(body)),)
         elif body:
             self._check_length(declared, len(body))
-        if 100 <= status < 200 and status != 101:
+        if 100 <= status < 200:
             status, pairs, body = 500, ((b"content-length", b"0"),), b""
         self._begin(status, pairs)
         self._exchange.push(body)
@@ -214,11 +217,17 @@ class StreamSink:
         self.malformed = declared is not None and not declared.isdigit()
         self.left_over = None if declared is None or self.malformed else int(declared)
         self.ended = False
+        self.refused = False
 
     @property
     def closed(self) -> bool:
         """Nobody reads: the client left, or the answer has no body (HEAD: measured, also 1xx, 204, 304)."""
-        return self.exchange.left or self.exchange.request.method == "HEAD" or self.malformed
+        return self.exchange.left or self.exchange.request.method == "HEAD" or self.malformed or self.refused
+
+    def refuse(self) -> None:
+        """The answer was replaced by one without a body."""
+        self.refused = True
+        self.left_over = None
 
     def write(self, data: bytes) -> None:
         if self.left_over is not None:

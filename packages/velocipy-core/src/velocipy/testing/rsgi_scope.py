@@ -113,8 +113,6 @@ class RSGIScope:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"attribute {name!r} of 'RSGIScope' objects is not writable")
 
-    __delattr__ = None  # type: ignore[assignment]
-
 
 def group(request: RawRequest) -> dict[str, list[str | None]]:
     """Name -> values in order; None stands for a value that is not visible ASCII."""

@@ -1,0 +1,208 @@
+"""VelociPy: collects routes, middleware, handlers and state. The composition root; decides nothing per request."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
+
+from velocipy.dispatch import Dispatcher
+from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
+from velocipy.json.base import JSONEncoder, find_encoder
+from velocipy.lifespan import Lifespan, LifespanFactory
+from velocipy.middleware.base import check_middleware
+from velocipy.protocols import find_dialect
+from velocipy.routing.route import DEFAULT_MAX_CONTENT_LENGTH, Route
+from velocipy.routing.router import APIRouter, ExceptionKey
+from velocipy.state import State
+
+if TYPE_CHECKING:
+    import asyncio
+
+TRAILING_SLASH = ("ignore", "strict", "redirect")
+
+_serials = itertools.count(1)
+
+
+class VelociPy(APIRouter):
+    """An application: `app = VelociPy()`, then `@app.get("/")`. One object serves RSGI and ASGI.
+
+    `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
+    with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
+    have its own; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it.
+    """
+
+    def __init__(
+        self,
+        title: str = "VelociPy",
+        version: str = "0.1.0",
+        *,
+        debug: bool = False,
+        lifespan: LifespanFactory | None = None,
+        max_content_length: int = DEFAULT_MAX_CONTENT_LENGTH,
+        json_encoder: str | JSONEncoder | None = None,
+        trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
+        tags: Sequence[str] = (),
+        dependencies: Iterable[Any] = (),
+        middleware: Iterable[Any] = (),
+        exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
+    ) -> None:
+        super().__init__(tags=tags, dependencies=dependencies, middleware=middleware, exception_handlers=exception_handlers)
+        if not isinstance(max_content_length, int) or max_content_length < 0:
+            raise ConfigurationError(f"max_content_length is a number of bytes, not {max_content_length!r}")
+        if trailing_slash not in TRAILING_SLASH:
+            raise ConfigurationError(f"trailing_slash is one of {', '.join(TRAILING_SLASH)}, not {trailing_slash!r}")
+        for item in self.layer.middleware:
+            check_middleware(item)
+        self.title = title
+        self.version = version
+        self.debug = debug
+        self.max_content_length = max_content_length
+        self.state = State()
+        self.dependency_overrides = Overrides(self._forget)
+        self.lifespan = Lifespan(self, lifespan)
+        self._encoder = None if json_encoder is None else find_encoder(json_encoder)
+        self._names: dict[str, list[Route]] = {}
+        self._dispatcher = Dispatcher(self, trailing_slash, next(_serials))
+
+    @property
+    def json_encoder(self) -> JSONEncoder:
+        """What encodes results and decodes raw JSON bodies."""
+        if self._encoder is None:
+            self._encoder = find_encoder(None)
+        return self._encoder
+
+    def add_middleware(self, middleware: Any, /, **options: Any) -> None:
+        """Put middleware around every answer of the app, 404 and 405 included; the first added is the outermost."""
+        super().add_middleware(middleware, **options)
+        try:
+            check_middleware(self.layer.middleware[-1])
+        except ConfigurationError:
+            self.layer.middleware.pop()
+            raise
+
+    def url_for(self, name: str, /, **params: object) -> str:
+        """The path of a named route, percent-encoded; parameters that are not in its template become the query.
+
+        Raises KeyError for a name that no route has, ValueError for a name that several have and for values that do not fit.
+        """
+        routes = self._names.get(name, [])
+        if not routes:
+            raise KeyError(f"no route is named {name!r}; there are {', '.join(sorted(self._names)) or 'none'}")
+        if len({route.path for route in routes}) > 1:
+            places = ", ".join(f"{route.title} ({route.location})" for route in routes)
+            raise ValueError(f"several routes are named {name!r}: {places}; give one name=")
+        template = routes[0].template
+        holes = {hole.name for hole in template.holes}
+        path = template.url({key: value for key, value in params.items() if key in holes})
+        query = urlencode({key: value for key, value in params.items() if key not in holes}, doseq=True)
+        return f"{path}?{query}" if query else path
+
+    def _add(self, route: Route) -> None:
+        own = route.options.max_content_length
+        mounted = replace(
+            route,
+            app=self,
+            max_content_length=self.max_content_length if own is None else own,
+            explainer=self._explain,
+        )
+        known = self._names.get(route.name, [])
+        clash = next((other for other in known if route.options.name and other.options.name == route.name), None)
+        if clash is not None:
+            raise RouteConflictError(
+                f"the name {route.name!r} of {route.title} ({route.location}) belongs to {clash.title} ({clash.location})"
+            )
+        self._dispatcher.add(mounted)
+        self._routes.append(mounted)
+        self._names.setdefault(route.name, []).append(mounted)
+
+    def _notify(self, change: Route | None) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._dispatcher.forget()
+
+    def _explain(self, route: Route, dialect: str) -> str:
+        return self._dispatcher.explain(route, find_dialect(dialect))
+
+    # -- protocols -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _asgi(self) -> Callable[..., Any]:
+        return self._dispatcher.entry(find_dialect("asgi"))
+
+    @cached_property
+    def __rsgi__(self) -> Callable[..., Any]:
+        """The RSGI entry. Granian reads it once a worker; MissingAdapterError here reaches its log and ends it."""
+        return self._dispatcher.entry(find_dialect("rsgi"))
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by RSGI servers before the first request; what start-up raises ends the worker."""
+        start = find_dialect("rsgi").start
+        if start is not None:
+            start(self.lifespan, loop)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by RSGI servers after the last request."""
+        stop = find_dialect("rsgi").stop
+        if stop is not None:
+            stop(self.lifespan, loop)
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """The ASGI entry. Servers look for exactly this: an `async def __call__` of three arguments."""
+        try:
+            enter = self._asgi
+        except MissingAdapterError as exc:
+            await _refuse_to_start(scope, receive, send, exc)
+            raise
+        await enter(scope, receive, send)
+
+
+async def _refuse_to_start(scope: MutableMapping[str, Any], receive: Any, send: Any, exc: Exception) -> None:
+    """Without the adapter, have an ASGI server end with the message: it would take the error itself for "no lifespan"."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": str(exc)})
+
+
+class Overrides(dict[Callable[..., Any], Callable[..., Any]]):
+    """`app.dependency_overrides`: dependency -> what is called in its place. Every change counts from the next request on."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+
+    def __setitem__(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> None:
+        super().__setitem__(dependency, replacement)
+        self._changed()
+
+    def __delitem__(self, dependency: Callable[..., Any]) -> None:
+        super().__delitem__(dependency)
+        self._changed()
+
+    def clear(self) -> None:
+        """Take every override away."""
+        super().clear()
+        self._changed()
+
+    def pop(self, dependency: Callable[..., Any], *default: Any) -> Any:
+        """Take one override away."""
+        value = super().pop(dependency, *default)
+        self._changed()
+        return value
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set several."""
+        super().update(*args, **kwargs)
+        self._changed()
+
+    def setdefault(self, dependency: Callable[..., Any], replacement: Any = None) -> Any:
+        """Set one unless it is set."""
+        value = super().setdefault(dependency, replacement)
+        self._changed()
+        return value
+
+

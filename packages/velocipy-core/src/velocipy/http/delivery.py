@@ -1,0 +1,65 @@
+"""The last step of every answer that is a Response: middleware's headers, the gate, and what to do when it fails there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from velocipy.exceptions import ClientDisconnected
+from velocipy.http.headers import check_header
+from velocipy.http.response import JSON_TYPE, Response
+
+if TYPE_CHECKING:
+    from velocipy.protocols import HTTPConnection
+
+logger = logging.getLogger("velocipy")
+
+SERVER_ERROR = b'{"detail":"Internal Server Error"}'
+"""The answer when nothing better can be made; a constant, so that it cannot fail too."""
+
+HookHeader = tuple[int, str, Callable[..., str], bool]
+"""Which hook (counted from 1), its header's name, what makes the value, and whether that takes the hook's token."""
+
+
+async def deliver(connection: HTTPConnection, response: Response, defaults: Iterable[tuple[str, str]] = ()) -> None:
+    """Send a response with the headers that middleware adds.
+
+    What is wrong with it is logged and becomes a 500 if nothing was sent yet; a body that breaks off later is logged once and
+    leaves a connection that the server closes, where it has a way to.
+    """
+    try:
+        if defaults:
+            response = response.fresh()
+            response.add_defaults(defaults)
+        await response.send(connection)
+    except ClientDisconnected:
+        logger.debug("%s %s: the client left before the answer was sent", connection.method, connection.path)
+    except Exception:
+        logger.exception("%s %r: the answer could not be sent", connection.method, connection.path)
+        if not connection.started:
+            await connection.send(500, [("content-type", JSON_TYPE)], SERVER_ERROR)
+
+
+def hook_headers(
+    constants: Iterable[tuple[str, str]], entered: int, hooks: Sequence[HookHeader], tokens: Sequence[Any]
+) -> list[tuple[str, str]]:
+    """Constants and the headers of the hooks that were entered; one that fails is logged and left out."""
+    pairs = list(constants)
+    for (number, name, make, takes_token), token in zip(hooks, tokens, strict=True):
+        if number <= entered:
+            try:
+                value = make(token) if takes_token else make()
+                pairs.append(check_header(name, value))
+            except Exception:
+                logger.exception("the hook for header %r failed", name)
+    return pairs
+
+
+def native_pair(name: str, native: Callable[[Sequence[tuple[str, str]]], Sequence[Any]]) -> Callable[[str], Any]:
+    """A function from a header's value to its checked pair in a dialect's native form."""
+
+    def pair(value: str) -> Any:
+        return native((check_header(name, value),))[0]
+
+    return pair

@@ -1,0 +1,51 @@
+"""Which protocol a client speaks to an app. Knows the names `asgi` and `rsgi`; does not import their dists."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, cast
+
+from velocipy.exceptions import MissingAdapterError
+from velocipy.testing.asgi import ASGIServer
+from velocipy.testing.rsgi import RSGIServer
+
+if TYPE_CHECKING:
+    from velocipy.testing.asgi import ASGIApp
+    from velocipy.testing.rsgi import RSGIApp, RSGICall
+    from velocipy.testing.server import Server
+
+    App = ASGIApp | RSGIApp | RSGICall
+
+Interface = Literal["asgi", "rsgi"]
+
+
+def make_server(
+    app: App, interface: str | None, *, propagate: bool, app_timeout: float, root_path: str
+) -> Server:
+    """The in-process server for an app. Raises MissingAdapterError when no adapter is installed and none was named."""
+    chosen = choose(app) if interface is None else interface
+    if chosen == "rsgi":
+        return RSGIServer(cast("RSGIApp", app), propagate=propagate, app_timeout=app_timeout)
+    if chosen == "asgi":
+        return ASGIServer(cast("ASGIApp", app), propagate=propagate, app_timeout=app_timeout, root_path=root_path)
+    raise ValueError(f"interface must be 'asgi' or 'rsgi', not {interface!r}")
+
+
+def choose(app: App) -> Interface:
+    """An app that speaks one protocol decides by itself; for one that speaks both, what is installed, rsgi first."""
+    if not hasattr(app, "__rsgi__"):
+        return "asgi"
+    if not callable(app):
+        return "rsgi"
+    if installed("rsgi"):
+        return "rsgi"
+    if installed("asgi"):
+        return "asgi"
+    raise MissingAdapterError(
+        "no protocol adapter is installed, so this app cannot be called: pip install velocipy-rsgi (for Granian) "
+        "or pip install velocipy-asgi (for Uvicorn, Hypercorn and Granian)"
+    )
+
+
+def installed(interface: Interface) -> bool:
+    return find_spec(f"velocipy.{interface}") is not None

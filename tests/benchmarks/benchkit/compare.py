@@ -1,0 +1,134 @@
+"""Whether two servers answer alike. Knows status, headers and body; does not know who they are or how fast.
+
+Three rules, from strict to loose:
+
+* `exact`   raw and ours, right requests and refusals without a list: status, headers and every byte of the body;
+* `faults`  raw and ours, 422: the wording belongs to the framework, so the body is reduced to the places that are at fault;
+* `loose`   peers: status, and the body as a JSON value where it is one. Their refusals are their own: only "4xx" is asked for.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from benchkit.workloads import Ask, Workload
+
+VOLATILE: Final = frozenset({"date", "server"})
+TIMEOUT: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response. `headers` are (lower-case name, value), sorted, without Date and Server."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+Rule = Callable[[Answer, Answer], list[str]]
+
+
+def fetch(port: int, ask: Ask) -> Answer:
+    """The answer to one request on a connection of its own. Raises OSError or http.client.HTTPException."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+    try:
+        connection.putrequest(ask.method, ask.target, skip_accept_encoding=True)
+        for name, value in ask.headers:
+            connection.putheader(name, value)
+        if ask.method in ("POST", "PUT"):
+            connection.putheader("content-length", str(len(ask.body)))
+        connection.endheaders(ask.body or None)
+        response = connection.getresponse()
+        return Answer(response.status, _headers(response.getheaders()), response.read())
+    finally:
+        connection.close()
+
+
+def _headers(pairs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    kept = [(name.lower(), value) for name, value in pairs if name.lower() not in VOLATILE]
+    return tuple(sorted((name, _in_order(value) if name == "allow" else value) for name, value in kept))
+
+
+def _in_order(allow: str) -> str:
+    """RFC 9110 section 10.2.1: Allow is a set, its order means nothing."""
+    return ", ".join(sorted(part.strip() for part in allow.split(",")))
+
+
+def exact(expected: Answer, got: Answer) -> list[str]:
+    """What differs, one line each; an empty list when nothing does."""
+    found = _differ("status", expected.status, got.status)
+    found += _differ("headers", dict(expected.headers), dict(got.headers))
+    if len(expected.headers) != len(got.headers):
+        found.append(f"number of headers: {len(expected.headers)} expected, {len(got.headers)} came")
+    return found + _differ("body", expected.body, got.body)
+
+
+def faults(expected: Answer, got: Answer) -> list[str]:
+    if not expected.status == got.status == 422:
+        return exact(expected, got)
+    return _differ("content-type", _type(expected), _type(got)) + _differ("faults", places(expected.body), places(got.body))
+
+
+def loose(expected: Answer, got: Answer) -> list[str]:
+    if expected.status >= 400:
+        return _differ("status", "4xx", f"{got.status // 100}xx")
+    return _differ("status", expected.status, got.status) + _differ("body", _value(expected.body), _value(got.body))
+
+
+def _differ(what: str, expected: object, got: object) -> list[str]:
+    return [] if expected == got else [f"{what}: {expected!r} expected, {got!r} came"]
+
+
+def _type(answer: Answer) -> str | None:
+    return dict(answer.headers).get("content-type")
+
+
+def _value(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body
+
+
+def places(body: bytes) -> list[list[str]]:
+    """The `loc` of each fault of a 422, sorted; a body of another shape is its own single place, so that it differs."""
+    try:
+        return sorted([str(part) for part in fault["loc"]] for fault in json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return [[repr(body)]]
+
+
+def asks(workload: Workload) -> Iterator[Ask]:
+    """Everything that is compared before the workload is timed."""
+    yield workload.timed
+    yield from workload.right
+    yield from workload.wrong
+
+
+def differences(workload: Workload, base: int, port: int, rule: Rule) -> list[str]:
+    """The server on `port` against the one on `base`: one text per request that is answered differently."""
+    found = []
+    for ask in asks(workload):
+        lines = _compare(ask, base, port, rule)
+        if lines:
+            found.append(f"{workload.name}: {ask}\n" + "\n".join(f"    {line}" for line in lines))
+    return found + _wrong_status(workload, base)
+
+
+def _compare(ask: Ask, base: int, port: int, rule: Rule) -> list[str]:
+    expected = fetch(base, ask)
+    try:
+        return rule(expected, fetch(port, ask))
+    except (OSError, http.client.HTTPException) as exc:
+        return [f"no answer: {type(exc).__name__}: {exc}"]
+
+
+def _wrong_status(workload: Workload, base: int) -> list[str]:
+    """The base itself must answer what the table says: two apps that agree on a 500 measure nothing."""
+    status = fetch(base, workload.timed).status
+    return [] if status == workload.status else [f"{workload.name}: the base answers {status}, not {workload.status}"]
