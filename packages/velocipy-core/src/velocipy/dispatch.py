@@ -146,13 +146,13 @@ class Dispatcher:
             if route is not None:
                 return self._handler(leaf, route, method, dialect), values
         if method == WEBSOCKET:
-            return self._own_handler(self._nowhere, "socket", _refuse_socket, dialect, (), (WEBSOCKET,)), ()
+            return self._own_handler(self._nowhere, "socket", _refuse_socket, dialect, (), (WEBSOCKET,)), (path[1:],)
         allowed = sorted({known for leaf, _ in matched for known in leaf.routes} - {WEBSOCKET})
         if allowed:
             return self._answer_allow(dialect, matched[0][0], method, [*allowed, "OPTIONS"])
         if self._redirects and (target := self._slash_target(path, method)):
             return self._own_handler(self._nowhere, "slash", _redirect, dialect, ()), (target,)
-        return self._not_found(dialect), ()
+        return self._not_found(dialect), (path[1:],)
 
     def _handler(self, leaf: Leaf, route: Route, method: str, dialect: Dialect) -> Handler:
         table = leaf.handlers[dialect.name]
@@ -225,11 +225,11 @@ def _yields_head(method: str, known: Route, leaf: Leaf, new: Route | None = None
     return other is not None and other is not known and "GET" not in other.methods
 
 
-async def _not_found(rest: Any = None) -> dict[str, str]:
+async def _not_found(rest: str) -> dict[str, str]:
     return {"detail": "Not Found"}
 
 
-async def _raise_not_found(rest: Any = None) -> None:
+async def _raise_not_found(rest: str) -> None:
     raise NotFound()
 
 
@@ -246,5 +246,5 @@ async def _redirect(rest: str, request: Request) -> Response:
     return RedirectResponse(quote_path(rest) + query, 308)
 
 
-async def _refuse_socket(rest: Any = None) -> None:
+async def _refuse_socket(rest: str) -> None:
     raise HTTPException(403)

@@ -103,8 +103,8 @@ def add_converter(
     name: str,
     parse: Callable[[str], object],
     *,
-    format: Callable[[object], str] = str,  # noqa: A002  the word of the Converter's field
-    type: type = str,  # noqa: A002
+    format: Callable[[object], str] = str,
+    type: type = str,
 ) -> Converter:
     """Makes `{hole:name}` known in every template of the process that is parsed from now on.
 

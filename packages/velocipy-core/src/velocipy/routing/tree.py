@@ -20,7 +20,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from velocipy.routing.converters import parse_path
 from velocipy.routing.path import PathTemplate, Segment, never_matches
@@ -46,7 +46,7 @@ class RouteTree(Generic[Leaf]):
         self._static: dict[str, tuple[Leaf, Sequence[object]]] = {}
         self._root: _Node[Leaf] = _Node([])
         self._start: _Place[Leaf] = (self._root, 1, (), _STATIC)
-        self._splits = 1  # tells the segments of the deepest template, and a slash after them, from what follows
+        self._splits = 1  # as many as the deepest template has segments, and one for a slash behind them
 
     def leaf(self, template: PathTemplate) -> Leaf:
         """The leaf for templates of this shape: equal literals and equal converters, whatever the holes are called."""
@@ -57,40 +57,32 @@ class RouteTree(Generic[Leaf]):
         found = self._static.get(path)
         if found is not None:
             return found
-        segments = self._split(path)
-        return self._walk(path, segments, self._start, []) if segments else None
+        return self._walk(path, self._start, [])
 
     def matches(self, path: str) -> Iterator[tuple[Leaf, Sequence[object]]]:
         """Every leaf that takes `path`, each once, the most preferred first."""
         found = self._static.get(path)
         if found is not None:
             yield found
-        segments = self._split(path)
-        places = [self._start] if segments else []
+        places = [self._start]
         while places:
-            found = self._walk(path, segments, places.pop(), places)
+            found = self._walk(path, places.pop(), places)
             if found is not None:
                 yield found
 
-    def _split(self, path: str) -> list[str]:
-        """`/a/b` and, where slashes are ignored, `/a/b/` as ["", "a", "b"]; nothing if no template can take the path."""
-        if ("/." in path or not path.isascii()) and never_matches(path):
-            return []
-        segments = path.split("/", self._splits)
-        if segments[0] or len(segments) == 1:
-            return []
-        if self._ignore_slash and not segments[-1]:
-            segments.pop()
-        return segments
-
     def _walk(
-        self, path: str, segments: list[str], place: _Place[Leaf], places: list[_Place[Leaf]]
+        self, path: str, place: _Place[Leaf], places: list[_Place[Leaf]]
     ) -> tuple[Leaf, Sequence[object]] | None:
         """The first match from `place` on.
 
         Alternatives are put on `places` as they are passed, and taken from there when a way fails; those that are left
-        after a match lead to the less preferred ones. Long because it is the loop: one turn tries one way.
+        after a match lead to the less preferred ones. Long because it is the loop, and each call in it costs 60 ns.
         """
+        segments = path.split("/", self._splits)  # "/a/b" is ["", "a", "b"]
+        if segments[0] or not path or (("/." in path or not path.isascii()) and never_matches(path)):
+            return None
+        if self._ignore_slash and not segments[-1]:
+            segments.pop()
         end = len(segments)
         node, at, values, way = place
         while True:
@@ -99,27 +91,28 @@ class RouteTree(Generic[Leaf]):
                     if node.rest is not None:
                         places.append((node, at, values, len(node.ways)))
                     return node.leaf, values
-            elif way == _STATIC:
-                child = node.statics.get(segments[at])
-                if child is None or (child.run and segments[at + 1 : at + child.span] != child.run):
+            else:
+                segment = segments[at]
+                if way == _STATIC:
+                    child = node.statics.get(segment)
+                    if child is not None and (not child.run or segments[at + 1 : at + child.span] == child.run):
+                        if node.choices:
+                            places.append((node, at, values, 0))
+                        node, at = child, at + child.span
+                        continue
                     way = 0
+                if segment and way < len(node.ways):
+                    parse, several, child = node.ways[way]
+                    way += 1
+                    try:
+                        value = parse(segment)
+                    except ValueError:
+                        continue
+                    if way < node.choices:
+                        places.append((node, at, values, way))
+                    values = (*values, *value) if several else (*values, value)
+                    node, at, way = child, at + 1, _STATIC
                     continue
-                if node.choices:
-                    places.append((node, at, values, 0))
-                node, at = child, at + child.span
-                continue
-            elif way < len(node.ways) and segments[at]:
-                _, parse, several, child = node.ways[way]
-                way += 1
-                try:
-                    value = parse(segments[at])
-                except ValueError:
-                    continue
-                if way < node.choices:
-                    places.append((node, at, values, way))
-                values = (*values, *value) if several else (*values, value)
-                node, at, way = child, at + 1, _STATIC
-                continue
             if node.rest is not None and (at < end or self._ignore_slash):
                 rest = _rest(path, segments, at)
                 if rest is not None:
@@ -167,14 +160,15 @@ class RouteTree(Generic[Leaf]):
 class _Node(Generic[Leaf]):
     """A place in the tree: what ends here, and the ways on."""
 
-    __slots__ = ("choices", "leaf", "rest", "run", "span", "statics", "ways")
+    __slots__ = ("choices", "leaf", "orders", "rest", "run", "span", "statics", "ways")
 
     def __init__(self, run: list[str]) -> None:
-        self.run = run  # the literal segments that lead here, after the one that is the key in the parent's statics
+        self.run = run  # the literals that lead here, after the one that is the key in the parent's statics
         self.span = 1 + len(run)
         self.leaf: Leaf | None = None
         self.statics: dict[str, _Node[Leaf]] = {}
         self.ways: list[_Way[Leaf]] = []
+        self.orders: list[tuple[object, ...]] = []  # of the ways, which they are sorted by
         self.rest: Leaf | None = None  # what takes everything from here on
         self.choices = 0  # the ways, and the rest
 
@@ -202,24 +196,18 @@ class _Node(Generic[Leaf]):
     def way(self, segment: Segment) -> _Node[Leaf]:
         """The node behind a segment with holes, made if it is not there."""
         order = _order(segment)
-        index = bisect_left(self.ways, order, key=lambda way: way.order)
-        if index == len(self.ways) or self.ways[index].order != order:
+        index = bisect_left(self.orders, order)
+        if index == len(self.orders) or self.orders[index] != order:
             whole = segment.literals == ("", "")
             parse = segment.holes[0].converter.parse if whole else segment.parse
-            self.ways.insert(index, _Way(order, parse, not whole, _Node([])))
+            self.orders.insert(index, order)
+            self.ways.insert(index, (parse, not whole, _Node([])))
             self.choices += 1
-        return self.ways[index].node
+        return self.ways[index][2]
 
 
-class _Way(NamedTuple, Generic[Leaf]):
-    """A segment with holes, and the node behind it."""
-
-    order: tuple[object, ...]
-    parse: Callable[[str], object]
-    several: bool  # parse gives a tuple of values, one for each part
-    node: _Node[Leaf]
-
-
+# A segment with holes: its reader, whether that gives a tuple of values (one for each part) or one value, the node behind it.
+_Way: TypeAlias = tuple[Callable[[str], Any], bool, _Node[Leaf]]
 # Where a walk goes on: a node, the index of the segment to read, the values so far, and the way to try: _STATIC, an index of
 # the node's ways, or the number of its ways for the rest.
 _Place: TypeAlias = tuple[_Node[Leaf], int, tuple[object, ...], int]

@@ -1,0 +1,227 @@
+"""One HTTP exchange over ASGI: scope and messages as core's HTTPConnection. Knows no app and no routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
+from velocipy.protocols import HTTPConnection, ResponseStream
+from velocipy.threads import in_thread
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from velocipy.protocols import HeaderPairs
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+CHUNK = 256 * 1024
+"""Bytes of a file read at once, by servers without `http.response.pathsend`."""
+
+
+class HeaderView:
+    """A scope's headers, looked up without decoding what is not asked for; values that are not ASCII count as missing."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        self._raw = raw
+
+    def get(self, name: str, default: str | None = None, /) -> str | None:
+        """The first value of a lower-case name."""
+        key = name.encode()
+        for field, value in self._raw:
+            if field == key:
+                return value.decode() if value.isascii() else default
+        return default
+
+    def get_all(self, name: str, /) -> list[str]:
+        """Every value of a lower-case name."""
+        key = name.encode()
+        return [value.decode() for field, value in self._raw if field == key and value.isascii()]
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """All pairs in order."""
+        return ((field.decode("latin-1"), value.decode()) for field, value in self._raw if value.isascii())
+
+
+def declared_length(text: str | None) -> int | None:
+    """A Content-Length header as a number; BadRequest when it is none (RFC 9110 section 8.6)."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+        raise BadRequest("Invalid content-length header")
+    return int(text)
+
+
+async def read_body(headers: HeaderView, receive: Receive, limit: int) -> bytes:
+    """The whole body. PayloadTooLargeException before a byte is read when the header says so, else at the byte."""
+    if (declared_length(headers.get("content-length")) or 0) > limit:
+        raise PayloadTooLargeException
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise PayloadTooLargeException
+        return body
+    return b"".join([chunk async for chunk in _chunks(message, receive, limit)])
+
+
+async def _chunks(message: Message, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    total = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected("the client left before its body was complete")
+        chunk = message.get("body", b"")
+        total += len(chunk)
+        if total > limit:
+            raise PayloadTooLargeException
+        if chunk:
+            yield chunk
+        if not message.get("more_body", False):
+            return
+        message = await receive()
+
+
+def address(pair: Any) -> tuple[str, int | None] | None:
+    """A scope's client or server -> (host, port); some servers give ports as text, Unix sockets have none."""
+    if not pair:
+        return None
+    host, port = pair[0], pair[1] if len(pair) > 1 else None
+    return host, None if port is None else int(port)
+
+
+class ASGIConnection(HTTPConnection):
+    """Reads from a scope and sends messages; every attribute is computed when it is asked for."""
+
+    authority = None
+
+    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.emit = send
+
+    @property
+    def method(self) -> str:  # type: ignore[override]
+        """The request method."""
+        return str(self.scope["method"])
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The percent-decoded path."""
+        return str(self.scope["path"])
+
+    @property
+    def query_string(self) -> str:  # type: ignore[override]
+        """The raw query."""
+        return str(self.scope["query_string"].decode("latin-1"))
+
+    @property
+    def http_version(self) -> str:  # type: ignore[override]
+        """ "1.0", "1.1" or "2"."""
+        return str(self.scope["http_version"])
+
+    @property
+    def scheme(self) -> str:  # type: ignore[override]
+        """http or https."""
+        return str(self.scope.get("scheme", "http"))
+
+    @property
+    def headers(self) -> HeaderView:  # type: ignore[override]
+        """The request headers."""
+        return HeaderView(self.scope["headers"])
+
+    @property
+    def client(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The peer's address."""
+        return address(self.scope.get("client"))
+
+    @property
+    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The server's own address."""
+        return address(self.scope.get("server"))
+
+    async def read_body(self, limit: int) -> bytes:
+        """The whole body, at most `limit` bytes."""
+        return await read_body(self.headers, self.receive, limit)
+
+    async def read_chunks(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        if (declared_length(self.headers.get("content-length")) or 0) > limit:
+            raise PayloadTooLargeException
+        async for chunk in _chunks(await self.receive(), self.receive, limit):
+            yield chunk
+
+    async def disconnected(self) -> None:
+        """Wait for `http.disconnect`; what is left of the body is dropped on the way."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+    async def send(self, status: int, headers: HeaderPairs, body: bytes) -> None:
+        """Answer with a body."""
+        await self._start(status, [*headers, ("content-length", str(len(body)))])
+        await self.emit({"type": "http.response.body", "body": body})
+
+    async def send_empty(self, status: int, headers: HeaderPairs) -> None:
+        """Answer without one."""
+        await self._start(status, headers)
+        await self.emit({"type": "http.response.body", "body": b""})
+
+    async def send_file(
+        self, status: int, headers: HeaderPairs, path: str | PathLike[str], start: int, stop: int
+    ) -> None:
+        """Answer with a part of a file, read in threads a chunk at a time, or by the server where it offers that."""
+        extensions = self.scope.get("extensions") or {}
+        if "http.response.pathsend" in extensions and start == 0:
+            await self._start(status, headers)
+            await self.emit({"type": "http.response.pathsend", "path": str(path)})
+            return
+        file = await in_thread(open, path, "rb")
+        try:
+            await in_thread(file.seek, start)
+            await self._start(status, headers)
+            left = stop - start
+            while left > 0 and (chunk := await in_thread(file.read, min(CHUNK, left))):
+                left -= len(chunk)
+                await self.emit({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+            if left == stop - start:
+                await self.emit({"type": "http.response.body", "body": b""})
+        finally:
+            await in_thread(file.close)
+
+    async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
+        """Answer piece by piece."""
+        await self._start(status, headers)
+        return ASGIStream(self)
+
+    async def _start(self, status: int, headers: HeaderPairs) -> None:
+        self.started = True
+        pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
+        await self.emit({"type": "http.response.start", "status": status, "headers": pairs})
+
+
+class ASGIStream(ResponseStream):
+    """Body messages. Servers accept them in silence after the client has left, so a watcher listens for that."""
+
+    def __init__(self, connection: ASGIConnection) -> None:
+        self._emit = connection.emit
+        self._watcher = asyncio.ensure_future(connection.disconnected())
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a chunk; ClientDisconnected once the client has left."""
+        if self._watcher.done():
+            raise ClientDisconnected("the client left during the stream")
+        await self._emit({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def close(self) -> None:
+        """End the body."""
+        self._watcher.cancel()
+        await self._emit({"type": "http.response.body", "body": b""})
+
+    def abort(self) -> None:
+        """Leave the body without its end: the server then closes the connection."""
+        self._watcher.cancel()

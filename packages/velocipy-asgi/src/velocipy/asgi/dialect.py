@@ -1,0 +1,52 @@
+"""ASGI 3 as source for the handler compiler. Knows scope, receive and send; everything about HTTP itself is core's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from velocipy.asgi.connection import ASGIConnection, HeaderView, read_body
+from velocipy.asgi.lifespan import serve_lifespan
+from velocipy.asgi.websocket import ASGIWebSocket
+from velocipy.protocols import Dialect
+
+if TYPE_CHECKING:
+    from velocipy.protocols import HeaderPairs
+
+
+def native(pairs: HeaderPairs) -> list[tuple[bytes, bytes]]:
+    """[("a", "b")] -> [(b"a", b"b")]; the gate has let nothing but ASCII through."""
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in pairs]
+
+
+dialect = Dialect(
+    name="asgi",
+    args=("scope", "receive", "send"),
+    is_socket="scope['type'] == 'websocket'",
+    method="scope['method']",
+    path="scope['path']",
+    headers="HeaderView(scope['headers'])",
+    query_text="scope['query_string'].decode('latin-1')",
+    connect="ASGIConnection(scope, receive, send)",
+    connect_socket="ASGIWebSocket(scope, receive, send)",
+    unpack=("scope = connection.scope", "receive = connection.receive", "send = connection.emit"),
+    read_body="read_body(headers, receive, {limit})",
+    send_body=(
+        "await send({{'type': 'http.response.start', 'status': {status}, "
+        "'headers': [*{headers}, (b'content-length', b'%d' % len(body))]}})",
+        "await send({{'type': 'http.response.body', 'body': body}})",
+    ),
+    send_empty=(
+        "await send({{'type': 'http.response.start', 'status': {status}, 'headers': {headers}}})",
+        "await send({{'type': 'http.response.body', 'body': b''}})",
+    ),
+    enter=("async def enter", "await "),
+    prelude=("if scope['type'] == 'lifespan': return await serve_lifespan(app.lifespan, receive, send)",),
+    native=native,
+    env={
+        "ASGIConnection": ASGIConnection,
+        "ASGIWebSocket": ASGIWebSocket,
+        "HeaderView": HeaderView,
+        "read_body": read_body,
+        "serve_lifespan": serve_lifespan,
+    },
+)

@@ -1,0 +1,112 @@
+"""One WebSocket over ASGI as core's WebSocketConnection. Knows messages; what is legal when is core's business."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from velocipy.asgi.connection import HeaderView, Message, Receive, Send, address
+from velocipy.exceptions import WebSocketDisconnect
+from velocipy.protocols import Capabilities, SocketMessage, WebSocketConnection
+
+if TYPE_CHECKING:
+    from velocipy.protocols import HeaderPairs
+
+
+class ASGIWebSocket(WebSocketConnection):
+    """Reads from a scope and exchanges messages."""
+
+    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self._connected = False
+        self._lost: WebSocketDisconnect | None = None
+        self._can_deny = "websocket.http.response" in (scope.get("extensions") or {})
+        self.capabilities = Capabilities(True, True, True, self._can_deny)
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The percent-decoded path."""
+        return str(self.scope["path"])
+
+    @property
+    def query_string(self) -> str:  # type: ignore[override]
+        """The raw query."""
+        return str(self.scope["query_string"].decode("latin-1"))
+
+    @property
+    def scheme(self) -> str:  # type: ignore[override]
+        """ws or wss."""
+        return str(self.scope.get("scheme", "ws"))
+
+    @property
+    def headers(self) -> HeaderView:  # type: ignore[override]
+        """The handshake's headers."""
+        return HeaderView(self.scope["headers"])
+
+    @property
+    def client(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The peer's address."""
+        return address(self.scope.get("client"))
+
+    @property
+    def subprotocols(self) -> list[str]:  # type: ignore[override]
+        """What the client offered."""
+        return list(self.scope.get("subprotocols") or ())
+
+    async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
+        """Complete the handshake."""
+        await self._connect()
+        pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
+        await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
+
+    async def deny(self, status: int) -> None:
+        """Refuse it; without the denial extension a server can only say 403."""
+        await self._connect()
+        if not self._can_deny or status == 403:
+            await self._send({"type": "websocket.close", "code": 1000})
+            return
+        headers = [(b"content-length", b"0")]
+        await self._send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "websocket.http.response.body", "body": b""})
+
+    async def receive(self) -> SocketMessage:
+        """The next message. Some servers set both keys, one of them to None."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            return SocketMessage(close=self._lose(message))
+        text = message.get("text")
+        return SocketMessage(data=message.get("bytes") or b"") if text is None else SocketMessage(text=text)
+
+    async def send_text(self, text: str) -> None:
+        """Send text."""
+        await self._send_message({"type": "websocket.send", "text": text})
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send bytes."""
+        await self._send_message({"type": "websocket.send", "bytes": data})
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with a code."""
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def _connect(self) -> None:
+        if not self._connected:
+            self._connected = True
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(*self._lose(message))
+
+    async def _send_message(self, message: dict[str, Any]) -> None:
+        if self._lost is not None:
+            raise self._lost
+        try:
+            await self._send(message)
+        except OSError:  # ASGI 2.4: how a server says that the peer has left
+            self._lost = WebSocketDisconnect(1006)
+            raise self._lost from None
+
+    def _lose(self, message: Message) -> tuple[int, str]:
+        code, reason = int(message.get("code") or 1005), str(message.get("reason") or "")
+        self._lost = WebSocketDisconnect(code, reason)
+        return code, reason

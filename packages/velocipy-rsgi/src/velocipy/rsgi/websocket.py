@@ -1,0 +1,100 @@
+"""One WebSocket over RSGI as core's WebSocketConnection. RSGI has no subprotocols, handshake headers or close codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from velocipy.exceptions import WebSocketDisconnect
+from velocipy.protocols import Capabilities, RequestHeaders, SocketMessage, WebSocketConnection
+from velocipy.rsgi.connection import address
+
+if TYPE_CHECKING:
+    from velocipy.protocols import HeaderPairs
+
+CLOSED, BYTES, TEXT = range(3)
+"""Kinds of messages, as RSGI counts them."""
+
+
+class RSGIWebSocket(WebSocketConnection):
+    """Reads from a scope; `transport` is there once the handshake is complete."""
+
+    capabilities = Capabilities(subprotocols=False, accept_headers=False, close_codes=False, denial_status=True)
+
+    def __init__(self, scope: Any, proto: Any) -> None:
+        self.scope = scope
+        self.proto = proto
+        self._transport: Any = None
+
+    @property
+    def path(self) -> str:  # type: ignore[override]
+        """The percent-decoded path."""
+        return str(self.scope.path)
+
+    @property
+    def query_string(self) -> str:  # type: ignore[override]
+        """The raw query."""
+        return str(self.scope.query_string)
+
+    @property
+    def scheme(self) -> str:  # type: ignore[override]
+        """ws or wss; the server says http or https for both."""
+        return "wss" if self.scope.scheme in ("https", "wss") else "ws"
+
+    @property
+    def headers(self) -> RequestHeaders:  # type: ignore[override]
+        """The handshake's headers."""
+        return self.scope.headers  # type: ignore[no-any-return]
+
+    @property
+    def client(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The peer's address."""
+        return address(self.scope.client)
+
+    @property
+    def subprotocols(self) -> list[str]:  # type: ignore[override]
+        """What the client offered; none of it can be chosen."""
+        lines = self.scope.headers.get_all("sec-websocket-protocol")
+        return [name.strip() for line in lines for name in line.split(",") if name.strip()]
+
+    async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
+        """Complete the handshake; a second call would abort the server's process, and core makes none."""
+        self._transport = await self.proto.accept()
+
+    async def deny(self, status: int) -> None:
+        """Refuse it; the status has been checked, since one outside 100-999 would abort the server's process."""
+        self.proto.close(status)
+
+    async def receive(self) -> SocketMessage:
+        """The next message; a lost connection and a close look alike, and neither has a code."""
+        try:
+            message = await self._transport.receive()
+        except Exception as exc:
+            raise _lost(exc) from None
+        if message.kind == CLOSED:
+            return SocketMessage(close=(1005, ""))
+        return SocketMessage(text=message.data) if message.kind == TEXT else SocketMessage(data=bytes(message.data))
+
+    async def send_text(self, text: str) -> None:
+        """Send text, waiting for the socket."""
+        try:
+            await self._transport.send_str(text)
+        except Exception as exc:
+            raise _lost(exc) from None
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send bytes, waiting for the socket."""
+        try:
+            await self._transport.send_bytes(data)
+        except Exception as exc:
+            raise _lost(exc) from None
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close; the peer sees 1005, since no code can be sent."""
+        self.proto.close()
+
+
+def _lost(exc: Exception) -> Exception:
+    """A server's own exception -> WebSocketDisconnect; any other stays itself."""
+    if type(exc).__name__ in ("RSGIProtocolClosed", "RSGIProtocolError"):
+        return WebSocketDisconnect(1006, "the peer has left")
+    return exc

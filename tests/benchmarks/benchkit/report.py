@@ -1,0 +1,167 @@
+"""Figures -> text, Markdown and JSON. Knows how a table looks; does not measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from benchkit.contenders import BASE, CONTROL, OURS
+from benchkit.rounds import GroupResult, Settings
+from benchkit.servers import HOWS
+from benchkit.stats import Row
+
+HEADINGS: Final = ("workload", "app", "requests/s", "ratio", "spread", "CPU/request", "CPU ratio", "busy", "others")
+BUSY_ENOUGH: Final = 0.9
+"""Below this share of its core a server waited for the load generator: then the CPU ratio is the figure to read."""
+QUIET: Final = 0.05
+"""Above this share of the servers' core, other processes were in the way."""
+
+LEGEND: Final = """\
+`ratio` is requests/s against `raw` in the same round, median over the rounds; `spread` its lowest and highest; `CPU ratio` the
+same for CPU time a request, so lower is better there. `raw again` is the raw app served a second time: how far it is from 1.00
+is the noise under every other figure. `busy` is the share of the time in which the server had work, `others` what foreign
+processes took of its core meanwhile. All servers of a table are alive together; slices of load rotate over them."""
+
+
+@dataclass(slots=True)
+class Report:
+    """One run: what it stands on and what came out."""
+
+    date: str
+    machine: dict[str, str]
+    versions: dict[str, str]
+    client: str
+    settings: Settings
+    budget: float
+    groups: list[GroupResult] = field(default_factory=list)
+    absent: list[tuple[str, str]] = field(default_factory=list)
+    in_process: list[tuple[str, list[list[str]]]] = field(default_factory=list)
+    """(title, table) of the in-process bench, the first row of each table its headings."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, in plain JSON values."""
+        return {**asdict(self), "groups": [_group_json(group) for group in self.groups]}
+
+
+def _group_json(group: GroupResult) -> dict[str, Any]:
+    return {
+        "server": group.name,
+        "flags": HOWS[group.name].flags,
+        "absent": group.absent,
+        "workloads": {result.workload.name: [asdict(row) for row in result.rows] for result in group.results},
+    }
+
+
+def cells(workload: str, row: Row) -> list[str]:
+    """A row of the table as text."""
+    return [
+        workload,
+        row.name,
+        f"{row.rate:,.0f}",
+        f"{row.ratio:.3f}",
+        f"{row.low:.2f}-{row.high:.2f}",
+        f"{row.cpu_micros:.1f} us" if row.cpu_micros else "-",
+        f"{row.cpu_ratio:.3f}" if row.cpu_micros else "-",
+        f"{row.busy:.0%}" if row.cpu_micros else "-",
+        f"{row.foreign:.0%}",
+    ]
+
+
+def table(group: GroupResult) -> list[list[str]]:
+    lines = [list(HEADINGS)]
+    for result in group.results:
+        for number, row in enumerate(result.rows):
+            lines.append(cells("" if number else result.workload.name, row))
+    return lines
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width for a terminal; all but the first two stand to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_aligned_line(line, widths) for line in lines)
+
+
+def _aligned_line(line: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [text.ljust(width) if at < 2 else text.rjust(width) for at, (text, width) in enumerate(zip(line, widths))]
+    return "  ".join(cells).rstrip()
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    rule = [":--", ":--", *["--:"] * (len(lines[0]) - 2)][: len(lines[0])]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
+
+
+def verdicts(report: Report) -> list[str]:
+    """One line for every workload of ours that misses the budget, or one that says that all meet it."""
+    found = []
+    for group in report.groups:
+        for result in group.results:
+            found += [
+                f"{group.name} {result.workload.name}: {row.ratio:.3f} of raw, {report.budget - row.ratio:.3f} below the budget"
+                for row in result.rows
+                if row.name == OURS and row.ratio < report.budget
+            ]
+    measured = any(row.name == OURS for row in _rows(report))
+    return found or ([f"Every workload meets the budget of {report.budget:.2f}."] if measured else [])
+
+
+def warnings(report: Report) -> list[str]:
+    """What makes figures of this run weak."""
+    rows = list(_rows(report))
+    control = [abs(row.ratio - 1) for row in rows if row.name == CONTROL]
+    found = [f"raw against raw differs by up to {max(control):.3f}: smaller differences mean nothing."] if control else []
+    if any(row.cpu_micros and row.busy < BUSY_ENOUGH for row in rows if row.name == BASE):
+        found.append("The load generator was the limit in part (busy below 90 %): there, read the CPU ratio.")
+    if any(row.foreign > QUIET for row in rows):
+        found.append("Other processes used the servers' core (others above 5 %): repeat on a quiet machine.")
+    return found
+
+
+def _rows(report: Report) -> Iterable[Row]:
+    return (row for group in report.groups for result in group.results for row in result.rows)
+
+
+def text(report: Report) -> str:
+    """The report for a terminal."""
+    parts = [aligned([["", ""], *_facts(report)])]
+    for group in report.groups:
+        parts.append(f"{group.name}: {HOWS[group.name].flags}\n\n{aligned(table(group))}")
+    parts += [f"{title}\n\n{aligned(lines)}" for title, lines in report.in_process]
+    parts += [f"not timed: {line}" for line in missing(report)]
+    return "\n\n".join([*parts, "\n".join([*verdicts(report), *warnings(report)])])
+
+
+def markdown(report: Report) -> str:
+    """The report as the page docs/benchmarks.md."""
+    parts = ["# Benchmarks", "Made by `hatch run bench --markdown docs/benchmarks.md`; not edited by hand."]
+    parts.append(markdown_table([["what", "value"], *_facts(report)]))
+    if report.groups:
+        parts.append(LEGEND)
+    for group in report.groups:
+        parts += [f"## {group.name}", f"`{HOWS[group.name].flags}`", markdown_table(table(group))]
+    for title, lines in report.in_process:
+        parts += [f"## {title}", markdown_table(lines)]
+    parts += _listed("Budget", verdicts(report)) + _listed("Noise", warnings(report)) + _listed("Not timed", missing(report))
+    return "\n\n".join(parts) + "\n"
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"## {title}", "\n".join(f"- {line}" for line in lines)] if lines else []
+
+
+def _facts(report: Report) -> list[list[str]]:
+    settings = report.settings
+    load = f"{report.client}, {settings.connections} connections, {settings.rounds} rounds of {settings.seconds:g} s"
+    facts = {"date": report.date, **report.machine, "load": load, "versions": versions_line(report.versions)}
+    return [[name, value] for name, value in facts.items()]
+
+
+def versions_line(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def missing(report: Report) -> list[str]:
+    """Contenders that are not in a table, and why."""
+    found = [f"{name}: {why}" for name, why in report.absent]
+    return found + [f"{name} in {group.name}: {why}" for group in report.groups for name, why in group.absent]

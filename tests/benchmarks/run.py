@@ -1,0 +1,165 @@
+"""`hatch run bench`: requests/s of VelociPy against hand-written apps. Knows the command line; the work is done in benchkit.
+
+Exit status: 0 measured, 1 an app answers differently or fails (its group is not timed), 2 wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benchkit import peers, versions
+from benchkit.contenders import APPS, HERE, Contender, app_under_test, peers_of, raw_and_control
+from benchkit.load import Client, LoadFailed, client
+from benchkit.machine import cores, describe
+from benchkit.peers import PEERS, Peer, PeerUnavailable
+from benchkit.report import Report, markdown, text
+from benchkit.rounds import Group, Refused, Settings
+from benchkit.servers import GROUPS, ServerFailed
+from benchkit.workloads import WORKLOADS
+
+FULL = Settings(rounds=5, seconds=1.0, connections=64)
+QUICK = Settings(rounds=2, seconds=0.2, connections=8)
+
+
+def say(line: str) -> None:
+    """Progress goes to stderr, so that stdout is the report."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def names(allowed: Iterable[str]) -> Callable[[str], list[str]]:
+    """An argparse type: comma-separated names, each of them known."""
+    known = list(allowed)
+
+    def read(given: str) -> list[str]:
+        found = [part.strip() for part in given.split(",") if part.strip()]
+        unknown = [part for part in found if part not in known]
+        if unknown or not found:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown) or 'nothing'}: choose from {', '.join(known)}")
+        return found
+
+    return read
+
+
+def positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """An argparse type: a number above zero."""
+
+    def read(given: str) -> float:
+        value = kind(given)
+        if value <= 0:
+            raise argparse.ArgumentTypeError(f"{given} is not above zero")
+        return value
+
+    read.__name__ = kind.__name__
+    return read
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="hatch run bench",
+        description="Times VelociPy against hand-written apps with the same answers, on the same server, in interleaved rounds."
+        " Answers are compared first; a difference ends the run with status 1.",
+    )
+    add = made.add_argument
+    add("--servers", type=names(GROUPS), default=list(GROUPS), metavar="A,B", help=f"default: {','.join(GROUPS)}")
+    add("--workloads", type=names(WORKLOADS), default=list(WORKLOADS), metavar="A,B", help=f"default: {','.join(WORKLOADS)}")
+    add("--quick", action="store_true", help="bundled client, 2 rounds of 0.2 s, 8 connections: does it run, not how fast")
+    add("--rounds", type=positive(int), help=f"rounds that count; one more warms up (default {FULL.rounds})")
+    add("--slice", type=positive(float), metavar="SECONDS", help=f"load on one app in one round (default {FULL.seconds:g})")
+    add("--connections", type=positive(int), help=f"kept connections of the load generator (default {FULL.connections})")
+    add("--client", choices=("auto", "wrk", "asyncio"), default=None, help="load generator (auto: wrk where installed)")
+    add("--app", default=str(APPS / "ours.py") + ":app", metavar="FILE.py:NAME", help="the app to hold against raw")
+    add("--control-only", action="store_true", help="raw against raw only: the noise of this machine")
+    add("--peers", type=names(PEERS), nargs="?", const=list(PEERS), default=[], metavar="A,B", help=_peers_help())
+    add("--peers-home", type=Path, default=peers.default_home(), metavar="DIR", help="their environments (default: %(default)s)")
+    add("--budget", type=positive(float), default=0.95, metavar="RATIO", help="least ratio to raw (default %(default)s)")
+    add("--in-process", action="store_true", help="add the tables of inprocess.py: ns a request, growth, import time")
+    add("--json", type=Path, metavar="FILE", help="write all figures")
+    add("--markdown", type=Path, metavar="FILE", help="write the page, such as docs/benchmarks.md")
+    return made
+
+
+def _peers_help() -> str:
+    return f"other frameworks, each installed into an environment of its own: all, or some of {','.join(PEERS)}"
+
+
+def settings(args: argparse.Namespace) -> Settings:
+    base = QUICK if args.quick else FULL
+    return Settings(
+        int(args.rounds or base.rounds), float(args.slice or base.seconds), int(args.connections or base.connections)
+    )
+
+
+def environments(wanted: list[str], home: Path, report: Report) -> list[tuple[Peer, str]]:
+    """The peers that are ready to run; the others go into the report with the reason."""
+    ready = []
+    for name in wanted:
+        say(f"environment of {name}")
+        try:
+            python = peers.environment(PEERS[name], home)
+        except PeerUnavailable as exc:
+            report.absent.append((name, str(exc)))
+            continue
+        ready.append((PEERS[name], python))
+        report.versions.update(versions.foreign(python, [peers.requirements(name)[0].partition("=")[0]]))
+    return ready
+
+
+def contenders(group: str, args: argparse.Namespace, ready: list[tuple[Peer, str]]) -> list[Contender]:
+    own = [] if args.control_only else [app_under_test(group, args.app)]
+    return [*raw_and_control(group), *own, *peers_of(group, ready)]
+
+
+def measure(args: argparse.Namespace, load: Client) -> Report:
+    """Runs group after group. Raises Refused, ServerFailed or LoadFailed."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    report = Report(today, describe(), versions.ours(), load.name, settings(args), args.budget)
+    ready = environments(args.peers, args.peers_home, report)
+    for name in args.servers:
+        group = Group(name, contenders(name, args, ready), load, report.settings, say)
+        report.groups.append(group.measure([WORKLOADS[workload] for workload in args.workloads], cores()[0]))
+    if args.in_process:
+        report.in_process = in_process(args)
+    return report
+
+
+def in_process(args: argparse.Namespace) -> list[tuple[str, list[list[str]]]]:
+    """The tables of inprocess.py, measured in a process that has done nothing else."""
+    with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
+        command = [sys.executable, str(HERE / "inprocess.py"), "--json", file.name, "--peers-home", str(args.peers_home)]
+        subprocess.run([*command, *(["--peers"] if args.peers else [])], check=True, stdout=sys.stderr)
+        return [(title, table) for title, table in json.load(file)]
+
+
+def write(report: Report, args: argparse.Namespace) -> None:
+    print(text(report))
+    if args.json:
+        args.json.write_text(json.dumps(report.as_json(), indent=1) + "\n")
+    if args.markdown:
+        args.markdown.parent.mkdir(parents=True, exist_ok=True)
+        args.markdown.write_text(markdown(report))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    args = parser().parse_args(arguments)
+    try:
+        load = client(args.client or ("asyncio" if args.quick else "auto"), settings(args).seconds, cores()[1])
+        app_under_test(GROUPS[0], args.app)
+    except ValueError as exc:
+        parser().error(str(exc))
+    try:
+        write(measure(args, load), args)
+    except (Refused, ServerFailed, LoadFailed) as exc:
+        say(f"refused: {exc}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
