@@ -2,8 +2,9 @@
 
 Three rules, from strict to loose:
 
-* `exact`   raw and ours, right requests and refusals without a list: status, headers and every byte of the body;
-* `faults`  raw and ours, 422: the wording belongs to the framework, so the body is reduced to the places that are at fault;
+* `exact`   raw against itself, and the standard for ours: status, headers and every byte of the body;
+* `worded`  ours: as `exact`, but a 400, 413, 415 or 422 may put it in its own words, so of its body counts which places are
+            at fault (422) or that it gives a text, and Content-Length does not count;
 * `loose`   peers: status, and the body as a JSON value where it is one. Their refusals are their own: only "4xx" is asked for.
 """
 
@@ -18,6 +19,7 @@ from typing import Final
 from benchkit.workloads import Ask, Workload
 
 VOLATILE: Final = frozenset({"date", "server"})
+WORDED: Final = frozenset({400, 413, 415, 422})
 TIMEOUT: Final = 10.0
 
 
@@ -68,10 +70,11 @@ def exact(expected: Answer, got: Answer) -> list[str]:
     return found + _differ("body", expected.body, got.body)
 
 
-def faults(expected: Answer, got: Answer) -> list[str]:
-    if not expected.status == got.status == 422:
+def worded(expected: Answer, got: Answer) -> list[str]:
+    if expected.status not in WORDED or expected.status != got.status:
         return exact(expected, got)
-    return _differ("content-type", _type(expected), _type(got)) + _differ("faults", places(expected.body), places(got.body))
+    headers = _differ("headers", _unsized(expected), _unsized(got))
+    return headers + _differ("faults", places(expected.body), places(got.body))
 
 
 def loose(expected: Answer, got: Answer) -> list[str]:
@@ -84,8 +87,8 @@ def _differ(what: str, expected: object, got: object) -> list[str]:
     return [] if expected == got else [f"{what}: {expected!r} expected, {got!r} came"]
 
 
-def _type(answer: Answer) -> str | None:
-    return dict(answer.headers).get("content-type")
+def _unsized(answer: Answer) -> list[tuple[str, str]]:
+    return [pair for pair in answer.headers if pair[0] != "content-length"]
 
 
 def _value(body: bytes) -> object:
@@ -96,9 +99,10 @@ def _value(body: bytes) -> object:
 
 
 def places(body: bytes) -> list[list[str]]:
-    """The `loc` of each fault of a 422, sorted; a body of another shape is its own single place, so that it differs."""
+    """The `loc` of each fault, sorted; none for a plain text; a body of another shape is its own single place, so it differs."""
     try:
-        return sorted([str(part) for part in fault["loc"]] for fault in json.loads(body)["detail"])
+        detail = json.loads(body)["detail"]
+        return [] if isinstance(detail, str) else sorted([str(part) for part in fault["loc"]] for fault in detail)
     except (ValueError, KeyError, TypeError):
         return [[repr(body)]]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchkit.compare import Rule, exact, faults, loose
+from benchkit.compare import Rule, exact, loose, worded
 from benchkit.peers import Peer
 from benchkit.servers import HOWS, RAW, How
 from benchkit.workloads import Workload
@@ -36,7 +36,7 @@ class Contender:
     def rule(self, workload: Workload) -> Rule:
         if not self.required:
             return loose
-        return exact if self.name in (BASE, CONTROL) else faults
+        return exact if self.name in (BASE, CONTROL) else worded
 
 
 def raw_and_control(group: str) -> list[Contender]:

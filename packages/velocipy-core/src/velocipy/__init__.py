@@ -1,27 +1,37 @@
-"""VelociPy: typed handlers, honest HTTP, and the speed of the bare server. Names what core makes public, no more."""
+"""VelociPy: typed handlers, honest HTTP, and the speed of the bare server. Names what core makes public, no more.
+
+Each name is loaded when it is first asked for (PEP 562), so that `from velocipy import VelociPy` costs what the app needs and a
+test client's libraries cost only those who test.
+"""
 
 import pkgutil
+from typing import TYPE_CHECKING
 
 # velocipy-asgi, velocipy-limiter and the other dists put their sub-packages beside core's. Installed as wheels they
 # share one directory; from source each has its own, and without this line only core's would be found.
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from velocipy.__about__ import __version__
-from velocipy.app import VelociPy
-from velocipy.exceptions import HTTPException, PayloadTooLargeException, RouteConflictError, WebSocketException
-from velocipy.handlers.markers import Body, Cookie, Depends, Header, Path, Query, guard
-from velocipy.http.files import FileResponse
-from velocipy.http.request import Request
-from velocipy.http.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
-from velocipy.http.streaming import StreamingResponse
-from velocipy.middleware.base import Middleware
-from velocipy.routing.route import Route
-from velocipy.routing.router import APIRouter
-from velocipy.state import State
-from velocipy.websocket import WebSocket
+from velocipy.exports import lazy
+
+if TYPE_CHECKING:
+    from velocipy.__about__ import __version__
+    from velocipy.app import VelociPy
+    from velocipy.exceptions import HTTPException, PayloadTooLargeException, RouteConflictError, WebSocketException
+    from velocipy.handlers.markers import Body, Cookie, Depends, Header, Path, Query, guard
+    from velocipy.http.files import FileResponse
+    from velocipy.http.request import Request
+    from velocipy.http.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+    from velocipy.http.streaming import StreamingResponse
+    from velocipy.middleware.base import Middleware
+    from velocipy.routing.route import Route
+    from velocipy.routing.router import APIRouter
+    from velocipy.state import State
+    from velocipy.testing import AsyncTestClient, TestClient
+    from velocipy.websocket import WebSocket
 
 __all__ = [
     "APIRouter",
+    "AsyncTestClient",
     "Body",
     "Cookie",
     "Depends",
@@ -42,9 +52,47 @@ __all__ = [
     "RouteConflictError",
     "State",
     "StreamingResponse",
+    "TestClient",
     "VelociPy",
     "WebSocket",
     "WebSocketException",
     "__version__",
     "guard",
 ]
+
+_HOMES = {
+    "__about__": ("__version__",),
+    "app": ("VelociPy",),
+    "exceptions": ("HTTPException", "PayloadTooLargeException", "RouteConflictError", "WebSocketException"),
+    "handlers.markers": ("Body", "Cookie", "Depends", "Header", "Path", "Query", "guard"),
+    "http.files": ("FileResponse",),
+    "http.request": ("Request",),
+    "http.response": ("HTMLResponse", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response"),
+    "http.streaming": ("StreamingResponse",),
+    "middleware.base": ("Middleware",),
+    "routing.route": ("Route",),
+    "routing.router": ("APIRouter",),
+    "state": ("State",),
+    "testing": ("AsyncTestClient", "TestClient"),
+    "websocket": ("WebSocket",),
+}
+"""Sub-module -> the public names that it defines."""
+
+_SIBLINGS = {
+    "velocipy.limiter": ("Limiter", "RateLimitAlgorithm", "RateLimitRule", "rate_limit"),
+    "velocipy.openapi": ("OpenAPI",),
+    "velocipy.redis": ("RedisStorage",),
+    "velocipy.security": ("APIKeyCookie", "APIKeyHeader", "APIKeyQuery", "HTTPBasic", "HTTPBearer", "OAuth2PasswordBearer"),
+}
+"""Names of other dists that are looked for here."""
+
+
+_load, __dir__ = lazy(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _SIBLINGS.items():
+        if name in names:
+            dist = module.replace(".", "-")
+            raise AttributeError(f"{name} lives in {module}: from {module} import {name} (pip install {dist})")
+    return _load(name)

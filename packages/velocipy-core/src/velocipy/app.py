@@ -7,20 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlencode
 
-from velocipy.dispatch import Dispatcher
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
-from velocipy.json.base import JSONEncoder, find_encoder
 from velocipy.lifespan import Lifespan, LifespanFactory
-from velocipy.middleware.base import check_middleware
-from velocipy.protocols import find_dialect
 from velocipy.routing.route import DEFAULT_MAX_CONTENT_LENGTH, Route
 from velocipy.routing.router import APIRouter, ExceptionKey
 from velocipy.state import State
 
 if TYPE_CHECKING:
     import asyncio
+
+    from velocipy.dispatch import Dispatcher
+    from velocipy.json.base import JSONEncoder
+    from velocipy.protocols import Dialect
 
 TRAILING_SLASH = ("ignore", "strict", "redirect")
 
@@ -55,8 +54,6 @@ class VelociPy(APIRouter):
             raise ConfigurationError(f"max_content_length is a number of bytes, not {max_content_length!r}")
         if trailing_slash not in TRAILING_SLASH:
             raise ConfigurationError(f"trailing_slash is one of {', '.join(TRAILING_SLASH)}, not {trailing_slash!r}")
-        for item in self.layer.middleware:
-            check_middleware(item)
         self.title = title
         self.version = version
         self.debug = debug
@@ -64,22 +61,29 @@ class VelociPy(APIRouter):
         self.state = State()
         self.dependency_overrides = Overrides(self._forget)
         self.lifespan = Lifespan(self, lifespan)
-        self._encoder = None if json_encoder is None else find_encoder(json_encoder)
+        self._encoder = None if json_encoder is None else _find_encoder(json_encoder)
         self._names: dict[str, list[Route]] = {}
-        self._dispatcher = Dispatcher(self, trailing_slash, next(_serials))
+        self._trailing_slash = trailing_slash
+
+    @cached_property
+    def _dispatcher(self) -> Dispatcher:
+        # What binds and compiles handlers is loaded with the first route and not with `from velocipy import VelociPy`.
+        from velocipy.dispatch import Dispatcher
+
+        return Dispatcher(self, self._trailing_slash, next(_serials))
 
     @property
     def json_encoder(self) -> JSONEncoder:
         """What encodes results and decodes raw JSON bodies."""
         if self._encoder is None:
-            self._encoder = find_encoder(None)
+            self._encoder = _find_encoder(None)
         return self._encoder
 
     def add_middleware(self, middleware: Any, /, **options: Any) -> None:
         """Put middleware around every answer of the app, 404 and 405 included; the first added is the outermost."""
         super().add_middleware(middleware, **options)
         try:
-            check_middleware(self.layer.middleware[-1])
+            self._dispatcher.check_middleware(self.layer.middleware[-1])
         except ConfigurationError:
             self.layer.middleware.pop()
             raise
@@ -98,6 +102,8 @@ class VelociPy(APIRouter):
         template = routes[0].template
         holes = {hole.name for hole in template.holes}
         path = template.url({key: value for key, value in params.items() if key in holes})
+        from urllib.parse import urlencode
+
         query = urlencode({key: value for key, value in params.items() if key not in holes}, doseq=True)
         return f"{path}?{query}" if query else path
 
@@ -126,28 +132,28 @@ class VelociPy(APIRouter):
         self._dispatcher.forget()
 
     def _explain(self, route: Route, dialect: str) -> str:
-        return self._dispatcher.explain(route, find_dialect(dialect))
+        return self._dispatcher.explain(route, _find_dialect(dialect))
 
     # -- protocols -------------------------------------------------------------------------------------------------
 
     @cached_property
     def _asgi(self) -> Callable[..., Any]:
-        return self._dispatcher.entry(find_dialect("asgi"))
+        return self._dispatcher.entry(_find_dialect("asgi"))
 
     @cached_property
     def __rsgi__(self) -> Callable[..., Any]:
         """The RSGI entry. Granian reads it once a worker; MissingAdapterError here reaches its log and ends it."""
-        return self._dispatcher.entry(find_dialect("rsgi"))
+        return self._dispatcher.entry(_find_dialect("rsgi"))
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by RSGI servers before the first request; what start-up raises ends the worker."""
-        start = find_dialect("rsgi").start
+        start = _find_dialect("rsgi").start
         if start is not None:
             start(self.lifespan, loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by RSGI servers after the last request."""
-        stop = find_dialect("rsgi").stop
+        stop = _find_dialect("rsgi").stop
         if stop is not None:
             stop(self.lifespan, loop)
 
@@ -159,6 +165,18 @@ class VelociPy(APIRouter):
             await _refuse_to_start(scope, receive, send, exc)
             raise
         await enter(scope, receive, send)
+
+
+def _find_encoder(choice: str | JSONEncoder | None) -> JSONEncoder:
+    from velocipy.json.base import find_encoder
+
+    return find_encoder(choice)
+
+
+def _find_dialect(name: str) -> Dialect:
+    from velocipy.protocols import find_dialect
+
+    return find_dialect(name)
 
 
 async def _refuse_to_start(scope: MutableMapping[str, Any], receive: Any, send: Any, exc: Exception) -> None:

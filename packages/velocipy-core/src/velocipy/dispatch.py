@@ -130,6 +130,10 @@ class Dispatcher:
         status = route.options.status_code or (204 if empty else 200)
         return Plan(route, laid, status, "empty" if empty else "any", frozenset(binder.dependencies))
 
+    def check_middleware(self, item: Any) -> None:
+        """Raise ConfigurationError for what is no middleware, where it is added."""
+        check_middleware(item)
+
     def _make_leaf(self, template: PathTemplate) -> Leaf:
         leaf = Leaf(template, self._dialects)
         self._leaves.append(leaf)

@@ -8,9 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from velocipy import threads
 from velocipy.exceptions import ConfigurationError
-from velocipy.routing.route import callable_name, location_of
 
 logger = logging.getLogger("velocipy")
 
@@ -35,6 +33,8 @@ class Lifespan:
             return
         manager = self._factory(self._app)
         if not hasattr(manager, "__aenter__"):
+            from velocipy.routing.route import callable_name, location_of
+
             raise ConfigurationError(
                 f"lifespan {callable_name(self._factory)} ({location_of(self._factory)}) is no async context manager: decorate "
                 "it with contextlib.asynccontextmanager"
@@ -51,5 +51,7 @@ class Lifespan:
             if manager is not None:
                 await manager.__aexit__(None, None, None)
         finally:
+            from velocipy import threads
+
             if not self._entered:
                 await asyncio.get_running_loop().run_in_executor(None, threads.shut_down)

@@ -1,7 +1,7 @@
-"""Status codes, their phrases and WebSocket close codes. Knows the numbers; does not know responses or sockets.
+"""Status codes, their phrases and WebSocket close codes. Knows the numbers; knows no responses and no sockets.
 
-The phrases are a table of our own and not `http.HTTPStatus`, whose words change between Python versions (413 and 422
-did in 3.13), so that an error body has the same bytes on every Python.
+The phrases are a table of our own and not `http.HTTPStatus`, whose words change between Python versions (413 and
+422 did in 3.13), so that an error body has the same bytes on every Python.
 """
 
 from __future__ import annotations
@@ -137,14 +137,20 @@ PHRASES: Final[dict[int, str]] = {
 }
 """Code -> reason phrase of every code that IANA has registered (305 and 418 included, 306 and 104 not)."""
 
-_CLASS_PHRASES: Final = {1: "Informational", 2: "Success", 3: "Redirection", 4: "Client Error", 5: "Server Error"}
+_CLASS_PHRASES: Final = {
+    1: "Informational",
+    2: "Success",
+    3: "Redirection",
+    4: "Client Error",
+    5: "Server Error",
+}
 
 BODYLESS: Final = frozenset({204, 205, 304})
-"""Final statuses whose answer has no body (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5); a 1xx is never a final answer."""
+"""Final statuses whose answer has no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5)."""
 
 
 def phrase(code: int) -> str:
-    """404 -> "Not Found"; an unregistered code gets the words of its class (499 -> "Client Error"), others ""."""
+    """404 -> "Not Found"; an unregistered code gets its class (499 -> "Client Error"), others ""."""
     known = PHRASES.get(code)
     return _CLASS_PHRASES.get(code // 100, "") if known is None else known
 
@@ -169,6 +175,7 @@ WS_1015_TLS_HANDSHAKE: Final = 1015
 def is_ws_code_sendable(code: int) -> bool:
     """Whether an endpoint may put `code` into a close frame (RFC 6455 section 7.4 and the IANA registry).
 
-    1004 to 1006 and 1015 only report what happened; 1016 to 2999 are not assigned; 3000 to 4999 are for libraries and apps.
+    1004 to 1006 and 1015 only report what happened; 1016 to 2999 are not assigned; 3000 to 4999 are for libraries
+    and apps.
     """
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999

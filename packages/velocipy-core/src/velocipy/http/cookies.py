@@ -1,4 +1,4 @@
-"""Cookies as text. Knows how to read `Cookie` and write `Set-Cookie` (RFC 6265, 6265bis); does not know sessions.
+"""Cookies as text. Knows how to read `Cookie` and write `Set-Cookie` (RFC 6265, 6265bis); knows no sessions.
 
 Reading is lenient, since anybody on a sibling domain may add a cookie to the request; writing is strict.
 """
@@ -30,9 +30,10 @@ _SAME_SITE: Final = {"lax": "Lax", "strict": "Strict", "none": "None"}
 def parse_cookies(text: str) -> dict[str, str]:
     """`a=1; b="x y"` -> {"a": "1", "b": "x y"}. Never raises; takes time in proportion to the text.
 
-    Of equal names the first wins, which is the one with the most specific path (RFC 6265 section 5.4). A pair without a
-    name or without `=` is ignored and the others stay. One pair of quotes around a value is dropped; backslashes and `%`
-    stay as they are, since no two programs agree on escapes. Join several header lines with "; " before.
+    Of equal names the first wins, which is the one with the most specific path (RFC 6265 section 5.4). A pair without
+    a name or without `=` is ignored and the others stay; pairs after the first MAX_COOKIES are not read. One pair of
+    quotes around a value is dropped; backslashes and `%` stay as they are, since no two programs agree on escapes.
+    Join several header lines with "; " before.
     """
     cookies: dict[str, str] = {}
     for pair in text.split(";", MAX_COOKIES)[:MAX_COOKIES]:
@@ -62,10 +63,11 @@ def format_cookie(
 ) -> str:
     """The value of a `Set-Cookie` header: ("a", "1") -> "a=1; Path=/; HttpOnly; SameSite=Lax".
 
-    The defaults keep scripts (`httponly`) and cross-site posts (`samesite`) away from the cookie. `secure` is off, as a
-    cookie with it would vanish on a plain-HTTP development server: turn it on in production, or let a name that starts
-    with `__Host-` or `__Secure-` insist on it. `max_age` is in seconds and 0 deletes; `expires` is an aware datetime or
-    seconds from now. Raises ValueError for whatever a browser would read otherwise or drop without a word.
+    The defaults keep scripts (`httponly`) and cross-site posts (`samesite`) away from the cookie. `secure` is off,
+    because a browser may drop such a cookie from a plain-HTTP development server: turn it on in production, or let a
+    name that starts with `__Host-` or `__Secure-` insist on it. `max_age` is in seconds and 0 deletes; `expires` is an
+    aware datetime or seconds from now. A host name in `domain` adds its subdomains; None is this host alone.
+    Raises ValueError for whatever a browser would read otherwise or drop without a word.
     """
     _check_pair(name, value)
     _check_promises(name, secure=secure, path=path, domain=domain, samesite=samesite, partitioned=partitioned)
@@ -83,8 +85,8 @@ def format_cookie(
     line = "; ".join(attribute for attribute in attributes if attribute)
     if len(line) > MAX_SET_COOKIE:
         raise ValueError(
-            f"cookie {name!r} takes {len(line)} bytes and browsers drop those over {MAX_SET_COOKIE}: store the data on the "
-            "server and only its key in the cookie"
+            f"cookie {name!r} takes {len(line)} bytes and browsers drop those over {MAX_SET_COOKIE}: store the data on "
+            "the server and only its key in the cookie"
         )
     return line
 
@@ -93,7 +95,9 @@ def _check_pair(name: str, value: str) -> None:
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise ValueError(f"cookie name {name!r} is not a token: letters, digits and !#$%&'*+-.^_`|~ only")
     if not isinstance(value, str):
-        raise ValueError(f"cookie {name!r} needs a str value, not {type(value).__name__}: convert it with str() first")
+        raise ValueError(
+            f"cookie {name!r} needs a str value, not {type(value).__name__}: convert it with str()"
+        )
     if _VALUE.fullmatch(value) is None:
         raise ValueError(
             f"cookie {name!r} has a character in its value that cookies cannot carry (space, quote, comma, semicolon, "
@@ -107,12 +111,16 @@ def _check_promises(
     """What a browser insists on (RFC 6265bis sections 4.1.2.7, 4.1.3 and the Partitioned attribute of CHIPS)."""
     prefix = name.lower()
     if prefix.startswith("__host-") and not (secure and path == "/" and domain is None):
-        raise ValueError(f"cookie {name!r} needs secure=True, path='/' and no domain, as its __Host- promises")
+        raise ValueError(
+            f"cookie {name!r} needs secure=True, path='/' and no domain, as its __Host- promises"
+        )
     if not secure:
         if prefix.startswith("__secure-"):
             raise ValueError(f"cookie {name!r} needs secure=True, as its __Secure- promises")
-        if samesite is not None and samesite.lower() == "none":
-            raise ValueError(f"cookie {name!r} needs secure=True, since browsers drop SameSite=None without it")
+        if samesite is not None and str(samesite).lower() == "none":
+            raise ValueError(
+                f"cookie {name!r} needs secure=True, since browsers drop SameSite=None without it"
+            )
         if partitioned:
             raise ValueError(f"cookie {name!r} needs secure=True, since browsers drop Partitioned without it")
 
@@ -127,25 +135,29 @@ def _expiry(expires: datetime | int) -> str:
 
 def _seconds(value: int, what: str = "max_age") -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{what} is a whole number of seconds, 0 or more, not {value!r}; 0 deletes the cookie")
+        raise ValueError(
+            f"{what} is a whole number of seconds, 0 or more, not {value!r}; 0 deletes the cookie"
+        )
     return value
 
 
 def _path(path: str) -> str:
-    if _PATH.fullmatch(path) is None:
-        raise ValueError(f"cookie path {path[:100]!r} is not '/' and at most 1,023 ASCII characters without ';'")
+    if not isinstance(path, str) or _PATH.fullmatch(path) is None:
+        raise ValueError(
+            f"cookie path {path!r:.100} is not '/' and up to 1,023 printable ASCII characters without ';'"
+        )
     return path
 
 
 def _domain(domain: str) -> str:
-    plain = domain.lower().removeprefix(".")  # RFC 6265 section 5.2.3: a leading dot means nothing
+    plain = str(domain).lower().removeprefix(".")  # RFC 6265 section 5.2.3: a leading dot means nothing
     if len(plain) > 253 or _DOMAIN.fullmatch(plain) is None:
-        raise ValueError(f"cookie domain {domain[:100]!r} is not a host name such as 'example.com'")
+        raise ValueError(f"cookie domain {domain!r:.100} is not a host name such as 'example.com'")
     return plain
 
 
 def _same_site(samesite: str) -> str:
-    known = _SAME_SITE.get(samesite.lower())
+    known = _SAME_SITE.get(str(samesite).lower())
     if known is None:
         raise ValueError(f"samesite is 'lax', 'strict', 'none' or None, not {samesite!r}")
     return known

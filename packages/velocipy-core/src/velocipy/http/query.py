@@ -1,7 +1,7 @@
-"""The query of a URL as names and values. Knows `application/x-www-form-urlencoded` text; does not know types or markers.
+"""The query of a URL as names and values. Knows `application/x-www-form-urlencoded`; knows no types and no markers.
 
-Written for one call a request: a query without escapes and repetitions, which is nearly every one, becomes one dict by
-partitions alone. Measured on CPython 3.11 with four fields: 520 ns, where `urllib.parse.parse_qsl` takes 2,250.
+Written for one call a request: a query without escapes and repetitions, which is nearly every one, becomes one dict
+by partitions alone. On CPython 3.11 four fields take 550 ns, and 2,250 with `urllib.parse.parse_qsl`.
 """
 
 from __future__ import annotations
@@ -55,17 +55,19 @@ class RepeatedQuery(Query):
 
 
 def parse_query(text: str) -> Query:
-    """"a=1&b=x+y&a=2" -> a Query with a: "2" (list "1", "2") and b: "x y", by the rules of the WHATWG URL standard.
+    """ "a=1&b=x+y&a=2" -> a Query with a: "2" (list "1", "2") and b: "x y", by the WHATWG URL standard, section 5.1.
 
-    Fields end at `&` alone, `;` is text; `a` is `a=`, `=a` has the name "", an empty field is none; `+` is a space; escapes
-    are UTF-8, of which broken bytes become U+FFFD, and a `%` that starts no escape is itself. Raises BadRequest for more
-    than MAX_FIELDS fields or MAX_LENGTH characters.
+    Fields end at `&` alone, `;` is text; `a` is `a=`, `=a` has the name "", an empty field is none; `+` is a space;
+    escapes are UTF-8, of which broken bytes become U+FFFD, and a `%` that starts no escape is itself. Raises
+    BadRequest for more than MAX_FIELDS fields or MAX_LENGTH characters.
     """
     if not text:
         return Query()
     if len(text) >= MAX_FIELDS:  # a shorter text cannot have too many
         _check_size(text)
-    if "%" in text or "+" in text:
+    if "+" in text:
+        text = text.replace("+", " ")
+    if "%" in text:
         return _parse_any(text)
     query = Query()
     fields = text.split("&")
@@ -85,19 +87,20 @@ def _check_size(text: str) -> None:
 
 
 def _parse_any(text: str) -> Query:
-    fields = (field.partition("=") for field in text.split("&") if field)
-    pairs = [(decode_text(name), decode_text(value)) for name, _, value in fields]
+    pairs = []
+    for field in text.split("&"):
+        if field:
+            name, _, value = field.partition("=")
+            pairs.append((decode_escapes(name), decode_escapes(value)) if "%" in field else (name, value))
     query = Query(pairs)
     return query if len(query) == len(pairs) else RepeatedQuery(pairs)
 
 
-def decode_text(text: str) -> str:
-    """"a%20b+c" -> "a b c": one name or value of a query or of an urlencoded form."""
-    if "+" in text:
-        text = text.replace("+", " ")
-    return _ESCAPES.sub(_decode_escapes, text) if "%" in text else text
+def decode_escapes(text: str) -> str:
+    """ "caf%C3%A9" -> "café"; broken UTF-8 becomes U+FFFD and a `%` that starts no escape stays. Never raises."""
+    return _ESCAPES.sub(_decode_run, text)
 
 
-def _decode_escapes(run: re.Match[str]) -> str:
+def _decode_run(run: re.Match[str]) -> str:
     # A run holds all the escapes of a character, since what stands between two runs is a character by itself.
     return bytes.fromhex(run[0].replace("%", "")).decode("utf-8", "replace")

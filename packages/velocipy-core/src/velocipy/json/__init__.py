@@ -1,5 +1,20 @@
 """JSON encoders, one a file, and the choice between them. Knows no HTTP and no models."""
 
-from velocipy.json.base import JSONEncoder, best_encoder, find_encoder
+from typing import TYPE_CHECKING
 
-__all__ = ["JSONEncoder", "best_encoder", "find_encoder"]
+from velocipy.exports import lazy
+
+if TYPE_CHECKING:
+    from velocipy.json.base import JSONEncoder, best_encoder, find_encoder
+
+__all__ = [
+    "JSONEncoder",
+    "best_encoder",
+    "find_encoder",
+]
+
+_HOMES = {
+    "base": ("JSONEncoder", "best_encoder", "find_encoder",),
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)

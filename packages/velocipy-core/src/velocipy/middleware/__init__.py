@@ -1,8 +1,28 @@
 """What surrounds endpoints: the mechanism's base class, and the built-in middlewares, one a file."""
 
-from velocipy.middleware.base import CallNext, Middleware
-from velocipy.middleware.request_id import RequestIDMiddleware
-from velocipy.middleware.security_headers import SecurityHeadersMiddleware
-from velocipy.middleware.timing import TimingMiddleware
+from typing import TYPE_CHECKING
 
-__all__ = ["CallNext", "Middleware", "RequestIDMiddleware", "SecurityHeadersMiddleware", "TimingMiddleware"]
+from velocipy.exports import lazy
+
+if TYPE_CHECKING:
+    from velocipy.middleware.base import CallNext, Middleware
+    from velocipy.middleware.request_id import RequestIDMiddleware
+    from velocipy.middleware.security_headers import SecurityHeadersMiddleware
+    from velocipy.middleware.timing import TimingMiddleware
+
+__all__ = [
+    "CallNext",
+    "Middleware",
+    "RequestIDMiddleware",
+    "SecurityHeadersMiddleware",
+    "TimingMiddleware",
+]
+
+_HOMES = {
+    "base": ("CallNext", "Middleware",),
+    "request_id": ("RequestIDMiddleware",),
+    "security_headers": ("SecurityHeadersMiddleware",),
+    "timing": ("TimingMiddleware",),
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -1,9 +1,31 @@
 """Paths to routes: templates, converters, the tree, and the routers that routes are declared on."""
 
-from velocipy.routing.converters import Converter, add_converter
-from velocipy.routing.path import PathTemplate
-from velocipy.routing.route import Route
-from velocipy.routing.router import APIRouter
-from velocipy.routing.tree import RouteTree
+from typing import TYPE_CHECKING
 
-__all__ = ["APIRouter", "Converter", "PathTemplate", "Route", "RouteTree", "add_converter"]
+from velocipy.exports import lazy
+
+if TYPE_CHECKING:
+    from velocipy.routing.converters import Converter, add_converter
+    from velocipy.routing.path import PathTemplate
+    from velocipy.routing.route import Route
+    from velocipy.routing.router import APIRouter
+    from velocipy.routing.tree import RouteTree
+
+__all__ = [
+    "APIRouter",
+    "Converter",
+    "PathTemplate",
+    "Route",
+    "RouteTree",
+    "add_converter",
+]
+
+_HOMES = {
+    "converters": ("Converter", "add_converter",),
+    "path": ("PathTemplate",),
+    "route": ("Route",),
+    "router": ("APIRouter",),
+    "tree": ("RouteTree",),
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)

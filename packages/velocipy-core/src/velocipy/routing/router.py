@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from velocipy.exceptions import ConfigurationError
-from velocipy.http.gate import check_status
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import WEBSOCKET, Endpoint, Layer, Route, RouteOptions, location_of
 
@@ -236,6 +235,8 @@ def _check_endpoint(endpoint: Endpoint, path: str) -> Endpoint:
 
 
 def _options(keywords: RouteKeywords) -> RouteOptions:
+    from velocipy.http.gate import check_status
+
     status = keywords.get("status_code")
     return RouteOptions(
         name=keywords.get("name"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 
 from velocipy.testing.client import PEER
-from velocipy.testing.cookies import plain_cookies
+from velocipy.testing.cookies import PlainCookies, plain_jar
 from velocipy.testing.interface import make_server
 from velocipy.testing.requests import bare_request, handshake_request
 from velocipy.testing.sessions import AsyncWebSocketSession
@@ -33,6 +33,7 @@ class AsyncTestClient(httpx2.AsyncClient):
     """
 
     __test__ = False
+    cookies = PlainCookies()  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class AsyncTestClient(httpx2.AsyncClient):
         super().__init__(
             base_url=base_url,
             headers={"user-agent": "velocipy-testclient", **(headers or {})},
+            cookies=plain_jar(cookies),
             params=params,
             auth=auth,
             follow_redirects=follow_redirects,
@@ -67,7 +69,6 @@ class AsyncTestClient(httpx2.AsyncClient):
             trust_env=False,
             transport=AsyncTransport(self.server, client),
         )
-        self.cookies = plain_cookies(cookies)
 
     async def __aenter__(self) -> Self:
         """Starts the app's lifespan; what it raises is raised here."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
-from velocipy.testing.cookies import plain_cookies
+from velocipy.testing.cookies import PlainCookies, plain_jar
 from velocipy.testing.interface import make_server
 from velocipy.testing.portal import Portal
 from velocipy.testing.requests import bare_request, handshake_request
@@ -42,6 +42,7 @@ class TestClient(httpx2.Client):
     """
 
     __test__ = False
+    cookies = PlainCookies()  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class TestClient(httpx2.Client):
         super().__init__(
             base_url=base_url,
             headers={"user-agent": "velocipy-testclient", **(headers or {})},
-            cookies=plain_cookies(cookies),
+            cookies=plain_jar(cookies),
             params=params,
             auth=auth,
             follow_redirects=follow_redirects,
@@ -79,7 +80,6 @@ class TestClient(httpx2.Client):
             trust_env=False,
             transport=SyncTransport(self.server, self._portal, client),
         )
-        self.cookies = plain_cookies(cookies)
 
     def __enter__(self) -> Self:
         """Starts the app's lifespan; what it raises is raised here."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from http.cookiejar import Cookie, CookieJar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 if TYPE_CHECKING:
     CookieTypes = httpx2.Cookies | CookieJar | dict[str, str] | list[tuple[str, str]]
+
+# httpx2's own property, to put a jar in with: what is assigned to it as Cookies would be copied into a jar of its choice.
+COOKIES: property = inspect.getattr_static(httpx2.Client, "cookies")
 
 
 class PlainJar(CookieJar):
@@ -19,7 +23,18 @@ class PlainJar(CookieJar):
         super().set_cookie(cookie)
 
 
-def plain_cookies(cookies: CookieTypes | None) -> httpx2.Cookies:
-    jar = httpx2.Cookies(PlainJar())
-    jar.update(cookies)
+def plain_jar(cookies: CookieTypes | None) -> PlainJar:
+    jar = PlainJar()
+    httpx2.Cookies(jar).update(cookies)
     return jar
+
+
+class PlainCookies:
+    """The `cookies` of a test client: whatever is assigned, a PlainJar holds it."""
+
+    def __get__(self, client: Any, owner: type | None = None) -> httpx2.Cookies:
+        cookies: httpx2.Cookies = COOKIES.__get__(client, owner)
+        return cookies
+
+    def __set__(self, client: Any, cookies: CookieTypes | None) -> None:
+        COOKIES.__set__(client, plain_jar(cookies))

@@ -1,0 +1,90 @@
+"""Builds every dist, checks the files, and tries subsets in clean environments. Knows wheels, reads no code of ours.
+
+    python .ci/dists.py              build, check, try each subset
+    python .ci/dists.py build OUT    only build wheels and sdists into OUT
+    python .ci/dists.py wheels OUT   only build wheels into OUT
+"""
+
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SMOKE = ROOT / "tests" / "packaging" / "subset.py"
+CORE = "velocipy-core"
+BARE = [f"velocipy-{part}" for part in ("asgi", "rsgi", "limiter", "openapi", "security", "openapi-ui", "cli")]
+
+# What is asked for -> what must then be there, beside the core, and nothing else of ours.
+SUBSETS: dict[tuple[str, ...], list[str]] = {
+    (CORE,): [],
+    (CORE, "velocipy-rsgi[granian]"): ["velocipy-rsgi"],
+    (CORE, "velocipy-asgi[uvicorn]"): ["velocipy-asgi"],
+    ("velocipy-redis",): ["velocipy-limiter", "velocipy-redis"],
+    ("velocipy",): BARE,
+    ("velocipy[all]",): [*BARE, "velocipy-redis"],
+}
+
+
+def run(*command: str, cwd: Path | None = None) -> None:
+    print("+", *command, flush=True)
+    subprocess.run(command, check=True, cwd=cwd)
+
+
+def build(out: Path, *kinds: str) -> None:
+    """Build `kinds` (none: sdist, and the wheel from the sdist's folder) of every dist into `out`."""
+    for pyproject in sorted(ROOT.glob("packages/*/pyproject.toml")):
+        run(sys.executable, "-m", "hatchling", "build", "-d", str(out), *kinds, cwd=pyproject.parent)
+
+
+def pins(out: Path) -> Path:
+    """A constraints file that ties every dist of ours to its wheel in `out`.
+
+    Needed because PyPI has a `velocipy` of somebody else's with a higher version, and because uv remembers a wheel that
+    it found by --find-links by its file name alone.
+    """
+    lines = []
+    for pyproject in sorted(ROOT.glob("packages/*/pyproject.toml")):
+        name = tomllib.loads(pyproject.read_text())["project"]["name"]
+        (wheel,) = out.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
+        lines.append(f"{name} @ {wheel.as_uri()}\n")
+    file = out / "pins.txt"
+    file.write_text("".join(lines))
+    return file
+
+
+def check_files(out: Path) -> None:
+    """Metadata that an index accepts, and wheels without stray files (the meta-package's has none by design)."""
+    run("twine", "check", "--strict", *map(str, sorted([*out.glob("*.whl"), *out.glob("*.tar.gz")])))
+    run("check-wheel-contents", "--toplevel", "velocipy", *map(str, sorted(out.glob("velocipy_*.whl"))))
+
+
+def try_subset(where: Path, constraints: Path, asked: tuple[str, ...], siblings: list[str]) -> None:
+    """Install `asked` into an environment of its own below `where`, and use it there."""
+    run("uv", "venv", "-q", "-p", sys.executable, str(where))
+    python = str(where / "bin" / "python")
+    run("uv", "pip", "install", "-q", "-p", python, "-c", str(constraints), *asked)
+    run(python, "-I", str(SMOKE), *siblings, cwd=where)
+
+
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case ["build", out]:
+            build(Path(out))
+        case ["wheels", out]:
+            build(Path(out), "-t", "wheel")
+        case []:
+            with tempfile.TemporaryDirectory() as folder:
+                out = Path(folder, "dist")
+                build(out)
+                check_files(out)
+                constraints = pins(out)
+                for number, (asked, siblings) in enumerate(SUBSETS.items()):
+                    try_subset(Path(folder, f"environment-{number}"), constraints, asked, siblings)
+        case _:
+            sys.exit("usage: dists.py [build OUT | wheels OUT]")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

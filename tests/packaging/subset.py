@@ -1,0 +1,81 @@
+"""Runs alone in a clean environment: `python -I subset.py SIBLING...`. Knows no test runner, only what is installed.
+
+Fails unless exactly the named siblings are there beside the core, with matching versions, and unless a protocol that is not
+installed is refused with the command that installs it.
+"""
+
+import importlib
+import importlib.metadata
+import sys
+
+MODULES = {
+    "velocipy-asgi": "velocipy.asgi",
+    "velocipy-rsgi": "velocipy.rsgi",
+    "velocipy-limiter": "velocipy.limiter",
+    "velocipy-redis": "velocipy.redis",
+    "velocipy-openapi": "velocipy.openapi",
+    "velocipy-security": "velocipy.security",
+    "velocipy-openapi-ui": "velocipy.openapi_ui",
+    "velocipy-cli": "velocipy.cli",
+}
+
+
+def is_there(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as exc:
+        if exc.name != module:
+            raise
+        return False
+    return True
+
+
+def check_siblings(wanted: set[str]) -> None:
+    there = {dist for dist, module in MODULES.items() if is_there(module)}
+    if there != wanted:
+        sys.exit(f"wanted {sorted(wanted)} beside the core, found {sorted(there)}")
+    for dist, module in {"velocipy-core": "velocipy", **{dist: MODULES[dist] for dist in there}}.items():
+        version = importlib.import_module(f"{module}.__about__").__version__
+        if version != importlib.metadata.version(dist):
+            sys.exit(f"{dist} says {version}, its metadata {importlib.metadata.version(dist)}")
+
+
+def check_protocols(there: set[str]) -> None:
+    from velocipy.exceptions import MissingAdapterError
+    from velocipy.protocols import find_dialect
+
+    for name in ("asgi", "rsgi"):
+        dist = f"velocipy-{name}"
+        try:
+            find_dialect(name)
+            said = "found"
+        except MissingAdapterError as exc:
+            said = str(exc)
+        if said != ("found" if dist in there else f"{dist} is not installed: pip install {dist}"):
+            sys.exit(f"the protocol {name}: {said}")
+
+
+def check_app(there: set[str]) -> None:
+    if not there & {"velocipy-asgi", "velocipy-rsgi"}:
+        return
+    from velocipy import VelociPy
+    from velocipy.testing import TestClient
+
+    app = VelociPy()
+
+    @app.get("/items/{number}")
+    async def item(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    with TestClient(app) as client:
+        answer = client.get("/items/7")
+    if (answer.status_code, answer.json()) != (200, {"number": 7}):
+        sys.exit(f"the app answered {answer.status_code} {answer.text}")
+
+
+if __name__ == "__main__":
+    asked = set(sys.argv[1:])
+    check_siblings(asked)
+    check_protocols(asked)
+    check_app(asked)
+    print("works:", *sorted({"velocipy-core"} | asked))
