@@ -60,7 +60,7 @@ class Dispatcher:
         self._redirects = trailing_slash == "redirect"
         self._dialects: dict[str, Dialect] = {}
         self._leaves: list[Leaf] = []
-        self._nowhere: dict[str, Handler] = {}
+        self._nowhere: dict[tuple[str, str], Handler] = {}
         self._tree: RouteTree[Leaf] = RouteTree(self._make_leaf, ignore_slash=trailing_slash == "ignore")
 
     def add(self, route: Route) -> None:
@@ -106,7 +106,7 @@ class Dispatcher:
                 source.line(f"handle = leaf.handlers[{dialect.name!r}].get(method)")
                 with source.block("if handle is not None:"):
                     source.line(f"return {give}handle({args}, values)")
-            source.line(f"handle, values = {find}(method, path)")
+            source.line(f"handle, values = {find}(method, path, found is None)")
             source.line(f"return {give}handle({args}, values)")
         source.env["serve_lifespan"] = dialect.env.get("serve_lifespan")
         source.env["app"] = self._app
@@ -139,8 +139,13 @@ class Dispatcher:
         self._leaves.append(leaf)
         return leaf
 
-    def _finder(self, dialect: Dialect) -> Callable[[str, str], Found]:
-        return lambda method, path: self._find(dialect, method, path)
+    def _finder(self, dialect: Dialect) -> Callable[[str, str, bool], Found]:
+        def find(method: str, path: str, nowhere: bool) -> Found:
+            if nowhere and method != WEBSOCKET and not self._redirects:
+                return self._not_found(dialect), (path[1:],)
+            return self._find(dialect, method, path)
+
+        return find
 
     def _find(self, dialect: Dialect, method: str, path: str) -> Found:
         """The handler for any method and path, compiled if need be."""
@@ -186,9 +191,12 @@ class Dispatcher:
 
     def _not_found(self, dialect: Dialect) -> Handler:
         """A constant, unless an exception handler wants to word it."""
+        known = self._nowhere.get((dialect.name, "404"))
+        if known is not None:
+            return known
         handled = find_handler(merge_handlers((self._app.layer,)), NotFound()) is not None
         if handled:
-            return self._own_handler(self._nowhere, "raise 404", _raise_not_found, dialect, (self._app.layer,))
+            return self._own_handler(self._nowhere, "404", _raise_not_found, dialect, (self._app.layer,))
         return self._own_handler(self._nowhere, "404", _not_found, dialect, (self._app.layer,), status=404)
 
     def _own_handler(

@@ -13,12 +13,13 @@ from typing import Any
 from velocipy.exceptions import ValidationError
 from velocipy.handlers.binding import RESERVED
 from velocipy.handlers.plan import Body, Call, Check, Give, Hook, Next, Plan, Read, Refuse, Segment, Step, Take
-from velocipy.handlers.results import expect_response, merge_given, ready_results, refuse_socket, response_maker
+from velocipy.handlers.results import ReadyResults, expect_response, merge_given, refuse_socket, response_maker
 from velocipy.handlers.scope import Teardown
 from velocipy.handlers.signature import How
 from velocipy.handlers.source import Source
 from velocipy.http.cookies import parse_cookies
 from velocipy.http.delivery import deliver, hook_headers, native_pair
+from velocipy.http.gate import BODYLESS
 from velocipy.http.query import parse_query
 from velocipy.http.request import Request, cookie_text
 from velocipy.http.response import Response
@@ -125,7 +126,6 @@ class _SegmentWriter:
 
     def _answer_and_send(self) -> None:
         with self.source.block("try:"):
-            self.source.line("check_host(headers.get_all('host'))")
             self._body_of_try()
         with self.source.block("except Exception as exc:"):
             thrown = "await teardown.throw(exc)" if self.plan.enters else "exc"
@@ -214,6 +214,8 @@ class _SegmentWriter:
     def _hooks(self, number: int) -> None:
         """The hooks from `number` on and the core; where a hook may refuse, all that follows stands in an else."""
         if number == len(self.segment.hooks):
+            if self.number == 0:  # behind the outermost hooks, so that a 400 has their headers too
+                self.source.line("check_host(headers.get_all('host'))")
             self._core()
             return
         hook = self.segment.hooks[number]
@@ -238,7 +240,7 @@ class _SegmentWriter:
         self._steps_of(self.segment.core)
         if self.wraps:
             return
-        if self.number or self.given_response:
+        if self.number or self.given_response or self.plan.status in BODYLESS and self.plan.result == "any":
             self.source.line(f"response = {self.make_response}(result)")
         elif self.plan.result == "empty":
             self.source.line("response = None")
@@ -248,8 +250,8 @@ class _SegmentWriter:
             self.source.line("await teardown.before_send(response)")
 
     def _find_ready(self) -> None:
-        table = self.source.bind("find_ready", _native_results(self.plan, self.segment, self.dialect, self.tools).get)
-        self.source.line(f"ready = {table}(result.__class__)")
+        table = self.source.bind("READY", _ready_results(self.segment, self.dialect, self.tools))
+        self.source.line(f"ready = {table}[result.__class__]")
         with self.source.block("if ready is None:"):
             self.source.line(f"response = {self.make_response}(result)")
         with self.source.block("else:"):
@@ -285,7 +287,7 @@ class _SegmentWriter:
             connect = self.dialect.connect
         defaults = self._defaults()
         deliver_line = f"await deliver({connect}, response{'' if defaults == '()' else ', ' + defaults})"
-        if self.wraps or self.given_response:
+        if self.wraps or self.given_response or self.plan.status in BODYLESS and self.plan.result == "any":
             self.source.line(deliver_line)
             return
         with self.source.block("if response is None:"):
@@ -351,16 +353,15 @@ class _SegmentWriter:
         return f"request or {self._new_request()}" if self._needs_request_local() else self._new_request()
 
 
-def _native_results(plan: Plan, segment: Segment, dialect: Dialect, tools: Tools) -> dict[type, tuple[Any, Any]]:
+def _ready_results(segment: Segment, dialect: Dialect, tools: Tools) -> ReadyResults:
     """class -> (encode, native headers with the segment's constants): what is sent without a Response being made."""
     own = {name for name, _ in segment.constants}
-    if plan.status in (204, 205, 304):
-        return {}
-    table = {}
-    for kind, (encode, media_type) in ready_results(tools.encoder).items():
+
+    def natives(media_type: str) -> Any:
         content_type = [] if "content-type" in own else [("content-type", media_type)]
-        table[kind] = (encode, dialect.native([*content_type, *segment.constants]))
-    return table
+        return dialect.native([*content_type, *segment.constants])
+
+    return ReadyResults(tools.encoder, natives)
 
 
 def _emit_take(writer: _SegmentWriter, step: Take) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from typing import Any
 
 from velocipy.exceptions import HTTPException
@@ -14,13 +14,30 @@ from velocipy.json.base import JSONEncoder
 Encode = Callable[[Any], bytes]
 
 
-def ready_results(encoder: JSONEncoder) -> dict[type, tuple[Encode, str]]:
-    """Exact classes that are sent without a Response being made: class -> (encode, media type)."""
-    json_classes = (dict, list, tuple, bool, int, float)
-    table: dict[type, tuple[Encode, str]] = {kind: (encoder.encode, JSON_TYPE) for kind in json_classes}
-    table[str] = (str.encode, TEXT_TYPE)
-    table[bytes] = (bytes, BYTES_TYPE)
-    return table
+class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
+    """Exact class of a result -> (encode, native headers) where no Response need be made; None where one must.
+
+    Classes are added as they come: models and whatever else is written as JSON. `natives` turns a media type into headers.
+    """
+
+    MAX_CLASSES = 1_024
+    """Classes remembered at once; an app that makes classes without end has the table start anew."""
+
+    def __init__(self, encoder: JSONEncoder, natives: Callable[[str], Any]) -> None:
+        self._json = (encoder.encode, natives(JSON_TYPE))
+        self._first = {str: (str.encode, natives(TEXT_TYPE)), bytes: (bytes, natives(BYTES_TYPE))}
+        super().__init__(self._first)
+
+    def __missing__(self, kind: type) -> tuple[Encode, Any] | None:
+        if len(self) >= self.MAX_CLASSES:
+            self.clear()
+            self.update(self._first)
+        ready = self[kind] = None if issubclass(kind, _RESPONDED) else self._json
+        return ready
+
+
+_RESPONDED = (Response, type(None), str, bytes, bytearray, memoryview, AsyncIterable, Iterator)
+"""Results of these classes become Responses, which know how to send themselves."""
 
 
 def response_maker(encoder: JSONEncoder, status: int | None) -> Callable[[Any], Response]:
@@ -41,7 +58,7 @@ def response_maker(encoder: JSONEncoder, status: int | None) -> Callable[[Any], 
             response = PlainTextResponse(result, success)
         elif isinstance(result, (bytes, bytearray, memoryview)):
             response = Response(result, success, media_type=BYTES_TYPE)
-        elif isinstance(result, (AsyncIterable, AsyncIterator, Iterator)):
+        elif isinstance(result, (AsyncIterable, Iterator)):
             response = StreamingResponse(result, success)
         else:
             response = JSONResponse(result, success)

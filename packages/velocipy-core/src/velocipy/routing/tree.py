@@ -110,7 +110,7 @@ class RouteTree(Generic[Leaf]):
                         continue
                     if way < node.choices:
                         places.append((node, at, values, way))
-                    values = (*values, *value) if several else (*values, value)
+                    values += value if several else (value,)
                     node, at, way = child, at + 1, _STATIC
                     continue
             if node.rest is not None and (at < end or self._ignore_slash):
