@@ -42,7 +42,11 @@ def affected(files: list[str], needs: dict[str, set[str]]) -> list[str]:
 def changed_files(base: str) -> list[str]:
     """Files that differ between `base` and HEAD; a file that stands for everything when git cannot tell."""
     done = subprocess.run(
-        ["git", "diff", "--name-only", f"{base}...HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "diff", "--name-only", f"{base}...HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.stdout.splitlines() if done.returncode == 0 else ["pyproject.toml"]
 

@@ -1,8 +1,8 @@
 """Builds every dist, checks the files, and tries subsets in clean environments. Knows wheels, reads no code of ours.
 
-    python .ci/dists.py              build, check, try each subset
-    python .ci/dists.py build OUT    only build wheels and sdists into OUT
-    python .ci/dists.py wheels OUT   only build wheels into OUT
+python .ci/dists.py              build, check, try each subset
+python .ci/dists.py build OUT    only build wheels and sdists into OUT
+python .ci/dists.py wheels OUT   only build wheels into OUT
 """
 
 import subprocess
@@ -14,7 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "tests" / "packaging" / "subset.py"
 CORE = "velocipy-core"
-BARE = [f"velocipy-{part}" for part in ("asgi", "rsgi", "limiter", "openapi", "security", "openapi-ui", "cli")]
+BARE = [
+    f"velocipy-{part}" for part in ("asgi", "rsgi", "limiter", "openapi", "security", "openapi-ui", "cli")
+]
 
 # What is asked for -> what must then be there, beside the core, and nothing else of ours.
 SUBSETS: dict[tuple[str, ...], list[str]] = {

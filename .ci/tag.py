@@ -1,7 +1,7 @@
 """Checks a release tag, or every dist, against versions and changelogs. Knows the tree's files, builds nothing.
 
-    python .ci/tag.py velocipy-limiter-v0.1.0   -> dist=, dir= and version= lines, or a message and status 1
-    python .ci/tag.py --all                     -> status 1 if a changelog does not name its dist's version
+python .ci/tag.py velocipy-limiter-v0.1.0   -> dist=, dir= and version= lines, or a message and status 1
+python .ci/tag.py --all                     -> status 1 if a changelog does not name its dist's version
 """
 
 import re
@@ -36,9 +36,9 @@ def read_dist(pyproject: Path) -> Dist:
 
 def dynamic_version(folder: Path, data: dict[str, Any]) -> str:
     about = folder / data["tool"]["hatch"]["version"]["path"]
-    found = re.search(r'^__version__ = "([^"]+)"$', about.read_text(), re.M)
+    found = re.search(r'^__version__ = "([^"]+)"$', about.read_text(), re.MULTILINE)
     if found is None:
-        sys.exit(f"{about}: no line of the form __version__ = \"1.2.3\"")
+        sys.exit(f'{about}: no line of the form __version__ = "1.2.3"')
     return found[1]
 
 
@@ -71,7 +71,9 @@ def check_tag(tag: str) -> Dist:
 def check_all() -> None:
     wrong = [dist for dist in dists(ROOT) if not has_changelog_entry(dist)]
     for dist in wrong:
-        print(f"packages/{dist.folder.name}/CHANGELOG.md has no heading '## [{dist.version}]'", file=sys.stderr)
+        print(
+            f"packages/{dist.folder.name}/CHANGELOG.md has no heading '## [{dist.version}]'", file=sys.stderr
+        )
     sys.exit(1 if wrong else 0)
 
 

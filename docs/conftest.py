@@ -21,12 +21,10 @@ NEEDS = re.compile(r"<!-- needs ([\w.: ]+?) -->\n\s*\Z")
 run_python = PythonEvaluator()
 
 
-def evaluate(example: Example) -> str | None:
-    """Run a fence, unless a name that it needs is not there yet; None is what Sybil takes for success."""
-    if not all(is_there(need) for need in needs_of(example)):
-        return None
-    result: str | None = run_python(example)
-    return result
+def evaluate(example: Example) -> None:
+    """Run a fence, unless a name that it needs is not there yet; what it raises is what Sybil reports."""
+    if all(is_there(need) for need in needs_of(example)):
+        run_python(example)
 
 
 def needs_of(example: Example) -> list[str]:

@@ -1,6 +1,6 @@
 """Nanoseconds a request in one process, and what grows with an app. Knows the tables; does not start servers.
 
-    python tests/benchmarks/inprocess.py [--rounds N] [--workloads a,b] [--without-host-check] [--peers] [--json FILE]
+python tests/benchmarks/inprocess.py [--rounds N] [--workloads a,b] [--without-host-check] [--peers] [--json FILE]
 """
 
 from __future__ import annotations
@@ -62,11 +62,20 @@ async def answered(call: Call, kept: Any) -> tuple[int, bytes]:
 
 async def requests_table(names: Sequence[str], modules: Sequence[str], rounds: int) -> Table:
     """A line for each protocol and workload: ns of raw, then ns and ratio of each module's app."""
-    lines = [["workload", "protocol", "raw ns", *(part for name in modules for part in (f"{name} ns", "more ns", "ratio"))]]
+    lines = [
+        [
+            "workload",
+            "protocol",
+            "raw ns",
+            *(part for name in modules for part in (f"{name} ns", "more ns", "ratio")),
+        ]
+    ]
     for protocol in ("rsgi", "asgi"):
         apps = [app_from(f"raw_{protocol}"), *(app_from(module) for module in modules)]
         for name in names:
-            lines.append([name, protocol, *await _request_line(protocol, apps, WORKLOADS[name].timed, rounds)])
+            lines.append(
+                [name, protocol, *await _request_line(protocol, apps, WORKLOADS[name].timed, rounds)]
+            )
     return lines
 
 
@@ -76,7 +85,10 @@ async def _request_line(protocol: str, apps: Sequence[Any], ask: Ask, rounds: in
     if any(answer != answers[0] for answer in answers):
         raise SystemExit(f"refused: {ask} on {protocol} is answered differently: {answers}")
     raw, *others = await interleaved([call for call, _ in made], rounds)
-    return [f"{raw:,.0f}", *(part for ns in others for part in (f"{ns:,.0f}", f"{ns - raw:+,.0f}", f"{raw / ns:.2f}"))]
+    return [
+        f"{raw:,.0f}",
+        *(part for ns in others for part in (f"{ns:,.0f}", f"{ns - raw:+,.0f}", f"{raw / ns:.2f}")),
+    ]
 
 
 def match_table() -> Table:
@@ -94,7 +106,10 @@ def register_table(fastapi: str | None) -> Table:
     programs = [(sys.executable, growth.register_ours(10_000))]
     programs += [(fastapi, growth.register_fastapi(1_000))] if fastapi else []
     labels = ["velocipy, 10,000 routes", "FastAPI, 1,000 routes"]
-    return [["what", "seconds"], *([label, f"{spent:.2f}"] for label, spent in zip(labels, growth.least(programs, 2)))]
+    return [
+        ["what", "seconds"],
+        *([label, f"{spent:.2f}"] for label, spent in zip(labels, growth.least(programs, 2), strict=False)),
+    ]
 
 
 def import_table(starlette: str | None) -> Table:
@@ -105,8 +120,14 @@ def import_table(starlette: str | None) -> Table:
     labels = [ours, "import starlette.applications"]
     spent = growth.least(programs, 15)
     lines = [["what", "ms", "ratio"]]
-    lines += [[label, f"{took * 1e3:.1f}", f"{took / spent[-1]:.2f}"] for label, took in zip(labels, spent)]
-    return [*lines, ["brought in though optional", ", ".join(growth.imported_beside(ours, UNWANTED)) or "nothing", ""]]
+    lines += [
+        [label, f"{took * 1e3:.1f}", f"{took / spent[-1]:.2f}"]
+        for label, took in zip(labels, spent, strict=False)
+    ]
+    return [
+        *lines,
+        ["brought in though optional", ", ".join(growth.imported_beside(ours, UNWANTED)) or "nothing", ""],
+    ]
 
 
 def peer_python(name: str, args: argparse.Namespace) -> str | None:
@@ -133,14 +154,34 @@ def tables(args: argparse.Namespace) -> list[tuple[str, Table]]:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description="ns a request for VelociPy and raw apps without a server, and growth tables.")
+    made = argparse.ArgumentParser(
+        description="ns a request for VelociPy and raw apps without a server, and growth tables."
+    )
     add = made.add_argument
     add("--rounds", type=int, default=25, help="rounds, the least of which counts (default %(default)s)")
-    add("--workloads", type=lambda text: text.split(","), default=list(WORKLOADS), help=f"default {','.join(WORKLOADS)}")
-    add("--without-host-check", action="store_true", help="time our app a second time, compiled without its Host check")
+    add(
+        "--workloads",
+        type=lambda text: text.split(","),
+        default=list(WORKLOADS),
+        help=f"default {','.join(WORKLOADS)}",
+    )
+    add(
+        "--without-host-check",
+        action="store_true",
+        help="time our app a second time, compiled without its Host check",
+    )
     add("--requests-only", action="store_true", help="only the table of requests")
-    add("--peers", action="store_true", help="hold registering against FastAPI and importing against Starlette (installs both)")
-    add("--peers-home", type=Path, default=peers.default_home(), help="environments of the peers (default %(default)s)")
+    add(
+        "--peers",
+        action="store_true",
+        help="hold registering against FastAPI and importing against Starlette (installs both)",
+    )
+    add(
+        "--peers-home",
+        type=Path,
+        default=peers.default_home(),
+        help="environments of the peers (default %(default)s)",
+    )
     add("--json", type=Path, metavar="FILE", help="write [[title, table], ...]")
     return made
 

@@ -41,7 +41,9 @@ def names(allowed: Iterable[str]) -> Callable[[str], list[str]]:
         found = [part.strip() for part in given.split(",") if part.strip()]
         unknown = [part for part in found if part not in known]
         if unknown or not found:
-            raise argparse.ArgumentTypeError(f"{', '.join(unknown) or 'nothing'}: choose from {', '.join(known)}")
+            raise argparse.ArgumentTypeError(
+                f"{', '.join(unknown) or 'nothing'}: choose from {', '.join(known)}"
+            )
         return found
 
     return read
@@ -67,32 +69,95 @@ def parser() -> argparse.ArgumentParser:
         " Answers are compared first; a difference ends the run with status 1.",
     )
     add = made.add_argument
-    add("--servers", type=names(GROUPS), default=list(GROUPS), metavar="A,B", help=f"default: {','.join(GROUPS)}")
-    add("--workloads", type=names(WORKLOADS), default=list(WORKLOADS), metavar="A,B", help=f"default: {','.join(WORKLOADS)}")
-    add("--quick", action="store_true", help="bundled client, 2 rounds of 0.2 s, 8 connections: does it run, not how fast")
+    add(
+        "--servers",
+        type=names(GROUPS),
+        default=list(GROUPS),
+        metavar="A,B",
+        help=f"default: {','.join(GROUPS)}",
+    )
+    add(
+        "--workloads",
+        type=names(WORKLOADS),
+        default=list(WORKLOADS),
+        metavar="A,B",
+        help=f"default: {','.join(WORKLOADS)}",
+    )
+    add(
+        "--quick",
+        action="store_true",
+        help="bundled client, 2 rounds of 0.2 s, 8 connections: does it run, not how fast",
+    )
     add("--rounds", type=positive(int), help=f"rounds that count; one more warms up (default {FULL.rounds})")
-    add("--slice", type=positive(float), metavar="SECONDS", help=f"load on one app in one round (default {FULL.seconds:g})")
-    add("--connections", type=positive(int), help=f"kept connections of the load generator (default {FULL.connections})")
-    add("--client", choices=("auto", "wrk", "asyncio"), default=None, help="load generator (auto: wrk where installed)")
-    add("--app", default=str(APPS / "ours.py") + ":app", metavar="FILE.py:NAME", help="the app to hold against raw")
+    add(
+        "--slice",
+        type=positive(float),
+        metavar="SECONDS",
+        help=f"load on one app in one round (default {FULL.seconds:g})",
+    )
+    add(
+        "--connections",
+        type=positive(int),
+        help=f"kept connections of the load generator (default {FULL.connections})",
+    )
+    add(
+        "--client",
+        choices=("auto", "wrk", "asyncio"),
+        default=None,
+        help="load generator (auto: wrk where installed)",
+    )
+    add(
+        "--app",
+        action="append",
+        metavar="FILE.py:NAME",
+        help="the app to hold against raw (apps/ours.py:app); more: A and B",
+    )
     add("--control-only", action="store_true", help="raw against raw only: the noise of this machine")
-    add("--peers", type=names(PEERS), nargs="?", const=list(PEERS), default=[], metavar="A,B", help=_peers_help())
-    add("--peers-home", type=Path, default=peers.default_home(), metavar="DIR", help="their environments (default: %(default)s)")
-    add("--budget", type=positive(float), default=0.95, metavar="RATIO", help="least ratio to raw (default %(default)s)")
-    add("--in-process", action="store_true", help="add the tables of inprocess.py: ns a request, growth, import time")
+    add(
+        "--peers",
+        type=names(PEERS),
+        nargs="?",
+        const=list(PEERS),
+        default=[],
+        metavar="A,B",
+        help=_peers_help(),
+    )
+    add(
+        "--peers-home",
+        type=Path,
+        default=peers.default_home(),
+        metavar="DIR",
+        help="their environments (default: %(default)s)",
+    )
+    add(
+        "--budget",
+        type=positive(float),
+        default=0.95,
+        metavar="RATIO",
+        help="least ratio to raw (default %(default)s)",
+    )
+    add(
+        "--in-process",
+        action="store_true",
+        help="add the tables of inprocess.py: ns a request, growth, import time",
+    )
     add("--json", type=Path, metavar="FILE", help="write all figures")
     add("--markdown", type=Path, metavar="FILE", help="write the page, such as docs/benchmarks.md")
     return made
 
 
 def _peers_help() -> str:
-    return f"other frameworks, each installed into an environment of its own: all, or some of {','.join(PEERS)}"
+    return (
+        f"other frameworks, each installed into an environment of its own: all, or some of {','.join(PEERS)}"
+    )
 
 
 def settings(args: argparse.Namespace) -> Settings:
     base = QUICK if args.quick else FULL
     return Settings(
-        int(args.rounds or base.rounds), float(args.slice or base.seconds), int(args.connections or base.connections)
+        int(args.rounds or base.rounds),
+        float(args.slice or base.seconds),
+        int(args.connections or base.connections),
     )
 
 
@@ -107,12 +172,12 @@ def environments(wanted: list[str], home: Path, report: Report) -> list[tuple[Pe
             report.absent.append((name, str(exc)))
             continue
         ready.append((PEERS[name], python))
-        report.versions.update(versions.foreign(python, [peers.requirements(name)[0].partition("=")[0]]))
+        report.versions.update(versions.of_peer(name, python))
     return ready
 
 
 def contenders(group: str, args: argparse.Namespace, ready: list[tuple[Peer, str]]) -> list[Contender]:
-    own = [] if args.control_only else [app_under_test(group, args.app)]
+    own = [] if args.control_only else [app_under_test(group, text) for text in args.app]
     return [*raw_and_control(group), *own, *peers_of(group, ready)]
 
 
@@ -132,7 +197,14 @@ def measure(args: argparse.Namespace, load: Client) -> Report:
 def in_process(args: argparse.Namespace) -> list[tuple[str, list[list[str]]]]:
     """The tables of inprocess.py, measured in a process that has done nothing else."""
     with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
-        command = [sys.executable, str(HERE / "inprocess.py"), "--json", file.name, "--peers-home", str(args.peers_home)]
+        command = [
+            sys.executable,
+            str(HERE / "inprocess.py"),
+            "--json",
+            file.name,
+            "--peers-home",
+            str(args.peers_home),
+        ]
         subprocess.run([*command, *(["--peers"] if args.peers else [])], check=True, stdout=sys.stderr)
         return [(title, table) for title, table in json.load(file)]
 
@@ -148,9 +220,12 @@ def write(report: Report, args: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
+    args.app = args.app or [f"{APPS / 'ours.py'}:app"]
     try:
-        load = client(args.client or ("asyncio" if args.quick else "auto"), settings(args).seconds, cores()[1])
-        app_under_test(GROUPS[0], args.app)
+        load = client(
+            args.client or ("asyncio" if args.quick else "auto"), settings(args).seconds, cores()[1]
+        )
+        contenders(GROUPS[0], args, [])
     except ValueError as exc:
         parser().error(str(exc))
     try:

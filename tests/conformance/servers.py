@@ -44,7 +44,16 @@ def uvicorn(http: str) -> Callable[[str, int], list[str]]:
 
 
 def hypercorn(target: str, port: int) -> list[str]:
-    return ["hypercorn", "--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5", "--error-logfile", "-", target]
+    return [
+        "hypercorn",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--graceful-timeout",
+        "5",
+        "--error-logfile",
+        "-",
+        target,
+    ]
 
 
 COMMANDS: Mapping[str, Callable[[str, int], list[str]]] = {
@@ -88,7 +97,10 @@ class RunningServer:
         return "\n".join(self.log().splitlines()[-lines:])
 
     def stop(self) -> int:
-        """SIGTERM, after STOP_TIMEOUT seconds SIGKILL to the group; returns the exit code. Reaps the process."""
+        """SIGTERM, after STOP_TIMEOUT seconds SIGKILL to the group; returns the exit code.
+
+        Reaps the process.
+        """
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -60,9 +60,16 @@ class Talk:
 
 
 def request(
-    method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes | None = None, host: str = "test"
+    method: str,
+    target: str,
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes | None = None,
+    host: str = "test",
 ) -> bytes:
-    """A request as bytes. Host is added, and Content-Length where there is a body; latin-1, nothing is checked."""
+    """A request as bytes.
+
+    Host is added, and Content-Length where there is a body; latin-1, nothing is checked.
+    """
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers)]
     if body is not None:
         lines.append(f"Content-Length: {len(body)}")
@@ -90,7 +97,10 @@ def read_talk(connection: socket.socket, methods: list[bytes], timeout: float) -
     deadline = time.monotonic() + timeout
     data, closed, responses = b"", False, list[WireResponse]()
     while True:
-        if len(responses) < len(methods) and (parsed := parse(data, methods[len(responses)], closed)) is not None:
+        if (
+            len(responses) < len(methods)
+            and (parsed := parse(data, methods[len(responses)], closed)) is not None
+        ):
             response, data = parsed
             responses.append(response)
             continue
@@ -109,7 +119,10 @@ def read_talk(connection: socket.socket, methods: list[bytes], timeout: float) -
 
 
 def parse(data: bytes, method: bytes, closed: bool) -> tuple[WireResponse, bytes] | None:
-    """The first final response in `data` and what follows it; None while there is not enough. Raises Desync."""
+    """The first final response in `data` and what follows it; None while there is not enough.
+
+    Raises Desync.
+    """
     head, end, rest = data.partition(b"\r\n\r\n")
     if not end:
         if data and not b"HTTP/1.".startswith(data[:7]):

@@ -63,13 +63,13 @@ def check_app(there: set[str]) -> None:
 
     app = VelociPy()
 
-    @app.get("/items/{number}")
-    async def item(number: int) -> dict[str, int]:
-        return {"number": number}
+    @app.post("/items/{number}")
+    async def item(number: int, body: dict[str, int]) -> dict[str, int]:
+        return {"number": number, **body}
 
     with TestClient(app) as client:
-        answer = client.get("/items/7")
-    if (answer.status_code, answer.json()) != (200, {"number": 7}):
+        answer = client.post("/items/7", json={"sent": 1})
+    if (answer.status_code, answer.json()) != (200, {"number": 7, "sent": 1}):
         sys.exit(f"the app answered {answer.status_code} {answer.text}")
 
 

@@ -25,7 +25,9 @@ def test_the_version_is_that_of_its_metadata() -> None:
 
 
 def test_the_bare_install_brings_every_dist_that_needs_nothing_but_httpx2() -> None:
-    folders = [path.parent.name for path in PACKAGES.glob("*/pyproject.toml") if path.parent.name != "velocipy-meta"]
+    folders = [
+        path.parent.name for path in PACKAGES.glob("*/pyproject.toml") if path.parent.name != "velocipy-meta"
+    ]
     needs = {folder: {name_of(r) for r in project(folder)["dependencies"]} for folder in folders}
     light = {folder for folder, names in needs.items() if all(n == "httpx2" or n in needs for n in names)}
     assert {name_of(r) for r in project("velocipy-meta")["dependencies"]} == light

@@ -19,6 +19,8 @@ def test_importing_the_reserved_package_brings_its_docstring_and_no_names() -> N
 
 
 def test_importing_the_reserved_package_imports_nothing_else_of_ours_than_core() -> None:
-    seen = "import sys; import velocipy.security; print(*(m for m in sys.modules if m.startswith('velocipy.')))"
+    seen = (
+        "import sys; import velocipy.security; print(*(m for m in sys.modules if m.startswith('velocipy.')))"
+    )
     out = subprocess.run([sys.executable, "-c", seen], check=True, capture_output=True, text=True, timeout=30)
     assert not [name for name in out.stdout.split() if name.split(".")[1] in {"asgi", "rsgi", "testing"}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
+
 from velocipy import Depends, Query, VelociPy
 
 app = VelociPy()

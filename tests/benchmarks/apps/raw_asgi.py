@@ -89,7 +89,8 @@ async def read_body(receive: Any) -> bytes | None:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise ConnectionError("the client left before the end of the body")
-        content += event.get("body", b"")
+        chunk: bytes = event.get("body", b"")
+        content += chunk
         if len(content) > MAX_BODY:
             return None
         if not event.get("more_body"):
@@ -153,7 +154,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         if not path.startswith("/items/") or not is_whole(path[7:]):
             return await not_found(scope, receive, send)
         handlers = ITEM
-    await handlers.get(scope["method"], not_allowed)(scope, receive, send)
+    handler: Handler = handlers.get(scope["method"], not_allowed)
+    await handler(scope, receive, send)
 
 
 async def lifespan(receive: Any, send: Any) -> None:

@@ -60,7 +60,10 @@ def fault(errors: Errors, name: str, message: str, default: int) -> int:
 
 
 def is_json(content_type: str) -> bool:
-    return content_type == "application/json" or content_type.partition(";")[0].strip().lower() == "application/json"
+    return (
+        content_type == "application/json"
+        or content_type.partition(";")[0].strip().lower() == "application/json"
+    )
 
 
 def body_fault(exc: msgspec.ValidationError) -> bytes:

@@ -7,8 +7,8 @@ nothing is done that these routes do not need. The entry is a plain function tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final, Protocol
 
 import msgspec
 from raw_common import (
@@ -27,7 +27,18 @@ from raw_common import (
     whole,
 )
 
-Handler = Callable[[Any, Any], Coroutine[None, None, None]]
+
+class RSGI(Protocol):
+    """What these handlers use of a server's protocol object."""
+
+    async def __call__(self) -> bytes: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None: ...
+    def response_str(self, status: int, headers: list[tuple[str, str]], body: str) -> None: ...
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+
+
+Handler = Callable[[Any, RSGI], Coroutine[None, None, None]]
 
 TEXT: Final = [("content-type", "text/plain; charset=utf-8")]
 JSON: Final = [("content-type", "application/json")]
@@ -35,15 +46,15 @@ NOT_FOUND: Final = detail("Not Found")
 NOT_ALLOWED: Final = detail("Method Not Allowed")
 
 
-async def plain(scope: Any, protocol: Any) -> None:
+async def plain(scope: Any, protocol: RSGI) -> None:
     protocol.response_str(200, TEXT, "Hello, World!")
 
 
-async def message(scope: Any, protocol: Any) -> None:
+async def message(scope: Any, protocol: RSGI) -> None:
     protocol.response_bytes(200, JSON, encode({"message": "Hello, World!"}))
 
 
-async def item(scope: Any, protocol: Any) -> None:
+async def item(scope: Any, protocol: RSGI) -> None:
     """`app` has seen that the hole is a whole number: it is a 404 otherwise, for any method."""
     query = parse_query(scope.query_string)
     errors: Errors = []
@@ -55,7 +66,7 @@ async def item(scope: Any, protocol: Any) -> None:
     protocol.response_bytes(200, JSON, encode(result))
 
 
-async def body(scope: Any, protocol: Any) -> None:
+async def body(scope: Any, protocol: RSGI) -> None:
     headers = scope.headers
     if not is_json(headers.get("content-type", "")):
         return protocol.response_bytes(415, JSON, detail("Unsupported Media Type"))
@@ -71,7 +82,7 @@ async def body(scope: Any, protocol: Any) -> None:
     protocol.response_bytes(200, JSON, encode(value))
 
 
-async def read_body(headers: Any, protocol: Any) -> bytes | None:
+async def read_body(headers: Any, protocol: RSGI) -> bytes | None:
     """The whole body, or None when it is longer than MAX_BODY; the server holds it to its Content-Length."""
     length = headers.get("content-length")
     if length is not None:
@@ -84,7 +95,7 @@ async def read_body(headers: Any, protocol: Any) -> bytes | None:
     return bytes(content)
 
 
-async def deps(scope: Any, protocol: Any) -> None:
+async def deps(scope: Any, protocol: RSGI) -> None:
     errors: Errors = []
     level = whole(parse_query(scope.query_string), "level", 1, 0, None, errors)
     if errors:
@@ -93,19 +104,19 @@ async def deps(scope: Any, protocol: Any) -> None:
     protocol.response_bytes(200, JSON, encode(result))
 
 
-async def empty(scope: Any, protocol: Any) -> None:
+async def empty(scope: Any, protocol: RSGI) -> None:
     protocol.response_empty(204, [])
 
 
-async def not_found(scope: Any, protocol: Any) -> None:
+async def not_found(scope: Any, protocol: RSGI) -> None:
     protocol.response_bytes(404, JSON, NOT_FOUND)
 
 
-async def not_allowed(scope: Any, protocol: Any) -> None:
+async def not_allowed(scope: Any, protocol: RSGI) -> None:
     protocol.response_bytes(405, [*JSON, ("allow", allow(scope.path))], NOT_ALLOWED)
 
 
-async def options(scope: Any, protocol: Any) -> None:
+async def options(scope: Any, protocol: RSGI) -> None:
     protocol.response_empty(204, [("allow", allow(scope.path))])
 
 
@@ -129,7 +140,7 @@ def allow(path: str) -> str:
     return ", ".join(ROUTES.get(path, ITEM))
 
 
-def app(scope: Any, protocol: Any) -> Coroutine[None, None, None]:
+def app(scope: Any, protocol: RSGI) -> Coroutine[None, None, None]:
     """The RSGI entry: exact paths from a dict, then the one template, then 404 or 405."""
     path = scope.path
     handlers = ROUTES.get(path)
@@ -137,4 +148,5 @@ def app(scope: Any, protocol: Any) -> Coroutine[None, None, None]:
         if not path.startswith("/items/") or not is_whole(path[7:]):
             return not_found(scope, protocol)
         handlers = ITEM
-    return handlers.get(scope.method, not_allowed)(scope, protocol)
+    handler: Handler = handlers.get(scope.method, not_allowed)
+    return handler(scope, protocol)

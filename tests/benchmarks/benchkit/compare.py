@@ -80,7 +80,9 @@ def worded(expected: Answer, got: Answer) -> list[str]:
 def loose(expected: Answer, got: Answer) -> list[str]:
     if expected.status >= 400:
         return _differ("status", "4xx", f"{got.status // 100}xx")
-    return _differ("status", expected.status, got.status) + _differ("body", _value(expected.body), _value(got.body))
+    return _differ("status", expected.status, got.status) + _differ(
+        "body", _value(expected.body), _value(got.body)
+    )
 
 
 def _differ(what: str, expected: object, got: object) -> list[str]:
@@ -102,22 +104,28 @@ def places(body: bytes) -> list[list[str]]:
     """The `loc` of each fault, sorted; none for a plain text; a body of another shape is its own single place, so it differs."""
     try:
         detail = json.loads(body)["detail"]
-        return [] if isinstance(detail, str) else sorted([str(part) for part in fault["loc"]] for fault in detail)
+        return (
+            []
+            if isinstance(detail, str)
+            else sorted([str(part) for part in fault["loc"]] for fault in detail)
+        )
     except (ValueError, KeyError, TypeError):
         return [[repr(body)]]
 
 
-def asks(workload: Workload) -> Iterator[Ask]:
+def asks(workload: Workload, rule: Rule) -> Iterator[Ask]:
     """Everything that is compared before the workload is timed."""
     yield workload.timed
     yield from workload.right
     yield from workload.wrong
+    if rule is not loose:
+        yield from workload.ours
 
 
 def differences(workload: Workload, base: int, port: int, rule: Rule) -> list[str]:
     """The server on `port` against the one on `base`: one text per request that is answered differently."""
     found = []
-    for ask in asks(workload):
+    for ask in asks(workload, rule):
         lines = _compare(ask, base, port, rule)
         if lines:
             found.append(f"{workload.name}: {ask}\n" + "\n".join(f"    {line}" for line in lines))
@@ -135,4 +143,8 @@ def _compare(ask: Ask, base: int, port: int, rule: Rule) -> list[str]:
 def _wrong_status(workload: Workload, base: int) -> list[str]:
     """The base itself must answer what the table says: two apps that agree on a 500 measure nothing."""
     status = fetch(base, workload.timed).status
-    return [] if status == workload.status else [f"{workload.name}: the base answers {status}, not {workload.status}"]
+    return (
+        []
+        if status == workload.status
+        else [f"{workload.name}: the base answers {status}, not {workload.status}"]
+    )

@@ -45,12 +45,16 @@ def raw_and_control(group: str) -> list[Contender]:
 
 
 def app_under_test(group: str, text: str) -> Contender:
-    """`path/to/file.py:attribute` -> the contender that must answer as raw does. Raises ValueError for another shape."""
+    """`path/to/file.py:attribute` -> the contender that must answer as raw does. Raises ValueError for another shape.
+
+    `ours.py` is called velocipy in the report, every other file by its own name.
+    """
     file, _, attribute = text.rpartition(":")
     path = Path(file).resolve()
     if not attribute or path.suffix != ".py" or not path.is_file():
         raise ValueError(f"--app {text!r}: give an existing file and an attribute, such as apps/ours.py:app")
-    return Contender(OURS, HOWS[group], sys.executable, path.parent, f"{path.stem}:{attribute}")
+    name = OURS if path.stem == "ours" else path.stem
+    return Contender(name, HOWS[group], sys.executable, path.parent, f"{path.stem}:{attribute}")
 
 
 def peers_of(group: str, pythons: Sequence[tuple[Peer, str]]) -> list[Contender]:

@@ -34,7 +34,7 @@ class FakeHeaders:
         return [key for key, _ in self._pairs]
 
     def __contains__(self, name: object) -> bool:
-        return self.get(name) is not None  # type: ignore[arg-type]
+        return any(key == name for key, _ in self._pairs)
 
     def __getitem__(self, name: str) -> str:
         return dict(self._pairs)[name]

@@ -58,7 +58,9 @@ def _length(data: bytes, start: int, status: int, fields: dict[bytes, bytes]) ->
         return start + int(fields[b"content-length"])
     if b"chunked" in fields.get(b"transfer-encoding", b""):
         return _chunked(data, start)
-    raise ValueError("a response without Content-Length and not chunked: its end cannot be seen on a kept connection")
+    raise ValueError(
+        "a response without Content-Length and not chunked: its end cannot be seen on a kept connection"
+    )
 
 
 def _chunked(data: bytes, at: int) -> int | None:
@@ -118,7 +120,9 @@ async def flood(port: int, request: bytes, seconds: float, connections: int) -> 
     tally = Tally(request)
     loop = asyncio.get_running_loop()
     faults: list[str] = []
-    loop.set_exception_handler(lambda _loop, context: faults.append(str(context.get("exception") or context["message"])))
+    loop.set_exception_handler(
+        lambda _loop, context: faults.append(str(context.get("exception") or context["message"]))
+    )
     opened = [await _connect(loop, tally, port) for _ in range(connections)]
     started = time.perf_counter()
     for connection in opened:
@@ -130,7 +134,12 @@ async def flood(port: int, request: bytes, seconds: float, connections: int) -> 
         connection.transport.abort()
     statuses = {str(status): count for status, count in tally.statuses.items()}
     faults += [f"{tally.lost} connections lost"] if tally.lost else []
-    return {"requests": tally.statuses.total(), "seconds": elapsed, "statuses": statuses, "faults": faults[:3]}
+    return {
+        "requests": tally.statuses.total(),
+        "seconds": elapsed,
+        "statuses": statuses,
+        "faults": faults[:3],
+    }
 
 
 async def _connect(loop: asyncio.AbstractEventLoop, tally: Tally, port: int) -> Connection:

@@ -87,5 +87,7 @@ def _printed(python: str, program: str) -> float:
 def imported_beside(statement: str, unwanted: Sequence[str]) -> list[str]:
     """Which of the `unwanted` modules the statement brings in."""
     program = f"import sys\n{statement}\nprint(*sorted(set(sys.modules) & set({list(unwanted)!r})))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
     return done.stdout.split()

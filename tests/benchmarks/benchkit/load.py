@@ -1,6 +1,6 @@
 """Load generators behind one shape. Knows wrk and the bundled client; does not know apps, rounds or figures.
 
-    client.run(port, ask, status=200, seconds=1, connections=64) -> Burst(requests=94211, seconds=1.0)
+client.run(port, ask, status=200, seconds=1, connections=64) -> Burst(requests=94211, seconds=1.0)
 """
 
 from __future__ import annotations
@@ -121,12 +121,16 @@ def parse_wrk(output: str, ask: Ask, status: int) -> Burst:
     figures = [line.split()[1:] for line in output.splitlines() if line.startswith("figures ")]
     requests, micros, refused, broken = map(int, figures[-1])
     if broken or refused != (requests if status >= 400 else 0):
-        raise LoadFailed(f"{ask}: {requests} answers, {refused} of them refusals, {broken} socket errors; expected {status}")
+        raise LoadFailed(
+            f"{ask}: {requests} answers, {refused} of them refusals, {broken} socket errors; expected {status}"
+        )
     return Burst(requests, micros / 1e6)
 
 
 def _output(command: list[str], seconds: float, core: int | None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + PATIENCE, preexec_fn=pin(core))
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds + PATIENCE, preexec_fn=pin(core)
+    )
     if done.returncode:
         raise LoadFailed(f"{command[0]} ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
     return done.stdout

@@ -65,7 +65,10 @@ def default_home() -> Path:
 
 def environment(peer: Peer, home: Path) -> str:
     """The Python of the peer's environment, made when it is missing or its requirements changed. Raises PeerUnavailable."""
-    folder, wanted = home / f"{peer.name}-{sys.version_info[0]}.{sys.version_info[1]}", "\n".join(requirements(peer.name))
+    folder, wanted = (
+        home / f"{peer.name}-{sys.version_info[0]}.{sys.version_info[1]}",
+        "\n".join(requirements(peer.name)),
+    )
     python, stamp = folder / "bin" / "python", folder / "installed.txt"
     if not (stamp.exists() and stamp.read_text() == wanted):
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,17 @@ from benchkit.rounds import GroupResult, Settings
 from benchkit.servers import HOWS
 from benchkit.stats import Row
 
-HEADINGS: Final = ("workload", "app", "requests/s", "ratio", "spread", "CPU/request", "CPU ratio", "busy", "others")
+HEADINGS: Final = (
+    "workload",
+    "app",
+    "requests/s",
+    "ratio",
+    "spread",
+    "CPU/request",
+    "CPU ratio",
+    "busy",
+    "others",
+)
 BUSY_ENOUGH: Final = 0.9
 """Below this share of its core a server waited for the load generator: then the CPU ratio is the figure to read."""
 QUIET: Final = 0.05
@@ -83,7 +93,10 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _aligned_line(line: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [text.ljust(width) if at < 2 else text.rjust(width) for at, (text, width) in enumerate(zip(line, widths))]
+    cells = [
+        text.ljust(width) if at < 2 else text.rjust(width)
+        for at, (text, width) in enumerate(zip(line, widths, strict=True))
+    ]
     return "  ".join(cells).rstrip()
 
 
@@ -110,7 +123,11 @@ def warnings(report: Report) -> list[str]:
     """What makes figures of this run weak."""
     rows = list(_rows(report))
     control = [abs(row.ratio - 1) for row in rows if row.name == CONTROL]
-    found = [f"raw against raw differs by up to {max(control):.3f}: smaller differences mean nothing."] if control else []
+    found = (
+        [f"raw against raw differs by up to {max(control):.3f}: smaller differences mean nothing."]
+        if control
+        else []
+    )
     if any(row.cpu_micros and row.busy < BUSY_ENOUGH for row in rows if row.name == BASE):
         found.append("The load generator was the limit in part (busy below 90 %): there, read the CPU ratio.")
     if any(row.foreign > QUIET for row in rows):
@@ -142,7 +159,11 @@ def markdown(report: Report) -> str:
         parts += [f"## {group.name}", f"`{HOWS[group.name].flags}`", markdown_table(table(group))]
     for title, lines in report.in_process:
         parts += [f"## {title}", markdown_table(lines)]
-    parts += _listed("Budget", verdicts(report)) + _listed("Noise", warnings(report)) + _listed("Not timed", missing(report))
+    parts += (
+        _listed("Budget", verdicts(report))
+        + _listed("Noise", warnings(report))
+        + _listed("Not timed", missing(report))
+    )
     return "\n\n".join(parts) + "\n"
 
 

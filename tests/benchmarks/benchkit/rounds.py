@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Final
 
 from benchkit.compare import differences
 from benchkit.contenders import BASE, Contender
@@ -47,10 +48,20 @@ class GroupResult:
     absent: list[tuple[str, str]] = field(default_factory=list)
 
 
+DISTURBED: Final = 0.15
+"""Share of the servers' core in other hands, above which a round is repeated; a round repeats no more often than there are rounds."""
+
+
+def disturbed(turn: Round) -> bool:
+    return any(part.foreign > DISTURBED for part in turn.values())
+
+
 class Group:
     """The contenders of one kind of server, all alive at once on one core."""
 
-    def __init__(self, name: str, contenders: Sequence[Contender], client: Client, settings: Settings, say: Say) -> None:
+    def __init__(
+        self, name: str, contenders: Sequence[Contender], client: Client, settings: Settings, say: Say
+    ) -> None:
         self.outcome = GroupResult(name)
         self._contenders, self._client, self._settings, self._say = contenders, client, settings, say
         self._servers: dict[str, Server] = {}
@@ -87,7 +98,10 @@ class Group:
             if not found:
                 fit.append(contender.name)
             elif contender.required:
-                raise Refused(f"{contender.name} on {contender.how.name} does not answer as raw does:\n" + "\n".join(found))
+                raise Refused(
+                    f"{contender.name} on {contender.how.name} does not answer as raw does:\n"
+                    + "\n".join(found)
+                )
             else:
                 self._leave_out(contender.name, "answers differ: " + " ".join(found[0].split()))
         return fit
@@ -98,9 +112,16 @@ class Group:
     def _time(self, workload: Workload, names: Sequence[str], core: int | None) -> Result:
         names = list(names)
         rounds: list[Round] = []
-        for turn in range(self._settings.rounds + 1):
+        repeats = self._settings.rounds
+        while len(rounds) <= self._settings.rounds:
+            turn = len(rounds)
             self._say(f"{self.outcome.name}: {workload.name}, round {turn} of {self._settings.rounds}")
-            rounds.append(self._round(workload, names, turn, core))
+            found = self._round(workload, names, turn, core)
+            if turn and repeats and disturbed(found):
+                repeats -= 1
+                self._say("  others used the servers' core: once more")
+            else:
+                rounds.append(found)
         kept = counted(rounds)
         rows = [row(name, BASE, kept) for name in names if all(name in turn for turn in kept)]
         return Result(workload, tuple(sorted(rows, key=lambda found: (found.name != BASE, -found.ratio))))
@@ -124,7 +145,9 @@ class Group:
     def _slice(self, server: Server, workload: Workload, core: int | None) -> Slice:
         settings = self._settings
         cpu, busy = server.cpu_seconds(), core_busy_seconds(core)
-        burst = self._client.run(server.port, workload.timed, workload.status, settings.seconds, settings.connections)
+        burst = self._client.run(
+            server.port, workload.timed, workload.status, settings.seconds, settings.connections
+        )
         cpu, busy = server.cpu_seconds() - cpu, core_busy_seconds(core) - busy
         if not burst.requests:
             raise LoadFailed(f"{workload.timed}: no answer within {burst.seconds:.1f} s")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import re
 import subprocess
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+
+from benchkit.peers import requirements
 
 SERVERS = ("granian", "uvicorn", "uvloop", "httptools", "msgspec", "orjson")
 
-_ASK = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+_ASK = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 
 
 def ours() -> dict[str, str]:
@@ -30,8 +31,8 @@ def _velocipy() -> str:
     return __version__
 
 
-def foreign(python: str, names: Sequence[str]) -> dict[str, str]:
-    """Versions in another environment; empty when it cannot tell."""
-    done = subprocess.run([python, "-c", _ASK, *names], capture_output=True, text=True, timeout=30)
-    found: dict[str, str] = json.loads(done.stdout) if done.returncode == 0 else {}
-    return found
+def of_peer(name: str, python: str) -> dict[str, str]:
+    """{peer: version} from its environment; empty when that cannot tell."""
+    package = re.split(r"[\[=<>]", requirements(name)[0])[0]
+    done = subprocess.run([python, "-c", _ASK, package], capture_output=True, text=True, timeout=30)
+    return {name: done.stdout.strip()} if done.returncode == 0 else {}

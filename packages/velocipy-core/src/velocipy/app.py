@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.lifespan import Lifespan, LifespanFactory
-from velocipy.routing.route import DEFAULT_MAX_CONTENT_LENGTH, Route
+from velocipy.routing.route import DEFAULT_MAX_CONTENT_LENGTH, Route, check_limit
 from velocipy.routing.router import APIRouter, ExceptionKey
 from velocipy.state import State
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from velocipy.dispatch import Dispatcher
-    from velocipy.json.base import JSONEncoder
+    from velocipy.json.base import EncoderChoice, JSONEncoder
     from velocipy.protocols import Dialect
 
 TRAILING_SLASH = ("ignore", "strict", "redirect")
@@ -42,25 +42,27 @@ class VelociPy(APIRouter):
         debug: bool = False,
         lifespan: LifespanFactory | None = None,
         max_content_length: int = DEFAULT_MAX_CONTENT_LENGTH,
-        json_encoder: str | JSONEncoder | None = None,
+        json_encoder: EncoderChoice = None,
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         tags: Sequence[str] = (),
         dependencies: Iterable[Any] = (),
         middleware: Iterable[Any] = (),
         exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
     ) -> None:
-        super().__init__(tags=tags, dependencies=dependencies, middleware=middleware, exception_handlers=exception_handlers)
-        if not isinstance(max_content_length, int) or max_content_length < 0:
-            raise ConfigurationError(f"max_content_length is a number of bytes, not {max_content_length!r}")
+        super().__init__(
+            tags=tags, dependencies=dependencies, middleware=middleware, exception_handlers=exception_handlers
+        )
         if trailing_slash not in TRAILING_SLASH:
-            raise ConfigurationError(f"trailing_slash is one of {', '.join(TRAILING_SLASH)}, not {trailing_slash!r}")
+            raise ConfigurationError(
+                f"trailing_slash is one of {', '.join(TRAILING_SLASH)}, not {trailing_slash!r}"
+            )
         self.title = title
         self.version = version
         self.debug = debug
-        self.max_content_length = max_content_length
+        self.max_content_length = check_limit(max_content_length)
         self.state = State()
         self.dependency_overrides = Overrides(self._forget)
-        self.lifespan = Lifespan(self, lifespan)
+        self.lifespan = Lifespan(self, lifespan, self._hold)
         self._encoder = None if json_encoder is None else _find_encoder(json_encoder)
         self._names: dict[str, list[Route]] = {}
         self._trailing_slash = trailing_slash
@@ -79,20 +81,13 @@ class VelociPy(APIRouter):
             self._encoder = _find_encoder(None)
         return self._encoder
 
-    def add_middleware(self, middleware: Any, /, **options: Any) -> None:
-        """Put middleware around every answer of the app, 404 and 405 included; the first added is the outermost."""
-        super().add_middleware(middleware, **options)
-        try:
-            self._dispatcher.check_middleware(self.layer.middleware[-1])
-        except ConfigurationError:
-            self.layer.middleware.pop()
-            raise
-
     def url_for(self, name: str, /, **params: object) -> str:
         """The path of a named route, percent-encoded; parameters that are not in its template become the query.
 
         Raises KeyError for a name that no route has, ValueError for a name that several have and for values that do not fit.
         """
+        from urllib.parse import urlencode
+
         routes = self._names.get(name, [])
         if not routes:
             raise KeyError(f"no route is named {name!r}; there are {', '.join(sorted(self._names)) or 'none'}")
@@ -102,8 +97,6 @@ class VelociPy(APIRouter):
         template = routes[0].template
         holes = {hole.name for hole in template.holes}
         path = template.url({key: value for key, value in params.items() if key in holes})
-        from urllib.parse import urlencode
-
         query = urlencode({key: value for key, value in params.items() if key not in holes}, doseq=True)
         return f"{path}?{query}" if query else path
 
@@ -126,7 +119,11 @@ class VelociPy(APIRouter):
         self._names.setdefault(route.name, []).append(mounted)
 
     def _notify(self, change: Route | None) -> None:
+        self._dispatcher.check({self.layer, *(layer for route in self._routes for layer in route.layers)})
         self._forget()
+
+    def _hold(self, started: asyncio.Task[None]) -> None:
+        self._dispatcher.hold(started)
 
     def _forget(self) -> None:
         self._dispatcher.forget()
@@ -145,29 +142,34 @@ class VelociPy(APIRouter):
         """The RSGI entry. Granian reads it once a worker; MissingAdapterError here reaches its log and ends it."""
         return self._dispatcher.entry(_find_dialect("rsgi"))
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called by RSGI servers before the first request; what start-up raises ends the worker."""
-        start = _find_dialect("rsgi").start
-        if start is not None:
-            start(self.lifespan, loop)
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+        """Called by RSGI servers before the first request; what start-up raises ends the worker.
 
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called by RSGI servers after the last request."""
+        On a loop that runs already, start-up goes on beside it: the task is returned, and requests wait for it.
+        """
+        start = _find_dialect("rsgi").start
+        return None if start is None else start(self.lifespan, loop)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+        """Called by RSGI servers after the last request; on a loop that goes on running, the task is returned."""
         stop = _find_dialect("rsgi").stop
-        if stop is not None:
-            stop(self.lifespan, loop)
+        return None if stop is None else stop(self.lifespan, loop)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """The ASGI entry. Servers look for exactly this: an `async def __call__` of three arguments."""
         try:
             enter = self._asgi
         except MissingAdapterError as exc:
-            await _refuse_to_start(scope, receive, send, exc)
-            raise
+            if scope["type"] != "lifespan":
+                raise
+            # Raised here, a server would take it for "no lifespan" and go on; told so, it ends with the message.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(exc)})
+            return
         await enter(scope, receive, send)
 
 
-def _find_encoder(choice: str | JSONEncoder | None) -> JSONEncoder:
+def _find_encoder(choice: EncoderChoice) -> JSONEncoder:
     from velocipy.json.base import find_encoder
 
     return find_encoder(choice)
@@ -177,13 +179,6 @@ def _find_dialect(name: str) -> Dialect:
     from velocipy.protocols import find_dialect
 
     return find_dialect(name)
-
-
-async def _refuse_to_start(scope: MutableMapping[str, Any], receive: Any, send: Any, exc: Exception) -> None:
-    """Without the adapter, have an ASGI server end with the message: it would take the error itself for "no lifespan"."""
-    if scope["type"] == "lifespan":
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": str(exc)})
 
 
 class Overrides(dict[Callable[..., Any], Callable[..., Any]]):
@@ -212,10 +207,20 @@ class Overrides(dict[Callable[..., Any], Callable[..., Any]]):
         self._changed()
         return value
 
+    def popitem(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Take the last override away."""
+        item = super().popitem()
+        self._changed()
+        return item
+
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Set several."""
         super().update(*args, **kwargs)
         self._changed()
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # dict has overloads for pairs
+        self.update(other)
+        return self
 
     def setdefault(self, dependency: Callable[..., Any], replacement: Any = None) -> Any:
         """Set one unless it is set."""

@@ -1,23 +1,22 @@
 """THE loop: match -> compiled handler. HEAD, OPTIONS, 404, 405 and trailing slashes are decided here, once.
 
-A protocol's entry function is generated from its dialect and does the usual case alone: the first leaf that matches has a compiled
-handler for the method. Everything else goes through `_find`, which also compiles handlers at their first use. 404, 405 and
-OPTIONS are routes of our own through the same compiler, so that middleware sees them.
+A protocol's entry finds the handlers that are compiled already; `_find` knows every other case, and compiles handlers at their
+first use. 404, 405 and OPTIONS are routes of our own through the same compiler, so that middleware sees them.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from velocipy.entry import Entry, Find, Found, Handler
 from velocipy.error_handlers import Failure, fail_socket, find_handler, finish_socket, merge_handlers
-from velocipy.exceptions import HTTPException, MethodNotAllowed, NotFound, RouteConflictError
+from velocipy.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound, RouteConflictError
 from velocipy.handlers.binding import Binder
 from velocipy.handlers.compiler import Tools, compile_plan
 from velocipy.handlers.plan import Plan
-from velocipy.handlers.results import response_maker
 from velocipy.handlers.signature import return_annotation
-from velocipy.handlers.source import Source
 from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import quote_path
@@ -30,16 +29,13 @@ from velocipy.routing.tree import RouteTree
 if TYPE_CHECKING:
     from velocipy.app import VelociPy
 
-Handler = Callable[..., Any]
-Found = tuple[Handler, Sequence[object]]
-
 
 class Leaf:
     """What stands at one place of the tree: routes by method, and their compiled handlers by dialect and method."""
 
     __slots__ = ("handlers", "own", "routes")
 
-    def __init__(self, template: PathTemplate, dialects: Iterable[str]) -> None:
+    def __init__(self, dialects: Iterable[str]) -> None:
         self.routes: dict[str, Route] = {}
         self.handlers: dict[str, dict[str, Handler]] = {name: {} for name in dialects}
         self.own: dict[tuple[str, str], Handler] = {}
@@ -58,7 +54,7 @@ class Dispatcher:
         self._app = app
         self._serial = serial
         self._redirects = trailing_slash == "redirect"
-        self._dialects: dict[str, Dialect] = {}
+        self._entries: dict[str, Entry] = {}
         self._leaves: list[Leaf] = []
         self._nowhere: dict[tuple[str, str], Handler] = {}
         self._tree: RouteTree[Leaf] = RouteTree(self._make_leaf, ignore_slash=trailing_slash == "ignore")
@@ -66,12 +62,12 @@ class Dispatcher:
     def add(self, route: Route) -> None:
         """Take a route in. Raises RouteConflictError for a place that is taken, BindingError for what cannot be bound."""
         leaf = self._tree.leaf(route.template)
-        methods = [method for method in route.methods if not _yields_head(method, route, leaf)]
+        methods = [method for method in route.methods if not _yields_head(method, route, leaf.routes.get(method))]
         for method in methods:
             known = leaf.routes.get(method)
-            if known is not None and not _yields_head(method, known, leaf, new=route):
+            if known is not None and not _yields_head(method, known, route):
                 raise RouteConflictError(
-                    f"{route.title} ({route.location}) is served already by {known.name} ({known.location}): "
+                    f"{route.title} ({route.location}) is served already by {known.title} ({known.location}): "
                     f"change the path or the method of one"
                 )
         self.plan(route)
@@ -85,32 +81,24 @@ class Dispatcher:
         for leaf in self._leaves:
             leaf.forget()
 
+    def check(self, layers: Iterable[Layer]) -> None:
+        """Raise ConfigurationError for what is no middleware, where it is added."""
+        for layer in layers:
+            for item in layer.middleware:
+                check_middleware(item)
+
     def entry(self, dialect: Dialect) -> Handler:
         """The function that a server calls for every exchange of this protocol."""
-        self._dialects[dialect.name] = dialect
         for leaf in self._leaves:
             leaf.handlers.setdefault(dialect.name, {})
-        source = Source(f"<velocipy entry {dialect.name} #{self._serial}>", dialect.env, frozenset())
-        match = source.bind("match", self._tree.match)
-        find = source.bind("find", self._finder(dialect))
-        define, give = dialect.enter
-        args = ", ".join(dialect.args)
-        with source.block(f"{define}({args}):"):
-            for line in dialect.prelude:
-                source.line(line)
-            source.line(f"path = {dialect.path}")
-            source.line(f"method = {WEBSOCKET!r} if {dialect.is_socket} else {dialect.method}")
-            source.line(f"found = {match}(path)")
-            with source.block("if found is not None:"):
-                source.line("leaf, values = found")
-                source.line(f"handle = leaf.handlers[{dialect.name!r}].get(method)")
-                with source.block("if handle is not None:"):
-                    source.line(f"return {give}handle({args}, values)")
-            source.line(f"handle, values = {find}(method, path, found is None)")
-            source.line(f"return {give}handle({args}, values)")
-        source.env["serve_lifespan"] = dialect.env.get("serve_lifespan")
-        source.env["app"] = self._app
-        return source.compile("enter")
+        entry = Entry(dialect, self._app, self._serial, self._tree.match, self._finder(dialect))
+        self._entries[dialect.name] = entry
+        return entry.call
+
+    def hold(self, started: asyncio.Task[None]) -> None:
+        """Have requests wait for a start-up that runs beside them."""
+        for entry in self._entries.values():
+            entry.hold(started)
 
     def explain(self, route: Route, dialect: Dialect) -> str:
         """The source of a route's handler as it would be compiled now."""
@@ -119,9 +107,8 @@ class Dispatcher:
     def plan(self, route: Route) -> Plan:
         """What a route does, with the layers and overrides of this moment."""
         binder = Binder(route, lambda: self._app.json_encoder, self._app.dependency_overrides)
+        self.check(route.layers)
         middleware = [item for layer in route.layers for item in layer.middleware]
-        for item in middleware:
-            check_middleware(item)
         listed = [dependency for layer in route.layers for dependency in layer.dependencies]
         laid = segments(
             binder, middleware, lambda: (*binder.guards(listed), *binder.endpoint()), socket=route.is_socket
@@ -130,18 +117,14 @@ class Dispatcher:
         status = route.options.status_code or (204 if empty else 200)
         return Plan(route, laid, status, "empty" if empty else "any", frozenset(binder.dependencies))
 
-    def check_middleware(self, item: Any) -> None:
-        """Raise ConfigurationError for what is no middleware, where it is added."""
-        check_middleware(item)
-
     def _make_leaf(self, template: PathTemplate) -> Leaf:
-        leaf = Leaf(template, self._dialects)
+        leaf = Leaf(self._entries)
         self._leaves.append(leaf)
         return leaf
 
-    def _finder(self, dialect: Dialect) -> Callable[[str, str, bool], Found]:
+    def _finder(self, dialect: Dialect) -> Find:
         def find(method: str, path: str, nowhere: bool) -> Found:
-            if nowhere and method != WEBSOCKET and not self._redirects:
+            if nowhere and method != WEBSOCKET and not self._redirects and path[:1] == "/":
                 return self._not_found(dialect), (path[1:],)
             return self._find(dialect, method, path)
 
@@ -155,12 +138,14 @@ class Dispatcher:
             if route is not None:
                 return self._handler(leaf, route, method, dialect), values
         if method == WEBSOCKET:
-            return self._own_handler(self._nowhere, "socket", _refuse_socket, dialect, (), (WEBSOCKET,)), (path[1:],)
-        allowed = sorted({known for leaf, _ in matched for known in leaf.routes} - {WEBSOCKET})
-        if allowed:
-            return self._answer_allow(dialect, matched[0][0], method, [*allowed, "OPTIONS"])
+            return self._own_handler(self._nowhere, "socket", _refuse_socket, dialect, methods=(WEBSOCKET,)), (path,)
+        if path[:1] != "/":
+            return self._odd_target(dialect, method, path)
+        serving = [leaf for leaf, _ in matched if leaf.routes.keys() - {WEBSOCKET}]
+        if serving:
+            return self._answer_allow(dialect, serving, method)
         if self._redirects and (target := self._slash_target(path, method)):
-            return self._own_handler(self._nowhere, "slash", _redirect, dialect, ()), (target,)
+            return self._own_handler(self._nowhere, "slash", _redirect, dialect), (target,)
         return self._not_found(dialect), (path[1:],)
 
     def _handler(self, leaf: Leaf, route: Route, method: str, dialect: Dialect) -> Handler:
@@ -175,19 +160,27 @@ class Dispatcher:
 
     def _compile(self, route: Route, dialect: Dialect) -> tuple[Handler, str]:
         encoder = self._app.json_encoder
-        table = merge_handlers(route.layers)
-        failure = Failure(table, response_maker(encoder, None), encoder)
+        failure = Failure(merge_handlers(route.layers), encoder)
         tools = Tools(encoder, failure.fail, failure.answer, finish_socket, fail_socket, self._serial)
         return compile_plan(self.plan(route), dialect, tools)
 
     # -- routes of our own ---------------------------------------------------------------------------------------
 
-    def _answer_allow(self, dialect: Dialect, leaf: Leaf, method: str, allowed: list[str]) -> Found:
+    def _answer_allow(self, dialect: Dialect, leaves: Sequence[Leaf], method: str) -> Found:
         """405, or the answer to OPTIONS, inside the layers of the router whose route the path leads to."""
-        layers = next(iter(leaf.routes.values())).layers[:-1]
-        endpoint = _options if method == "OPTIONS" else _method_not_allowed
-        key = "options" if method == "OPTIONS" else "method"
-        return self._own_handler(leaf.own, key, endpoint, dialect, layers), (", ".join(dict.fromkeys(allowed)),)
+        allowed = sorted({known for leaf in leaves for known in leaf.routes} - {WEBSOCKET} | {"OPTIONS"})
+        leaf = leaves[0]
+        layers = next(route.layers[:-1] for route in leaf.routes.values() if not route.is_socket)
+        if method == "OPTIONS":
+            return self._own_handler(leaf.own, "options", _options, dialect, layers), (", ".join(allowed),)
+        return self._own_handler(leaf.own, "method", _method_not_allowed, dialect, layers), (", ".join(allowed),)
+
+    def _odd_target(self, dialect: Dialect, method: str, path: str) -> Found:
+        """A target that is no path: `OPTIONS *` asks for the server itself (RFC 9110 section 9.3.7), all else is malformed."""
+        if path == "*" and method == "OPTIONS":
+            known = {name for leaf in self._leaves for name in leaf.routes} - {WEBSOCKET} | {"OPTIONS"}
+            return self._own_handler(self._nowhere, "options", _options, dialect), (", ".join(sorted(known)),)
+        return self._own_handler(self._nowhere, "target", _refuse_target, dialect), (path,)
 
     def _not_found(self, dialect: Dialect) -> Handler:
         """A constant, unless an exception handler wants to word it."""
@@ -196,45 +189,44 @@ class Dispatcher:
             return known
         handled = find_handler(merge_handlers((self._app.layer,)), NotFound()) is not None
         if handled:
-            return self._own_handler(self._nowhere, "404", _raise_not_found, dialect, (self._app.layer,))
-        return self._own_handler(self._nowhere, "404", _not_found, dialect, (self._app.layer,), status=404)
+            return self._own_handler(self._nowhere, "404", _raise_not_found, dialect)
+        return self._own_handler(self._nowhere, "404", _not_found, dialect, status=404)
 
     def _own_handler(
         self,
-        table: dict[Any, Handler],
+        table: dict[tuple[str, str], Handler],
         key: str,
         endpoint: Callable[..., Any],
         dialect: Dialect,
-        layers: Sequence[Layer],
+        layers: Sequence[Layer] = (),
         methods: tuple[str, ...] = ("*",),
         status: int | None = None,
     ) -> Handler:
         handler = table.get((dialect.name, key))
         if handler is None:
-            route = Route(
-                methods,
-                PathTemplate.parse("/{rest*}"),
-                endpoint,
-                RouteOptions(name=key, status_code=status),
-                (*(layers or (self._app.layer,)), Layer()),
-                self._app,
-            )
+            options = RouteOptions(name=key, status_code=status)
+            around = (*(layers or (self._app.layer,)), Layer())
+            route = Route(methods, _ANYWHERE, endpoint, options, around, self._app, self._app.max_content_length)
             handler = table[dialect.name, key] = self._compile(route, dialect)[0]
         return handler
 
     def _slash_target(self, path: str, method: str) -> str | None:
-        """The path with one slash more or less, if that is served."""
+        """The path with one slash more or less, if that is served; never one that a browser takes for another host."""
         other = path[:-1] if path.endswith("/") else f"{path}/"
+        if other.startswith("//"):
+            return None
         served = any(method in leaf.routes for leaf, _ in self._tree.matches(other))
         return other if served else None
 
 
-def _yields_head(method: str, known: Route, leaf: Leaf, new: Route | None = None) -> bool:
+def _yields_head(method: str, route: Route, other: Route | None) -> bool:
     """HEAD that came with GET gives way to HEAD declared by itself, whichever was declared first."""
-    if method != "HEAD" or "GET" not in known.methods:
+    if method != "HEAD" or other is None or other is route:
         return False
-    other = leaf.routes.get("HEAD") if new is None else new
-    return other is not None and other is not known and "GET" not in other.methods
+    return "GET" in route.methods and "GET" not in other.methods
+
+
+_ANYWHERE = PathTemplate.parse("/{rest*}")
 
 
 async def _not_found(rest: str) -> dict[str, str]:
@@ -251,6 +243,10 @@ async def _method_not_allowed(rest: str) -> None:
 
 async def _options(rest: str) -> Response:
     return Response(None, 204, {"allow": rest})
+
+
+async def _refuse_target(rest: str) -> None:
+    raise BadRequest("Invalid request target")
 
 
 async def _redirect(rest: str, request: Request) -> Response:

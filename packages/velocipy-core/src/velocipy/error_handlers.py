@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from velocipy.exceptions import ClientDisconnected, HTTPException, WebSocketDisconnect, WebSocketException
+from velocipy.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    PayloadTooLargeException,
+    WebSocketDisconnect,
+    WebSocketException,
+)
+from velocipy.handlers.results import response_maker
+from velocipy.handlers.signature import How, how_called
 from velocipy.http.delivery import SERVER_ERROR
 from velocipy.http.request import Exchange, Request
 from velocipy.http.response import JSON_TYPE, JSONResponse, Response
 from velocipy.json.base import JSONEncoder
-from velocipy.routing.route import Layer
+from velocipy.routing.route import Layer, callable_name, location_of
 from velocipy.threads import in_thread
-from velocipy.websocket import SocketState, WebSocket
+from velocipy.websocket import MAX_REASON, SocketState, WebSocket, check_close
 
 logger = logging.getLogger("velocipy")
 
@@ -31,18 +38,20 @@ def merge_handlers(layers: Iterable[Layer]) -> HandlerTable:
 
 
 def find_handler(table: HandlerTable, exc: Exception) -> ExceptionHandler | None:
-    """The handler for an HTTPException's status, else the one for the nearest class of the exception's MRO."""
+    """The handler for an HTTPException's status, else the one for the nearest class of the exception's MRO.
+
+    Handlers for Exception itself are left out: they word the 500 of what nobody expected, and no other answer.
+    """
     if isinstance(exc, HTTPException) and exc.status_code in table:
         return table[exc.status_code]
-    return next((table[kind] for kind in type(exc).__mro__ if kind in table), None)
+    return next((table[kind] for kind in type(exc).__mro__ if kind in table and kind is not Exception), None)
 
 
 class Failure:
     """Answers the exceptions of one route."""
 
-    def __init__(self, table: HandlerTable, make_response: Callable[[Any], Response], encoder: JSONEncoder) -> None:
+    def __init__(self, table: HandlerTable, encoder: JSONEncoder) -> None:
         self._table = table
-        self._make_response = make_response
         self._encoder = encoder
 
     async def fail(self, request: Request, exc: Exception) -> Response:
@@ -61,8 +70,10 @@ class Failure:
         return response
 
     async def _answer(self, request: Request, exc: Exception) -> Response | None:
+        if isinstance(exc, (PayloadTooLargeException, ClientDisconnected)):
+            request.lose_body(exc)
         handler = find_handler(self._table, exc)
-        if handler is not None and handler is not self._table.get(Exception):
+        if handler is not None:
             return await self._call(handler, request, exc)
         if isinstance(exc, HTTPException):
             response = JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)
@@ -80,9 +91,15 @@ class Failure:
         return server_error() if handler is None else await self._call(handler, request, exc)
 
     async def _call(self, handler: ExceptionHandler, request: Request, exc: Exception) -> Response:
-        if inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None)):
-            return self._make_response(await handler(request, exc))
-        return self._make_response(await in_thread(handler, request, exc))
+        """What the handler makes of it; a result that is no Response is sent with the exception's own status, never as a 200."""
+        awaits = how_called(handler) is How.AWAIT
+        result = await (handler(request, exc) if awaits else in_thread(handler, request, exc))
+        if result is None:
+            raise TypeError(
+                f"the exception handler {callable_name(handler)} ({location_of(handler)}) returned None: return a Response"
+            )
+        status = exc.status_code if isinstance(exc, HTTPException) else 500
+        return response_maker(self._encoder, status)(result)
 
 
 def server_error() -> Response:
@@ -105,21 +122,39 @@ def log_unhandled(exchange: Exchange, exc: BaseException, what: str) -> None:
 
 async def finish_socket(websocket: WebSocket) -> None:
     """The endpoint is done: refuse what it never accepted, close what it left open."""
-    await websocket.close(1000)
+    await _end_socket(websocket, 403, 1000, "")
 
 
 async def fail_socket(websocket: WebSocket, exc: Exception) -> None:
     """The endpoint raised: refuse the handshake with a status, or close with a code; log what nobody meant."""
     if isinstance(exc, (WebSocketDisconnect, ClientDisconnected)):
         return
-    connecting = websocket.connection_state is SocketState.CONNECTING
-    try:
-        if isinstance(exc, WebSocketException):
-            await websocket.close(exc.code, exc.reason)
-        elif isinstance(exc, HTTPException):
-            await (websocket.deny(exc.status_code) if connecting else websocket.close(1008, str(exc.detail)[:100]))
-        else:
+    if isinstance(exc, HTTPException):
+        await _end_socket(websocket, exc.status_code, 1008, str(exc.detail))
+    elif isinstance(exc, WebSocketException) and _can_close(websocket, exc):
+        await _end_socket(websocket, 403, exc.code, exc.reason)
+    else:
+        if not isinstance(exc, WebSocketException):
             log_unhandled(websocket, exc, "unhandled exception")
-            await (websocket.deny(500) if connecting else websocket.close(1011))
+        await _end_socket(websocket, 500, 1011, "")
+
+
+def _can_close(websocket: WebSocket, exc: WebSocketException) -> bool:
+    """Whether code and reason may be sent; why not is logged."""
+    try:
+        check_close(exc.code, exc.reason)
+    except ValueError as wrong:
+        log_unhandled(websocket, wrong, "a WebSocketException that cannot be sent")
+        return False
+    return True
+
+
+async def _end_socket(websocket: WebSocket, status: int, code: int, reason: str) -> None:
+    """Refuse with the status, or close with code and reason; a peer that has left needs neither."""
+    try:
+        if websocket.connection_state is SocketState.CONNECTING:
+            await websocket.deny(status)
+        else:
+            await websocket.close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
     except (WebSocketDisconnect, ClientDisconnected):
         return

@@ -13,6 +13,8 @@ from velocipy.exceptions import ConfigurationError
 logger = logging.getLogger("velocipy")
 
 LifespanFactory = Callable[[Any], AbstractAsyncContextManager[Any]]
+Hold = Callable[["asyncio.Task[None]"], None]
+"""Has requests wait until this start-up is over."""
 
 
 class Lifespan:
@@ -21,37 +23,83 @@ class Lifespan:
     A mapping that it yields joins `app.state`.
     """
 
-    def __init__(self, app: Any, factory: LifespanFactory | None) -> None:
+    def __init__(self, app: Any, factory: LifespanFactory | None, hold: Hold) -> None:
         self._app = app
         self._factory = factory
-        self._entered: dict[int, AbstractAsyncContextManager[Any]] = {}
+        self._hold = hold
+        # By the loop itself and not by its id, which the next loop may have again. None: no factory, nothing to leave.
+        self._entered: dict[asyncio.AbstractEventLoop, AbstractAsyncContextManager[Any] | None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Enter it on the running loop. What it raises ends the server, so that no half-made app answers."""
-        loop = id(asyncio.get_running_loop())
-        if self._factory is None or loop in self._entered:
+        loop = asyncio.get_running_loop()
+        if loop in self._entered:
             return
-        manager = self._factory(self._app)
-        if not hasattr(manager, "__aenter__"):
-            from velocipy.routing.route import callable_name, location_of
-
-            raise ConfigurationError(
-                f"lifespan {callable_name(self._factory)} ({location_of(self._factory)}) is no async context manager: decorate "
-                "it with contextlib.asynccontextmanager"
-            )
-        yielded = await manager.__aenter__()
+        manager = None if self._factory is None else self._make(self._factory)
+        if manager is not None:
+            yielded = await manager.__aenter__()
+            if isinstance(yielded, Mapping):
+                self._app.state.update(yielded)
         self._entered[loop] = manager
-        if isinstance(yielded, Mapping):
-            self._app.state.update(yielded)
+        _threads().retain()
 
     async def stop(self) -> None:
         """Leave it on the running loop; without effect where it was never entered."""
-        manager = self._entered.pop(id(asyncio.get_running_loop()), None)
+        loop = asyncio.get_running_loop()
+        starting = [task for task in self._tasks if task is not asyncio.current_task()]
+        if starting:
+            await asyncio.wait(starting)
+        if loop not in self._entered:
+            return
+        manager = self._entered.pop(loop)
         try:
             if manager is not None:
                 await manager.__aexit__(None, None, None)
         finally:
-            from velocipy import threads
+            _threads().release()
 
-            if not self._entered:
-                await asyncio.get_running_loop().run_in_executor(None, threads.shut_down)
+    def start_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Start on a loop that runs already, as embedded servers have it: requests wait until that is done.
+
+        A start-up that fails is logged, and every request is refused: there is no server to end.
+        """
+        task = self._spawn(self.start(), loop)
+        task.add_done_callback(_report)
+        self._hold(task)
+        return task
+
+    def stop_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Stop on a loop that goes on running; the task may be awaited by who embeds the server."""
+        return self._spawn(self.stop(), loop)
+
+    def _spawn(self, work: Any, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = loop.create_task(work)
+        self._tasks.add(task)  # a loop alone does not keep its tasks alive
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _make(self, factory: LifespanFactory) -> AbstractAsyncContextManager[Any]:
+        manager = factory(self._app)
+        if not hasattr(manager, "__aenter__"):
+            from velocipy.routing.route import callable_name, location_of
+
+            if asyncio.iscoroutine(manager):
+                manager.close()
+            raise ConfigurationError(
+                f"lifespan {callable_name(factory)} ({location_of(factory)}) is no async context manager: "
+                "decorate it with contextlib.asynccontextmanager"
+            )
+        return manager
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.critical("the app did not start: every request is refused", exc_info=task.exception())
+
+
+def _threads() -> Any:
+    # Loaded with the first app that starts and not with the first that is imported.
+    from velocipy import threads
+
+    return threads

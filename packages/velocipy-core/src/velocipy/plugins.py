@@ -48,8 +48,12 @@ def names(group: str) -> list[str]:
 
 
 def installed(group: str) -> list[tuple[str, object]]:
-    """Load every adapter that dists have registered in `group`: `[(name, object), ...]`, sorted by name."""
-    return sorted((entry.name, entry.load()) for entry in _entry_points(group))
+    """Load every adapter that other dists have registered in `group`: `[(name, object), ...]`, sorted by name.
+
+    Ours are left out unloaded: the libraries that they adapt may be missing.
+    """
+    others = {entry.name: entry for entry in _entry_points(group) if (group, entry.name) not in FIRST_PARTY}
+    return [(name, others[name].load()) for name in sorted(others)]
 
 
 def _load_first_party(where: FirstParty) -> object:
@@ -66,8 +70,8 @@ def _load_first_party(where: FirstParty) -> object:
 
 def _is_broken_from_inside(exc: ModuleNotFoundError, where: FirstParty) -> bool:
     """Whether a module other than the adapter (or the library it adapts) is what could not be found."""
-    missing = exc.name or ""
-    return missing != where.requirement and not where.module.startswith(missing)
+    missing = exc.name
+    return missing is None or missing != where.requirement and not f"{where.module}.".startswith(f"{missing}.")
 
 
 def _load_third_party(group: str, name: str) -> object:

@@ -1,7 +1,7 @@
-"""Status codes, their phrases and WebSocket close codes. Knows the numbers; knows no responses and no sockets.
+"""Status codes, their phrases and WebSocket close codes. Knows numbers; knows no responses.
 
-The phrases are a table of our own and not `http.HTTPStatus`, whose words change between Python versions (413 and
-422 did in 3.13), so that an error body has the same bytes on every Python.
+The phrases are a table of our own and not `http.HTTPStatus`, whose words change between Python versions (413
+and 422 did in 3.13), so that an error body has the same bytes on every Python.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ WS_1015_TLS_HANDSHAKE: Final = 1015
 def is_ws_code_sendable(code: int) -> bool:
     """Whether an endpoint may put `code` into a close frame (RFC 6455 section 7.4 and the IANA registry).
 
-    1004 to 1006 and 1015 only report what happened; 1016 to 2999 are not assigned; 3000 to 4999 are for libraries
-    and apps.
+    1004 to 1006 and 1015 only report what happened; 1016 to 2999 are not assigned; 3000 to 4999 are for
+    libraries and apps.
     """
     return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999

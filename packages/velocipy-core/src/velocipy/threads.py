@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -16,23 +17,34 @@ MAX_THREADS = 40
 """Blocking calls that run at once in a process; further ones wait their turn."""
 
 _END = object()
+_lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
+_users = 0
 
 
 def pool() -> ThreadPoolExecutor:
-    """The process's one thread pool, made at its first use and again after `shut_down`."""
+    """The process's one thread pool, made at its first use and again after it was released."""
     global _pool
     if _pool is None:
         _pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="velocipy")
     return _pool
 
 
-def shut_down() -> None:
-    """Let running calls end and release the threads."""
-    global _pool
-    if _pool is not None:
-        _pool.shutdown(wait=True)
-        _pool = None
+def retain() -> None:
+    """An app has started: keep the pool until it, and every other app of the process, has released it."""
+    global _users
+    with _lock:
+        _users += 1
+
+
+def release() -> None:
+    """An app has stopped. After the last one the threads end, each once its running call has ended."""
+    global _pool, _users
+    with _lock:
+        _users -= 1
+        if _users == 0 and _pool is not None:
+            _pool.shutdown(wait=False)
+            _pool = None
 
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -42,17 +54,36 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
 
 async def in_context(context: Context, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `function` in the pool in this very context, so that several calls see each other's context variables."""
-    call = partial(context.run, function, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(pool(), call)
+    call = partial(_call, partial(context.run, function, *args, **kwargs))
+    with _lock:  # another loop's last app may release the pool between finding and using it
+        future = asyncio.get_running_loop().run_in_executor(pool(), call)
+    return await future
+
+
+def _call(function: Callable[[], T]) -> T:
+    try:
+        return function()
+    except StopIteration as exc:
+        # A future takes no StopIteration: on CPython 3.11 its waiter is never woken. A coroutine words it the same way.
+        raise RuntimeError("a call in a thread raised StopIteration") from exc
 
 
 async def iterate(iterator: Iterator[T]) -> AsyncIterator[T]:
     """A blocking iterator as an async one: each step is a call in the pool, all in one context; closed at the end."""
     context = copy_context()
     try:
-        while (item := await in_context(context, next, iterator, _END)) is not _END:  # type: ignore[call-overload]
+        while (item := await _whole(in_context(context, next, iterator, cast("T", _END)))) is not _END:
             yield item
     finally:
         close = getattr(iterator, "close", None)
         if close is not None:
             await in_context(context, close)
+
+
+async def _whole(call: Awaitable[T]) -> T:
+    """Wait for a call's end even when cancelled: an iterator whose step still runs cannot be closed."""
+    running = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(running)
+    finally:
+        await asyncio.wait([running])

@@ -43,6 +43,8 @@ class Constraints:
     pattern: str | None = None
 
     def __post_init__(self) -> None:
+        if self.multiple_of is not None and not self.multiple_of > 0:
+            raise ConfigurationError(f"multiple_of is a number greater than 0, not {self.multiple_of!r}")
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import copy_context
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from velocipy.threads import in_context
 
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Exit = Callable[..., Awaitable[object]]
+Scopes = frozenset[str | None]
 
 logger = logging.getLogger("velocipy")
 
-_ALL = frozenset({None, "function", "request"})
-_BEFORE_BUFFERED = frozenset({None, "function"})
-_BEFORE_STREAM = frozenset({"function"})
+_ALL: Scopes = frozenset({None, "function", "request"})
+_BEFORE_BUFFERED: Scopes = frozenset({None, "function"})
+_BEFORE_STREAM: Scopes = frozenset({"function"})
 
 
 class Teardown:
@@ -47,14 +47,16 @@ class Teardown:
     async def enter_in_thread(self, manager: AbstractContextManager[T], scope: Scope | None) -> T:
         """Enter a blocking one; it is entered and left in threads, in one context, so that its context variables last."""
         context = copy_context()
-        entering = asyncio.ensure_future(in_context(context, manager.__enter__))
-        try:
-            return await asyncio.shield(entering)
-        finally:
-            # Cancelled here, the thread still enters: wait for it, so that it can be left.
-            await asyncio.wait([entering])
-            if entering.exception() is None:
-                self._entered.append((partial(in_context, context, manager.__exit__), scope))
+
+        def enter() -> T:
+            value = manager.__enter__()
+            self._entered.append((leave, scope))
+            return value
+
+        async def leave(*exc_info: Any) -> None:
+            await _to_its_end(in_context(context, manager.__exit__, *exc_info))
+
+        return await _to_its_end(in_context(context, enter))
 
     async def before_send(self, response: Response | None) -> None:
         """The answer stands: leave what must be left before it is sent. What teardown raises is raised, and answered."""
@@ -65,32 +67,52 @@ class Teardown:
     async def throw(self, exc: Exception) -> Exception:
         """Throw an exception into everything entered -> the exception to answer: a dependency may replace, not swallow."""
         raised = await self._leave(_ALL, exc)
-        if raised is None or isinstance(raised, Exception):
-            return raised or exc
-        raise raised
+        if not isinstance(raised, Exception):
+            raise raised
+        return raised
 
-    async def after_send(self) -> None:
-        """The answer is sent: leave the rest. What that raises can only be logged."""
+    async def after_send(self, broken: Exception | None = None) -> None:
+        """The answer is sent: leave the rest, with what broke it off if something did. What that raises can only be logged."""
         if self._entered:
-            exc = await self._leave(_ALL, None)
-            if exc is not None:
-                if not isinstance(exc, Exception):
-                    raise exc
-                logger.error("teardown failed after the answer was sent", exc_info=exc)
+            exc = await self._leave(_ALL, broken)
+            if exc is broken:
+                return
+            if exc is not None and not isinstance(exc, Exception):
+                raise exc
+            logger.error("teardown failed after the answer was sent", exc_info=exc)
 
     async def abandon(self, exc: BaseException) -> None:
         """The request ends by cancellation or because its answer could not be sent: leave everything with that."""
         if self._entered:
-            await self._leave(_ALL, exc)
+            raised = await self._leave(_ALL, exc)
+            if raised is not exc:
+                logger.error("teardown failed after the request was given up", exc_info=raised)
 
-    async def _leave(self, scopes: frozenset[str | None], exc: BaseException | None) -> BaseException | None:
-        for entry in reversed(self._entered):
-            leave, scope = entry
+    @overload
+    async def _leave(self, scopes: Scopes, exc: BaseException) -> BaseException: ...
+    @overload
+    async def _leave(self, scopes: Scopes, exc: BaseException | None) -> BaseException | None: ...
+    async def _leave(self, scopes: Scopes, exc: BaseException | None) -> BaseException | None:
+        """Leave what is of these scopes, last first -> what `exc` has become on the way."""
+        for index in reversed(range(len(self._entered))):
+            leave, scope = self._entered[index]
             if scope not in scopes:
                 continue
-            self._entered.remove(entry)
+            del self._entered[index]  # before leaving it: whatever happens then, it is not left again
             try:
-                await leave(type(exc), exc, exc.__traceback__) if exc else await leave(None, None, None)
+                await (leave(None, None, None) if exc is None else leave(type(exc), exc, exc.__traceback__))
             except BaseException as raised:
                 exc = raised
         return exc
+
+
+async def _to_its_end(call: Coroutine[Any, Any, T]) -> T:
+    """Await what runs in a thread; cancelled meanwhile, wait for the thread all the same: it cannot be stopped half-way."""
+    task = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            logger.error("a dependency failed in its thread after its request was cancelled", exc_info=exc)
+        raise

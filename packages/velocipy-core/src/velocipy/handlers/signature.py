@@ -6,10 +6,12 @@ import functools
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import FrameType, FunctionType
 from typing import Annotated, Any, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 from velocipy.exceptions import BindingError
 from velocipy.handlers.markers import MISSING, Dependency, Marker
@@ -54,22 +56,38 @@ ENTERED = frozenset({How.GENERATOR, How.ASYNC_GENERATOR, How.CONTEXT, How.ASYNC_
 """Kinds that are left again after the request."""
 
 
-@functools.lru_cache(maxsize=1024)  # a signature is read for its guards, its body and its arguments
 def read_signature(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     """The parameters of a function, method, partial, callable object or class, in order; `*args` and `**kwargs` are left out.
 
     Raises BindingError for an annotation that cannot be evaluated and for a marker that stands there twice.
     """
+    return _read_known(function) if identity(function) is function else _read(function)
+
+
+def identity(function: Callable[..., Any]) -> Hashable:
+    """What stands for a callable in tables: itself, or its id where it cannot be hashed (an instance of a dataclass)."""
+    try:
+        hash(function)
+    except TypeError:
+        return id(function)
+    return function
+
+
+def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError) as exc:
-        raise BindingError(f"the signature of {callable_name(function)} cannot be read: {exc}") from None
+        raise BindingError(f"the signature of {_name(function)} cannot be read: {exc}") from None
     hints = _annotations(function)
     return tuple(
         _parameter(function, parameter, hints.get(parameter.name, parameter.annotation))
         for parameter in signature.parameters.values()
         if parameter.kind not in _SKIPPED
     )
+
+
+# A signature is read for its guards, its body and its arguments, at every plan anew.
+_read_known = functools.lru_cache(maxsize=1024)(_read)
 
 
 def return_annotation(function: Callable[..., Any]) -> Any:
@@ -140,30 +158,41 @@ def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:
 def _annotations(function: Callable[..., Any]) -> Mapping[str, Any]:
     while isinstance(function, functools.partial):
         function = function.func
-    if isinstance(function, type):
-        target: Any = function.__init__
-        if target is object.__init__:
-            target = function.__new__
-    else:
-        target = function if inspect.isroutine(function) else type(function).__call__
-    target = inspect.unwrap(target)
+    target = _annotated(function)
+    known = _LOCAL_HINTS.get(target) if isinstance(target, FunctionType) else None
+    if known is not None:
+        return known
     try:
         return typing.get_type_hints(target, include_extras=True)
     except NameError:
-        return _local_annotations(function, target)
+        hints = _LOCAL_HINTS[target] = _local_annotations(function, target)
+        return hints
     except Exception as exc:
         raise BindingError(f"{_name(function)} has an annotation that cannot be evaluated: {exc}") from exc
 
 
+_LOCAL_HINTS: WeakKeyDictionary[FunctionType, Mapping[str, Any]] = WeakKeyDictionary()
+"""Annotations that could be evaluated only while the function that declares the endpoint ran; plans are made later, too."""
+
+
+def _annotated(function: Callable[..., Any]) -> Any:
+    """The function whose annotations are those of a callable's parameters."""
+    if isinstance(function, type):
+        made_by = "__new__" if getattr(function, "__init__", None) is object.__init__ else "__init__"
+        return inspect.unwrap(getattr(function, made_by))
+    target = function if inspect.isroutine(function) else type(function).__call__
+    return inspect.unwrap(getattr(target, "__func__", target))
+
+
 def _local_annotations(function: Callable[..., Any], target: Any) -> Mapping[str, Any]:
     """Annotations as text (PEP 563) that name things local to the function in which the endpoint is declared right now."""
+    home = getattr(getattr(target, "__code__", None), "co_filename", None)
     names: dict[str, Any] = {}
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        names = {**frame.f_locals, **names}
-        if frame.f_code.co_filename == getattr(getattr(target, "__code__", None), "co_filename", None):
-            break
-        frame = frame.f_back  # type: ignore[assignment]
+        if frame.f_code.co_filename == home:
+            names = {**frame.f_locals, **names}
+        frame = frame.f_back
     try:
         return typing.get_type_hints(target, localns=names, include_extras=True)
     except Exception as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType
@@ -38,8 +39,7 @@ class Source:
         """The global name of an object, much like `wanted`; an object has one name however often it is bound."""
         known = self._bound.get(id(value))
         if known is None:
-            # Parameters' locals begin with a_, so nothing global may.
-            known = self._bound[id(value)] = self._names.take(wanted.replace("a_", "A_", 1) if wanted[:2] == "a_" else wanted)
+            known = self._bound[id(value)] = self._names.take(wanted)
             self.env[known] = value
         return known
 
@@ -51,6 +51,14 @@ class Source:
     def compile(self, name: str) -> Callable[..., Any]:
         """The function `name`; its source is in linecache, so that tracebacks and debuggers show it."""
         text = self.text
-        linecache.cache[self.title] = (len(text), None, text.splitlines(keepends=True), self.title)
         exec(compile(text, self.title, "exec"), self.env)
-        return cast(FunctionType, self.env[name])
+        function = cast(FunctionType, self.env[name])
+        entry = linecache.cache[self.title] = (len(text), None, text.splitlines(keepends=True), self.title)
+        # linecache never forgets such an entry by itself, and overrides and middleware compile again and again.
+        weakref.finalize(function, _forget, self.title, entry).atexit = False
+        return function
+
+
+def _forget(title: str, entry: tuple[object, ...]) -> None:
+    if linecache.cache.get(title) is entry:
+        del linecache.cache[title]

@@ -10,7 +10,7 @@ import time
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
-from velocipy.http.headers import http_date
+from velocipy.http.fields import http_date
 
 SameSite: TypeAlias = Literal["lax", "strict", "none"]
 
@@ -22,7 +22,7 @@ MAX_SET_COOKIE: Final = 4096
 
 _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")  # cookie-octet: visible ASCII without " , ; and backslash
-_PATH: Final = re.compile(r"/[ -:<-~]{0,1023}")  # browsers ignore an attribute of more than 1,024 bytes
+_PATH: Final = re.compile(r"/[!-:<-~]{0,1023}")  # browsers ignore an attribute of more than 1,024 bytes
 _DOMAIN: Final = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _SAME_SITE: Final = {"lax": "Lax", "strict": "Strict", "none": "None"}
 
@@ -30,10 +30,10 @@ _SAME_SITE: Final = {"lax": "Lax", "strict": "Strict", "none": "None"}
 def parse_cookies(text: str) -> dict[str, str]:
     """`a=1; b="x y"` -> {"a": "1", "b": "x y"}. Never raises; takes time in proportion to the text.
 
-    Of equal names the first wins, which is the one with the most specific path (RFC 6265 section 5.4). A pair without
-    a name or without `=` is ignored and the others stay; pairs after the first MAX_COOKIES are not read. One pair of
-    quotes around a value is dropped; backslashes and `%` stay as they are, since no two programs agree on escapes.
-    Join several header lines with "; " before.
+    Of equal names the first wins, which is the one with the most specific path (RFC 6265 section 5.4). A pair
+    without a name or without `=` is ignored and the others stay; pairs after the first MAX_COOKIES are not
+    read. One pair of quotes around a value is dropped; backslashes and `%` stay as they are, since no two
+    programs agree on escapes. Join several header lines with "; " before.
     """
     cookies: dict[str, str] = {}
     for pair in text.split(";", MAX_COOKIES)[:MAX_COOKIES]:
@@ -63,11 +63,12 @@ def format_cookie(
 ) -> str:
     """The value of a `Set-Cookie` header: ("a", "1") -> "a=1; Path=/; HttpOnly; SameSite=Lax".
 
-    The defaults keep scripts (`httponly`) and cross-site posts (`samesite`) away from the cookie. `secure` is off,
-    because a browser may drop such a cookie from a plain-HTTP development server: turn it on in production, or let a
-    name that starts with `__Host-` or `__Secure-` insist on it. `max_age` is in seconds and 0 deletes; `expires` is an
-    aware datetime or seconds from now. A host name in `domain` adds its subdomains; None is this host alone.
-    Raises ValueError for whatever a browser would read otherwise or drop without a word.
+    The defaults keep scripts (`httponly`) and cross-site posts (`samesite`) away from the cookie. `secure` is
+    off, because a browser may drop such a cookie from a plain-HTTP development server: turn it on in
+    production, or let a name that starts with `__Host-` or `__Secure-` insist on it. `max_age` is in seconds
+    and 0 deletes; `expires` is an aware datetime or seconds from now. A host name in `domain` adds its
+    subdomains; None is this host alone. Raises ValueError for whatever a browser would read otherwise or drop
+    without a word.
     """
     _check_pair(name, value)
     _check_promises(name, secure=secure, path=path, domain=domain, samesite=samesite, partitioned=partitioned)
@@ -85,8 +86,8 @@ def format_cookie(
     line = "; ".join(attribute for attribute in attributes if attribute)
     if len(line) > MAX_SET_COOKIE:
         raise ValueError(
-            f"cookie {name!r} takes {len(line)} bytes and browsers drop those over {MAX_SET_COOKIE}: store the data on "
-            "the server and only its key in the cookie"
+            f"cookie {name!r} takes {len(line)} bytes and browsers drop those over {MAX_SET_COOKIE}: store "
+            "the data on the server and only its key in the cookie"
         )
     return line
 
@@ -94,21 +95,17 @@ def format_cookie(
 def _check_pair(name: str, value: str) -> None:
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise ValueError(f"cookie name {name!r} is not a token: letters, digits and !#$%&'*+-.^_`|~ only")
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _VALUE.fullmatch(value) is None:
         raise ValueError(
-            f"cookie {name!r} needs a str value, not {type(value).__name__}: convert it with str()"
-        )
-    if _VALUE.fullmatch(value) is None:
-        raise ValueError(
-            f"cookie {name!r} has a character in its value that cookies cannot carry (space, quote, comma, semicolon, "
-            "backslash, control or non-ASCII): encode the value, with urllib.parse.quote or base64.urlsafe_b64encode"
+            f"cookie {name!r} needs a str value of visible ASCII without quote, comma, semicolon and "
+            "backslash: encode others, with urllib.parse.quote or base64.urlsafe_b64encode"
         )
 
 
 def _check_promises(
     name: str, *, secure: bool, path: str | None, domain: str | None, samesite: str | None, partitioned: bool
 ) -> None:
-    """What a browser insists on (RFC 6265bis sections 4.1.2.7, 4.1.3 and the Partitioned attribute of CHIPS)."""
+    """What a browser insists on (RFC 6265bis sections 4.1.2.7 and 4.1.3; Partitioned is of CHIPS)."""
     prefix = name.lower()
     if prefix.startswith("__host-") and not (secure and path == "/" and domain is None):
         raise ValueError(
@@ -144,7 +141,7 @@ def _seconds(value: int, what: str = "max_age") -> int:
 def _path(path: str) -> str:
     if not isinstance(path, str) or _PATH.fullmatch(path) is None:
         raise ValueError(
-            f"cookie path {path!r:.100} is not '/' and up to 1,023 printable ASCII characters without ';'"
+            f"cookie path {path!r:.100} is not '/' and up to 1,023 visible ASCII characters without ';'"
         )
     return path
 

@@ -1,131 +1,55 @@
-"""Header fields as ordered pairs with duplicates. Knows names, values and what may be sent; knows no server.
+"""Headers as ordered pairs with duplicates. Knows what a request and an answer hold; knows no server.
 
-A request's `Headers` are read as the server gave them. An answer's `ResponseHeaders` let nothing in that a server
-would drop, rewrite or die of: every way in goes through `check_header`, so `.raw` can be sent as it is.
+A request's `Headers` are read as the server gave them. An answer's `ResponseHeaders` let nothing in that must
+not be sent: every way in goes through `check_header`, so `.raw` can go out as it is.
 """
 
 from __future__ import annotations
 
-import re
-import time
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast, overload
+
+from velocipy.http.fields import HOP_BY_HOP, SINGLETONS, check_header, check_name, http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    HeaderSource: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]] | None
+    HeaderSource: TypeAlias = (
+        Mapping[str, str] | Iterable[tuple[str, str]] | "Headers" | "ResponseHeaders" | None
+    )
     """What a user may write where headers are asked for."""
 
-Default = TypeVar("Default")
-
-HOP_BY_HOP: Final = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-"""Fields of the connection and not of the answer (RFC 9110 section 7.6.1): the server's, refused from apps."""
-
-SINGLETONS: Final = frozenset(
-    "access-control-allow-origin age content-disposition content-length content-location content-range content-type "
-    "date etag expires last-modified location retry-after".split()
-)
-"""Fields of which a second line would make two readers disagree (RFC 9110 section 5.3)."""
+__all__ = [
+    "HOP_BY_HOP",
+    "Headers",
+    "ResponseHeaders",
+    "check_header",
+    "header_pairs",
+    "http_date",
+]
 
 SECRET_NAMES: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"})
 """Fields whose values never stand in a repr, and so in no log and no traceback."""
 
-_CAPITALS: Final = (
-    "Accept-Ranges Access-Control-Allow-Credentials Access-Control-Allow-Headers Access-Control-Allow-Methods "
-    "Access-Control-Allow-Origin Access-Control-Expose-Headers Access-Control-Max-Age Age Allow Cache-Control "
-    "Content-Disposition Content-Encoding Content-Language Content-Location Content-Range Content-Type "
-    "Content-Security-Policy Cross-Origin-Opener-Policy Cross-Origin-Resource-Policy Date ETag Expires Link "
-    "Last-Modified Location Permissions-Policy RateLimit RateLimit-Policy Referrer-Policy Retry-After Server-Timing "
-    "Set-Cookie Strict-Transport-Security Vary WWW-Authenticate X-Content-Type-Options X-Frame-Options X-Request-ID"
-).split()
-
-# Both usual spellings lead to the wire's one: a known name costs one look-up and no regular expression. Neither
-# Content-Length, whose value has a grammar of its own, nor a hop-by-hop field may stand here.
-_KNOWN: Final = {spelling: name.lower() for name in _CAPITALS for spelling in (name, name.lower())}
-
-_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
-_LENGTH: Final = re.compile(r"[0-9]{1,19}")
-
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def check_header(name: str, value: str) -> tuple[str, str]:
-    """("X-Count", "3") -> ("x-count", "3"); ValueError for what must not be sent.
-
-    The name is a token (RFC 9110 section 5.6.2) and not hop-by-hop; the value is visible ASCII with spaces and tabs
-    inside. Section 5.5 would let other bytes through, but one server sends `é` as latin-1 and another as UTF-8.
-    """
-    known = _KNOWN.get(name) if name.__class__ is str else None
-    if known is None:
-        known = _check_name(name)
-        if known == "content-length":
-            return known, _check_length(value)
-    # For ASCII text isprintable() means 0x20-0x7e, at a third of the price of the regular expression.
-    if value.__class__ is str and value.isascii() and value.isprintable() and value.strip(" ") == value:
-        return known, value
-    return known, _check_value(known, value)
-
-
-def _check_name(name: object) -> str:
-    if not isinstance(name, str):
-        raise ValueError(f"a header name is str, not {type(name).__name__}: {name!r}")
-    if _TOKEN.fullmatch(name) is None:
-        raise ValueError(
-            f"header name {name[:100]!r} is not a token: letters, digits and !#$%&'*+-.^_`|~ only"
-        )
-    name = str.lower(name)
-    if name in HOP_BY_HOP:
-        raise ValueError(f"header {name!r} belongs to the connection, which the server manages: leave it out")
-    return name
-
-
-def _check_value(name: str, value: object) -> str:
-    """The value as plain str. The messages name the header and never the value, which may be a secret."""
-    if not isinstance(value, str):
-        raise ValueError(
-            f"header {name!r} needs a str value, not {type(value).__name__}: convert it with str()"
-        )
-    if _VALUE.fullmatch(value) is None:
-        _refuse_character(name, value)
-    if value.strip(" \t") != value:
-        raise ValueError(f"header {name!r} has space around its value: strip it")
-    return str.__str__(value)
-
-
-def _check_length(value: object) -> str:
-    """`int()` alone takes "+5", "5_0" and digits of other scripts, which the next parser reads otherwise."""
-    if not isinstance(value, str) or _LENGTH.fullmatch(value) is None:
-        raise ValueError(f"header 'content-length' is a number of bytes in ASCII digits, not {value!r:.60}")
-    return str.__str__(value)
-
-
-def _refuse_character(name: str, value: str) -> NoReturn:
-    index, char = next((i, c) for i, c in enumerate(value) if _VALUE.fullmatch(c) is None)
-    if char.isascii():
-        raise ValueError(f"header {name!r} has the control character {char!r} at index {index} of its value")
-    raise ValueError(
-        f"header {name!r} has {char!r} at index {index} of its value, and only ASCII arrives alike from every "
-        "server: percent-encode it (urllib.parse.quote), in a parameter as name*=UTF-8''... (RFC 8187)"
-    )
+Default = TypeVar("Default")
 
 
 def header_pairs(headers: HeaderSource) -> list[tuple[str, str]]:
-    """A mapping, pairs or None -> checked pairs in order, names lower-case; ValueError for what must not be sent."""
+    """A mapping, pairs or None -> checked pairs in order, names lower-case. Raises as `check_header` does."""
     if headers is None:
         return []
     if isinstance(headers, ResponseHeaders):
         return headers.raw
-    if isinstance(headers, (str, bytes)) or not hasattr(headers, "__iter__"):
-        raise ValueError(f"headers are a mapping or (name, value) pairs, not {type(headers).__name__}")
-    items = headers.items() if hasattr(headers, "items") else headers
-    pairs = [check_header(name, value) for name, value in items]
+    pairs = [check_header(name, value) for name, value in _items(headers)]
     if len(pairs) > 1:
         _refuse_second_lines(pairs)
     return pairs
+
+
+def _items(headers: object) -> Iterable[tuple[str, str]]:
+    items = headers.items() if hasattr(headers, "items") else headers
+    if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
+        raise ValueError(f"headers are a mapping or (name, value) pairs, not {type(headers).__name__}")
+    return cast("Iterable[tuple[str, str]]", items)
 
 
 def _refuse_second_lines(pairs: list[tuple[str, str]]) -> None:
@@ -197,8 +121,6 @@ class _Pairs:
     def __eq__(self, other: object) -> bool:
         return self._pairs == other._pairs if isinstance(other, _Pairs) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         shown = [(name, "***" if name in SECRET_NAMES else value) for name, value in self._pairs]
         return f"{type(self).__name__}({shown!r})"
@@ -207,7 +129,8 @@ class _Pairs:
 class Headers(_Pairs):
     """A request's headers, immutable: `Headers([("host", "a"), ("accept", "x")])`; names in any case.
 
-    They are what the client sent and are not checked. `X_Real_IP` is not `x-real-ip`: the two are never folded.
+    They are what the client sent and are not checked. `X_Real_IP` is not `x-real-ip`: the two are never
+    folded.
     """
 
     __slots__ = ("_first",)
@@ -228,7 +151,7 @@ class Headers(_Pairs):
 
 
 class ResponseHeaders(_Pairs):
-    """The headers of an answer: `ResponseHeaders({"x-count": "3"})`. What comes in is checked; ValueError otherwise."""
+    """The headers of an answer: `ResponseHeaders({"x-count": "3"})`. What comes in is checked."""
 
     __slots__ = ()
 
@@ -236,7 +159,7 @@ class ResponseHeaders(_Pairs):
         self._pairs = header_pairs(headers)
 
     def add(self, name: str, value: str) -> None:
-        """Append a line beside those that `name` has; ValueError for a second line of a field that has one."""
+        """Append a line beside those that `name` has; ValueError for a second line of one of SINGLETONS."""
         pair = check_header(name, value)
         if pair[0] in SINGLETONS and pair[0] in self:
             raise ValueError(f"header {pair[0]!r} is set already: assign headers[{pair[0]!r}] to replace it")
@@ -257,10 +180,10 @@ class ResponseHeaders(_Pairs):
         """The first value of `name`; `value`, which is then added, when there is none."""
         pair = check_header(name, value)
         present = self.get(pair[0])
-        if present is None:
-            self._pairs.append(pair)
-            return pair[1]
-        return present
+        if present is not None:
+            return present
+        self._pairs.append(pair)
+        return pair[1]
 
     def remove(self, name: str) -> None:
         """Drop every line of `name`, if there is any."""
@@ -273,9 +196,9 @@ class ResponseHeaders(_Pairs):
         self.remove(name)
 
     def add_vary(self, *names: str) -> None:
-        """Name request fields that the answer depends on: each once; `*` covers all (RFC 9110 section 12.5.5)."""
+        """Name request fields that the answer depends on, each once; `*` covers all (RFC 9110 12.5.5)."""
         fields = [field.strip() for line in self.get_all("vary") for field in line.split(",")]
-        fields += [name for name in names if name == "*" or _check_name(name)]
+        fields += [name for name in names if name == "*" or check_name(name)]
         unique: dict[str, str] = {}
         for field in fields:
             unique.setdefault(field.lower(), field)
@@ -286,17 +209,3 @@ class ResponseHeaders(_Pairs):
         twin = ResponseHeaders()
         twin._pairs = self._pairs.copy()
         return twin
-
-
-def http_date(seconds: float) -> str:
-    """Seconds since 1970 -> "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), the same in every locale.
-
-    Raises ValueError outside the years 1 to 9999, which the format cannot say.
-    """
-    try:
-        year, month, day, hour, minute, second, weekday, *_ = time.gmtime(seconds)
-    except (OverflowError, OSError):
-        year = 0
-    if not 1 <= year <= 9999:
-        raise ValueError(f"{seconds!r} seconds since 1970 is not a date that HTTP can write")
-    return f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"

@@ -1,7 +1,7 @@
 """Hosts, URLs and redirect targets. Knows their grammar (RFC 3986, RFC 9110 section 7.2); knows no requests.
 
-A `URL` is made from its parts and never by reading text that was put together from them, so that no Host header can
-move the border between host and path.
+A `URL` is made from its parts and never by reading text that was put together from them, so that no Host
+header can move the border between host and path.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _known_hosts: set[str] = set()
 def parse_host(text: str) -> tuple[str, int | None]:
     """ "Example.com:8000" -> ("example.com", 8000); "[::1]" -> ("::1", None). ValueError for everything else.
 
-    A host is labels of letters, digits, `-` and `_` joined by dots, or an IPv6 address in brackets. User part, percent
-    escapes and sub-delimiters are refused: no name in use has them, and URL readers disagree on what they mean.
-    The port is 0 to 65535; an empty one (`a:`) is none (RFC 3986 section 3.2.3).
+    A host is labels of letters, digits, `-` and `_` joined by dots, or an IPv6 address in brackets. User
+    part, percent escapes and sub-delimiters are refused: no name in use has them, and URL readers disagree on
+    what they mean. The port is 0 to 65535; an empty one (`a:`) is none (RFC 3986 section 3.2.3).
     """
     match = _HOST.fullmatch(text.lower()) if text.isascii() and len(text) <= MAX_HOST else None
     if match is None:
@@ -56,15 +56,19 @@ def parse_host(text: str) -> tuple[str, int | None]:
 def _check_ipv6(address: str) -> str:
     from ipaddress import IPv6Address  # 3 ms that an app without IPv6 hosts does not pay at start-up
 
-    IPv6Address(address)  # AddressValueError is a ValueError
+    try:
+        IPv6Address(address)
+    except ValueError:
+        raise ValueError(f"{address!r} in brackets is not an IPv6 address") from None
     return address
 
 
 def check_host(values: Sequence[str]) -> None:
-    """Refuse a request whose Host fields two readers could understand differently: BadRequest("Invalid host header").
+    """BadRequest("Invalid host header") for Host fields that two readers could understand differently.
 
-    `values` are all Host lines of the request, or its `:authority`. None, or one empty line, passes: the host is
-    missing, and who needs one says so. Hosts that passed are remembered: one look-up, 35 ns, for all but the first.
+    `values` are all Host lines of the request, or its `:authority`. None, or one empty line, passes: the host
+    is missing, and who needs one says so. Hosts that passed are remembered: one look-up, 35 ns, for all but
+    the first.
     """
     if len(values) == 1:
         if values[0] not in _known_hosts:
@@ -96,10 +100,11 @@ class URLParts(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class URL:
-    """A URL by its parts: `str(URL("http", "a.example", 8000, "/x y", "q=1"))` is "http://a.example:8000/x%20y?q=1".
+    """A URL by its parts: `str(URL("http", "a.test", 8000, "/x y", "q=1"))` is http://a.test:8000/x%20y?q=1.
 
-    `host` is a name or an address without brackets, `path` is decoded and is the one that was routed, `query` is the
-    text as sent. Raises ValueError for a scheme, host or port that are none, and for a path that does not start with
+    `host` is a name or an address without brackets, `path` is decoded and is the one that was routed, `query`
+    is the text as sent. Raises ValueError for a scheme, host or port that are none, and for a path that does
+    not start with
     "/" ("*" is the target of `OPTIONS *`).
     """
 
@@ -124,7 +129,7 @@ class URL:
 
     @property
     def netloc(self) -> str:
-        """ "a.example:8000" or "[::1]"; the scheme's own port is left out."""
+        """ "a.test:8000" or "[::1]"; the scheme's own port is left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port in (None, DEFAULT_PORTS.get(self.scheme)) else f"{host}:{self.port}"
 
@@ -139,21 +144,19 @@ class URL:
 
 
 def quote_path(text: str) -> str:
-    """ "/a b/50%" -> "/a%20b/50%25": a decoded path as it stands in a URL (RFC 3986 section 3.3); "/" stays."""
+    """ "/a b/50%" -> "/a%20b/50%25": a decoded path as a URL has it (RFC 3986 section 3.3); "/" stays."""
     return _UNSAFE_IN_PATH.sub(_encode, text)
 
 
 def encode_location(url: str) -> str:
     """ "/käse?q=a b" -> "/k%C3%A4se?q=a%20b": the target of a redirect as a Location header can carry it.
 
-    Escapes that are there stay. A backslash becomes %5C, because browsers take it for a slash. A host of other letters
-    is percent-encoded too (RFC 3986 section 3.2.2); browsers resolve that as its IDNA form. Raises ValueError for
-    control characters, which browsers drop from the middle of a URL, and for a target that starts with two slashes of
-    either kind: that is another host, and nearly always a path that somebody else wrote. A full URL goes wherever the
-    caller says: check the host of one that a user gave.
+    Escapes that are there stay. A backslash becomes %5C, because browsers take it for a slash. A host of
+    other letters is percent-encoded too (RFC 3986 section 3.2.2); browsers resolve that as its IDNA form.
+    Raises ValueError for control characters, which browsers drop from the middle of a URL, and for a target
+    that starts with two slashes of either kind: that is another host, and nearly always a path that somebody
+    else wrote. A full URL goes wherever the caller says: check the host of one that a user gave.
     """
-    if not isinstance(url, str):
-        raise ValueError(f"a redirect goes to a str, not {type(url).__name__}: convert it with str()")
     if control := _CONTROL.search(url):
         raise ValueError(
             f"a redirect target has the control character {control[0]!r} at index {control.start()}"

@@ -33,6 +33,10 @@ class JSONEncoder(Protocol):
         ...
 
 
+EncoderChoice = str | JSONEncoder | type[JSONEncoder] | None
+"""A name, an encoder, an encoder class, or None for the best that is installed."""
+
+
 @cache
 def best_encoder() -> JSONEncoder:
     """The fastest encoder that is installed: msgspec, else orjson, else the standard library's."""
@@ -44,8 +48,8 @@ def best_encoder() -> JSONEncoder:
     raise AssertionError("the stdlib encoder is always installed")
 
 
-def find_encoder(choice: str | JSONEncoder | type[JSONEncoder] | None) -> JSONEncoder:
-    """A name, an encoder, an encoder class or None (the best installed one) -> an encoder.
+def find_encoder(choice: EncoderChoice) -> JSONEncoder:
+    """The encoder that is meant.
 
     Raises MissingAdapterError for a name that nothing provides, ConfigurationError for an object that cannot encode.
     """

@@ -38,5 +38,5 @@ def find_backends() -> Sequence[ModelBackend]:
     So this imports no library by itself. Backends of other dists are found by their entry points.
     """
     ours = [plugins.load(GROUP, name) for name in FIRST_PARTY if name in sys.modules]
-    others = [backend for name, backend in plugins.installed(GROUP) if name not in FIRST_PARTY]
+    others = [backend for _, backend in plugins.installed(GROUP)]
     return [cast("ModelBackend", made() if isinstance(made, type) else made) for made in (*others, *ours)]

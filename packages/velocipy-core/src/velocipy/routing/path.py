@@ -199,7 +199,9 @@ def _hole_text(hole: Hole, value: object) -> str:
 def _name_mismatch(names: set[str], params: Mapping[str, object]) -> str:
     missing = sorted(names - params.keys())
     told = [f"{name!r} is missing" for name in missing]
-    told += [f"it has no {name!r}{did_you_mean(name, missing or names)}" for name in sorted(params.keys() - names)]
+    told += [
+        f"it has no {name!r}{did_you_mean(name, missing or names)}" for name in sorted(params.keys() - names)
+    ]
     return ", ".join(told)
 
 
@@ -254,7 +256,11 @@ def _parse_hole(text: str, at: int, inner: str) -> Hole:
     starred = name.endswith("*") and not colon
     name = name.removesuffix("*") if starred else name
     if not name.isidentifier():
-        raise _error(text, at, f"a hole is named like an argument, {name!r} is not: write {{name}}, {{name:int}} or {{name*}}")
+        raise _error(
+            text,
+            at,
+            f"a hole is named like an argument, {name!r} is not: write {{name}}, {{name:int}} or {{name*}}",
+        )
     try:
         converter = find_converter("path" if starred else kind if colon else "str")
     except PathError as reason:
@@ -269,13 +275,17 @@ def _refuse_literal(text: str, at: int, literal: str, *, between: bool) -> None:
         if char == "{":
             raise _error(text, at + place, 'this "{" is never closed: write {name}, and no "/" inside')
         if char == "}":
-            raise _error(text, at + place, 'this "}" closes nothing: write {name}; braces cannot be literal text')
+            raise _error(
+                text, at + place, 'this "}" closes nothing: write {name}; braces cannot be literal text'
+            )
 
 
 def _refuse_catch_all(text: str, part: str, end: int, holes: list[Hole]) -> None:
     at = end - len(part)
     if not (len(holes) == 1 and _HOLE.fullmatch(part)):
-        raise _error(text, at, "a hole that takes the rest of the path is a segment of its own: write /{name*}")
+        raise _error(
+            text, at, "a hole that takes the rest of the path is a segment of its own: write /{name*}"
+        )
     if end < len(text):
         raise _error(text, at, "a hole that takes the rest of the path stands last: end the path after it")
 
@@ -284,5 +294,7 @@ def _refuse_repeated_names(text: str, holes: tuple[Hole, ...]) -> None:
     seen: set[str] = set()
     for hole, found in zip(holes, _HOLE.finditer(text), strict=True):
         if hole.name in seen:
-            raise _error(text, found.start() + 1, f"two holes are called {hole.name!r}: give each its own name")
+            raise _error(
+                text, found.start() + 1, f"two holes are called {hole.name!r}: give each its own name"
+            )
         seen.add(hole.name)

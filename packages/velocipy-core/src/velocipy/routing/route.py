@@ -13,8 +13,11 @@ from velocipy.routing.path import PathTemplate, join_paths
 
 Endpoint = Callable[..., Any]
 
-WEBSOCKET = "WEBSOCKET"
-"""The method under which WebSocket routes stand beside the HTTP ones of their path."""
+WEBSOCKET = "(WEBSOCKET)"
+"""The method under which WebSocket routes stand beside the HTTP ones of their path.
+
+With parentheses, so that no HTTP request can have it: a method is a token (RFC 9110 section 9.1).
+"""
 
 DEFAULT_MAX_CONTENT_LENGTH = 10 * 1024 * 1024
 """Bytes of a request body that a route takes where nobody says otherwise: 10 MiB."""
@@ -81,6 +84,8 @@ class Route:
     @property
     def title(self) -> str:
         """ "GET /items/{id}", as logs and tracebacks name it; HEAD goes unsaid where GET is served."""
+        if self.is_socket:
+            return f"WEBSOCKET {self.path}"
         return f"{','.join(m for m in self.methods if m != 'HEAD' or 'GET' not in self.methods)} {self.path}"
 
     @property
@@ -101,6 +106,13 @@ class Route:
         if self.explainer is None:
             raise ConfigurationError(f"{self.title} is not part of an app yet: include its router first")
         return self.explainer(self, dialect)
+
+
+def check_limit(limit: object) -> int:
+    """A `max_content_length`; ConfigurationError for what is not a number of bytes."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise ConfigurationError(f"max_content_length is a number of bytes, not {limit!r}")
+    return limit
 
 
 def callable_name(function: Callable[..., Any]) -> str:

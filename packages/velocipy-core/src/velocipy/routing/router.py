@@ -8,7 +8,16 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.routing.path import PathTemplate
-from velocipy.routing.route import WEBSOCKET, Endpoint, Layer, Route, RouteOptions, location_of
+from velocipy.routing.route import (
+    WEBSOCKET,
+    Endpoint,
+    Layer,
+    Route,
+    RouteOptions,
+    callable_name,
+    check_limit,
+    location_of,
+)
 
 E = TypeVar("E", bound=Callable[..., Any])
 H = TypeVar("H", bound=Callable[..., Any])
@@ -57,6 +66,7 @@ class APIRouter:
         self.tags = tuple(tags)
         self.layer = Layer(dependencies, middleware, exception_handlers)
         self._routes: list[Route] = []
+        self._children: list[APIRouter] = []
         self._listeners: list[Callable[[Route | None], None]] = []
 
     @property
@@ -71,21 +81,12 @@ class APIRouter:
 
         Raises PathError, BindingError, RouteConflictError or ConfigurationError, as soon as the whole path is known.
         """
-        route = Route(
-            _check_methods(methods or ("GET",), endpoint),
-            PathTemplate.parse(path or "/") if path or not self.prefix else PathTemplate.parse(self.prefix),
-            _check_endpoint(endpoint, path),
-            _options(keywords),
-            (_own_layer(keywords),),
-        )
-        self._check(route)
-        prefix = self.prefix if path else ""
-        self._add(route.under(prefix, self.layer, self.tags, self.name))
-        return self._routes[-1]
+        _check_endpoint(endpoint, path)
+        return self._declare(path, endpoint, _check_methods(methods or ("GET",), endpoint), keywords)
 
     def add_websocket_route(self, path: str, endpoint: Endpoint, **keywords: Unpack[RouteKeywords]) -> Route:
         """Serve WebSockets at `path`."""
-        return self.add_route(path, endpoint, (WEBSOCKET,), **keywords)
+        return self._declare(path, _check_endpoint(endpoint, path), (WEBSOCKET,), keywords)
 
     def route(
         self, path: str, methods: Iterable[str] | None = None, **keywords: Unpack[RouteKeywords]
@@ -132,7 +133,12 @@ class APIRouter:
 
     def websocket(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
         """Decorator: serve WebSockets."""
-        return self.route(path, (WEBSOCKET,), **keywords)
+
+        def declare(endpoint: E) -> E:
+            self.add_websocket_route(path, endpoint, **keywords)
+            return endpoint
+
+        return declare
 
     def include_router(self, router: APIRouter, prefix: str = "", *, tags: Sequence[str] = ()) -> None:
         """Take in every route of `router`, now and in future, below `prefix`."""
@@ -157,8 +163,14 @@ class APIRouter:
 
         A class is called with `options`; a function `async f(request, call_next)` and an instance are taken as they are.
         """
+        if options and not isinstance(middleware, type):
+            raise ConfigurationError(f"{middleware!r} is no class, so it takes no options: {', '.join(options)}")
         self.layer.middleware.append(middleware(**options) if isinstance(middleware, type) else middleware)
-        self._notify(None)
+        try:
+            self._notify(None)
+        except ConfigurationError:
+            self.layer.middleware.pop()
+            raise
 
     def middleware(self, kind: str = "http") -> Callable[[H], H]:
         """Decorator for `async def f(request, call_next)`."""
@@ -187,18 +199,22 @@ class APIRouter:
 
         return declare
 
-    @property
-    def _children(self) -> list[APIRouter]:
-        return self.__dict__.setdefault("_included", [])
-
     def _descendants(self) -> set[APIRouter]:
         found = set(self._children)
         for child in self._children:
             found |= child._descendants()
         return found
 
-    def _check(self, route: Route) -> None:
-        """What can be known of a route before its whole path is; the app's router adds what needs a plan."""
+    def _declare(self, path: str, endpoint: Endpoint, methods: tuple[str, ...], keywords: RouteKeywords) -> Route:
+        try:
+            # An empty path is the router's prefix itself, without a slash behind it.
+            template = PathTemplate.parse(path or self.prefix or "/")
+            options = _options(keywords)
+        except ValueError as exc:
+            raise type(exc)(f"{exc} ({callable_name(endpoint)} at {location_of(endpoint)})") from None
+        route = Route(methods, template, endpoint, options, (_own_layer(keywords),))
+        self._add(route.under(self.prefix if path else "", self.layer, self.tags, self.name))
+        return self._routes[-1]
 
     def _add(self, route: Route) -> None:
         self._routes.append(route)
@@ -223,13 +239,11 @@ def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...
             raise ConfigurationError(f"{name!r} at {location_of(endpoint)} is not an HTTP method (RFC 9110 section 9.1)")
     if "GET" in names:
         names["HEAD"] = None
-    if WEBSOCKET in names and len(names) > 1:
-        raise ConfigurationError(f"{location_of(endpoint)} serves WebSockets and HTTP: declare two routes")
     return tuple(names)
 
 
 def _check_endpoint(endpoint: Endpoint, path: str) -> Endpoint:
-    if not callable(endpoint):
+    if not callable(endpoint):  # what a decorator is given is not checked by anybody before
         raise ConfigurationError(f"the endpoint of {path!r} is {endpoint!r}, which cannot be called")
     return endpoint
 
@@ -238,6 +252,7 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
     from velocipy.http.gate import check_status
 
     status = keywords.get("status_code")
+    limit = keywords.get("max_content_length")
     return RouteOptions(
         name=keywords.get("name"),
         status_code=None if status is None else check_status(status),
@@ -246,7 +261,7 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         description=keywords.get("description"),
         deprecated=keywords.get("deprecated", False),
         include_in_schema=keywords.get("include_in_schema", True),
-        max_content_length=keywords.get("max_content_length"),
+        max_content_length=None if limit is None else check_limit(limit),
     )
 
 

@@ -95,7 +95,9 @@ class RouteTree(Generic[Leaf]):
                 segment = segments[at]
                 if way == _STATIC:
                     child = node.statics.get(segment)
-                    if child is not None and (not child.run or segments[at + 1 : at + child.span] == child.run):
+                    if child is not None and (
+                        not child.run or segments[at + 1 : at + child.span] == child.run
+                    ):
                         if node.choices:
                             places.append((node, at, values, 0))
                         node, at = child, at + child.span

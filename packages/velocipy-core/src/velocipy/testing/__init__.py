@@ -1,4 +1,4 @@
-"""Tools for testing apps in one process. Knows ASGI, RSGI and httpx2; knows nothing of VelociPy's own app object.
+"""Tools for testing apps in one process. Knows ASGI, RSGI and httpx2; knows nothing of VelociPy's app.
 
     client = TestClient(app)                        one thread, one loop; `with client:` runs the lifespan
     async with AsyncTestClient(app) as client:      in the test's own loop

@@ -1,35 +1,32 @@
-"""An ASGI server in this process, that behaves as uvicorn 0.54 with httptools. Knows ASGI messages; opens no socket."""
+"""An ASGI server in this process that behaves as uvicorn 0.54. Knows scopes and state; opens no socket."""
 
 from __future__ import annotations
 
 import asyncio
-import re
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
+from velocipy.testing.asgi_http import Cycle
+from velocipy.testing.asgi_lifespan import Lifespan
 from velocipy.testing.asgi_websocket import serve_websocket
 from velocipy.testing.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-
     from velocipy.testing.exchange import HTTPExchange, RawRequest
     from velocipy.testing.websocket import WebSocketExchange
 
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-
-# uvicorn's own tests on what an app sends (RFC 9110 sections 5.1 and 5.5, with obs-text let through).
-BAD_NAME = re.compile(rb'[\x00-\x1f\x7f()<>@,;:\[\]={} \t\\"]')
-BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-SERVER_ERROR = b"Internal Server Error"
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class ASGIApp(Protocol):
     """An ASGI 3.0 application."""
 
-    def __call__(self, scope: Message, receive: Receive, send: Send, /) -> Awaitable[None]: ...
+    def __call__(self, scope: Message, receive: Receive, send: Send, /) -> Awaitable[None]:
+        """Serves one scope: lifespan, http or websocket."""
+        ...
 
 
 class ASGIServer(Server):
@@ -63,165 +60,20 @@ class ASGIServer(Server):
     async def _serve_http(self, exchange: HTTPExchange) -> None:
         cycle = Cycle(exchange)
         try:
-            await self.app(http_scope(exchange.request, self.root_path, self.state), cycle.receive, cycle.send)
+            await self.app(
+                http_scope(exchange.request, self.root_path, self.state), cycle.receive, cycle.send
+            )
         except BaseException as exc:
             exchange.error = exc
-        await cycle.settle()
+        cycle.settle()
 
     async def _serve_websocket(self, exchange: WebSocketExchange) -> None:
         scope = websocket_scope(exchange.request, self.root_path, self.state)
         await serve_websocket(self.app, scope, exchange)
 
 
-class Cycle:
-    """The `receive` and `send` of one request."""
-
-    def __init__(self, exchange: HTTPExchange) -> None:
-        self.exchange = exchange
-        self.started = False
-        self.expected: int | None = None
-
-    async def receive(self) -> Message:
-        exchange = self.exchange
-        if exchange.completed:
-            return {"type": "http.disconnect"}
-        if exchange.upload or not self._body_delivered:
-            chunk = await exchange.upload_chunk()
-            if chunk is not None or not exchange.left:
-                more = bool(exchange.upload) or not exchange.upload_ended
-                self._body_delivered = not more
-                return {"type": "http.request", "body": chunk or b"", "more_body": more}
-        await exchange.signal.until(lambda: exchange.left or exchange.completed)
-        return {"type": "http.disconnect"}
-
-    _body_delivered = False
-
-    async def send(self, message: Message) -> None:
-        exchange = self.exchange
-        await exchange.writable()
-        if exchange.left:
-            return
-        if not self.started:
-            self._start(message)
-        elif not exchange.completed:
-            self._body(message)
-        else:
-            raise RuntimeError(f"Unexpected ASGI message '{message['type']}' sent, after response already completed.")
-
-    def _start(self, message: Message) -> None:
-        if message["type"] != "http.response.start":
-            raise RuntimeError(f"Expected ASGI message 'http.response.start', but got '{message['type']}'.")
-        self.started = True
-        status = message["status"]
-        if status not in range(100, 600):
-            raise KeyError(status)
-        headers = tuple(checked_header(name, value) for name, value in message.get("headers", ()))
-        for name, value in headers:
-            if name == b"content-length" and self.expected is None:
-                self.expected = int(value)
-        if self.expected is None and (status in (204, 304)):
-            self.expected = 0
-        self.exchange.begin(status, headers)
-
-    def _body(self, message: Message) -> None:
-        if message["type"] != "http.response.body":
-            raise RuntimeError(f"Expected ASGI message 'http.response.body', but got '{message['type']}'.")
-        data = bytes(message.get("body", b""))
-        if self.exchange.request.method == "HEAD":
-            self.expected = None
-        self.exchange.push(data)
-        if self.expected is not None:
-            if len(data) > self.expected:
-                self._take_back(data)
-                raise RuntimeError("Response content longer than Content-Length")
-            self.expected -= len(data)
-        if not message.get("more_body", False):
-            if self.expected:
-                raise RuntimeError("Response content shorter than Content-Length")
-            self.exchange.complete()
-
-    def _take_back(self, data: bytes) -> None:
-        if data and self.exchange.download:
-            self.exchange.unread -= len(self.exchange.download.pop())
-
-    async def settle(self) -> None:
-        """Ends the answer of an app that returned or raised: 500 if nothing was started, else a closed connection."""
-        exchange = self.exchange
-        if exchange.completed or exchange.left:
-            return
-        if self.started:
-            exchange.abort()
-            return
-        await self.send(
-            {
-                "type": "http.response.start",
-                "status": 500,
-                "headers": [
-                    (b"content-type", b"text/plain; charset=utf-8"),
-                    (b"content-length", b"%d" % len(SERVER_ERROR)),
-                    (b"connection", b"close"),
-                ],
-            }
-        )
-        await self.send({"type": "http.response.body", "body": SERVER_ERROR})
-
-
-class Lifespan:
-    """The lifespan task of one app, kept alive between `startup` and `shutdown`. Exceptions of the app are raised here."""
-
-    def __init__(self, app: ASGIApp, state: dict[str, Any]) -> None:
-        self._app = app
-        self._state = state
-        self._inbox: asyncio.Queue[Message] = asyncio.Queue(maxsize=2)
-        self._answer: asyncio.Queue[Message] = asyncio.Queue(maxsize=4)
-        self._task: asyncio.Task[None] | None = None
-
-    async def startup(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-        await self._ask("startup")
-
-    async def shutdown(self) -> None:
-        assert self._task is not None
-        if not self._task.done():
-            await self._ask("shutdown")
-        await self._task
-
-    async def _run(self) -> None:
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state}
-        await self._app(scope, self._inbox.get, self._answer.put)
-
-    async def _ask(self, phase: str) -> None:
-        """Sends one lifespan event and waits for its answer; the app's exception beats the message about it."""
-        assert self._task is not None
-        await self._inbox.put({"type": f"lifespan.{phase}"})
-        answer = asyncio.ensure_future(self._answer.get())
-        await asyncio.wait((answer, self._task), return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            answer.cancel()
-            await self._task
-            return
-        message = answer.result()
-        if message["type"] == f"lifespan.{phase}.complete":
-            return
-        if message["type"] == f"lifespan.{phase}.failed":
-            await asyncio.wait((self._task,), timeout=1.0)
-            if self._task.done():
-                await self._task
-            self._task.cancel()
-            raise RuntimeError(f"the app's {phase} failed: {message.get('message', '')}")
-        raise RuntimeError(f"the app answered lifespan.{phase} with {message['type']!r}")
-
-
-def checked_header(name: bytes, value: bytes) -> tuple[bytes, bytes]:
-    if BAD_NAME.search(name):
-        raise RuntimeError("Invalid HTTP header name.")
-    if BAD_VALUE.search(value):
-        raise RuntimeError("Invalid HTTP header value.")
-    return bytes(name).lower(), bytes(value)
-
-
 def http_scope(request: RawRequest, root_path: str, state: dict[str, Any]) -> Message:
-    """uvicorn's HTTP scope: there is no `extensions` key."""
+    """uvicorn's HTTP scope: there is no `extensions` key, and `root_path` stands in front of `path` too."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -240,6 +92,7 @@ def http_scope(request: RawRequest, root_path: str, state: dict[str, Any]) -> Me
 
 
 def websocket_scope(request: RawRequest, root_path: str, state: dict[str, Any]) -> Message:
+    """uvicorn's WebSocket scope, with the one extension it has."""
     scope = http_scope(request, root_path, state)
     del scope["method"]
     offered = b",".join(value for name, value in scope["headers"] if name == b"sec-websocket-protocol")
@@ -254,7 +107,7 @@ def websocket_scope(request: RawRequest, root_path: str, state: dict[str, Any]) 
 
 
 def scope_headers(request: RawRequest) -> list[tuple[bytes, bytes]]:
-    """Names in lower case, order and duplicates kept; HTTP/2's authority becomes the host header (ASGI 3.0, scope)."""
+    """Names in lower case, order and duplicates kept; HTTP/2's authority becomes the host header."""
     headers = [(name.lower(), value) for name, value in request.headers]
     if request.authority is not None and not any(name == b"host" for name, _ in headers):
         headers.insert(0, (b"host", request.authority.encode("latin-1")))

@@ -1,4 +1,4 @@
-"""The WebSocket half of the in-process ASGI server, as uvicorn 0.54 behaves. Knows its messages; opens no socket."""
+"""`receive` and `send` of one WebSocket, as uvicorn 0.54 behaves. Knows messages; makes no scope."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ class Session:
         exchange = self.exchange
         if exchange.handshake is not None and not exchange.accepted:
             return {"type": "websocket.disconnect", "code": 1006}
-        await exchange.signal.until(lambda: bool(exchange.inbox or exchange.client_closing or exchange.server_closing))
-        if exchange.server_closing is not None:
+        await exchange.signal.until(
+            lambda: bool(exchange.inbox or exchange.client_closing or exchange.server_closing)
+        )
+        if exchange.server_closing is not None and not exchange.inbox:
             return disconnect(exchange.server_closing)
         message = await exchange.next_message()
         if isinstance(message, Closing):
@@ -51,7 +53,9 @@ class Session:
         elif exchange.accepted and exchange.server_closing is None:
             await self._send_open(message)
         else:
-            raise RuntimeError(f"Unexpected ASGI message '{message['type']}', after sending 'websocket.close'.")
+            raise RuntimeError(
+                f"Unexpected ASGI message '{message['type']}', after sending 'websocket.close'."
+            )
 
     def _answer(self, message: Message) -> None:
         if message["type"] == "websocket.accept":
@@ -61,17 +65,19 @@ class Session:
             self.exchange.refuse(403)
         elif message["type"] == "websocket.http.response.start":
             if not 100 <= message["status"] < 600:
-                raise RuntimeError("Invalid HTTP status code '%d' in response." % message["status"])
+                raise RuntimeError(f"Invalid HTTP status code '{message['status']}' in response.")
             self.denial = (message["status"], list(message.get("headers", ())), b"")
         else:
             raise RuntimeError(
-                "Expected ASGI message 'websocket.accept', 'websocket.close' or 'websocket.http.response.start' "
-                f"but got '{message['type']}'."
+                "Expected ASGI message 'websocket.accept', 'websocket.close' or "
+                f"'websocket.http.response.start' but got '{message['type']}'."
             )
 
     def _deny_body(self, message: Message) -> None:
         if message["type"] != "websocket.http.response.body":
-            raise RuntimeError(f"Expected ASGI message 'websocket.http.response.body' but got '{message['type']}'.")
+            raise RuntimeError(
+                f"Expected ASGI message 'websocket.http.response.body' but got '{message['type']}'."
+            )
         assert self.denial is not None
         status, headers, body = self.denial
         self.denial = (status, headers, body + message.get("body", b""))
@@ -96,7 +102,7 @@ def disconnect(closing: Closing) -> Message:
 
 
 async def serve_websocket(app: ASGIApp, scope: Message, exchange: WebSocketExchange) -> None:
-    """Runs the app; one that never answers the handshake gets 500, one that just returns loses the connection."""
+    """Runs the app; without an answer to the handshake it is 500, without a close the connection is lost."""
     session = Session(exchange)
     try:
         await app(scope, session.receive, session.send)

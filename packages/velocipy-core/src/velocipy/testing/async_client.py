@@ -1,4 +1,4 @@
-"""AsyncTestClient: httpx2's asynchronous client on an app in this loop. Knows httpx2; opens no socket, starts no thread."""
+"""AsyncTestClient: an httpx2 client on an app in this loop. Knows httpx2; opens no socket, starts no thread."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class AsyncTestClient(httpx2.AsyncClient):
     """TestClient for coroutines: `async with AsyncTestClient(app) as client: await client.get("/")`.
 
-    The app runs in the test's own loop, so both may share what belongs to a loop. On RSGI its `__rsgi_init__` is
-    therefore called while the loop runs, as by Granian's embedded server; an awaitable that it or `__rsgi_del__`
-    returns is awaited. All else is as in TestClient.
+    The app runs in the test's own loop, so both may share what belongs to a loop. On RSGI its `__rsgi_init__`
+    is therefore called while the loop runs, as by Granian's embedded server; an awaitable that it or
+    `__rsgi_del__` returns is awaited. All else is as in TestClient.
     """
 
     __test__ = False
-    cookies = PlainCookies()  # type: ignore[assignment]
+    cookies = PlainCookies()  # type: ignore[override]
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class AsyncTestClient(httpx2.AsyncClient):
     async def __aenter__(self) -> Self:
         """Starts the app's lifespan; what it raises is raised here."""
         if self._started:
-            raise RuntimeError("this AsyncTestClient's lifespan runs already: do not nest `async with client`")
+            raise RuntimeError("this AsyncTestClient's lifespan runs already: do not enter it twice")
         await self.server.start_here()
         self._started = True
         return self
@@ -112,7 +112,8 @@ class AsyncTestClient(httpx2.AsyncClient):
         request = self.build_request("GET", url, headers=headers, params=params, cookies=dict(cookies or {}))
 
         def opened(handshake: Handshake) -> None:
-            self.cookies.extract_cookies(httpx2.Response(101, headers=list(handshake.headers), request=request))
+            answer = httpx2.Response(101, headers=list(handshake.headers), request=request)
+            self.cookies.extract_cookies(answer)
 
         raw = handshake_request(request, subprotocols, self._peer)
         return AsyncWebSocketSession(self.server, raw, timeout, opened)
@@ -128,7 +129,7 @@ class AsyncTestClient(httpx2.AsyncClient):
         scheme: str = "http",
         authority: str | None = None,
     ) -> HTTPExchange:
-        """A hand-made request, sent as it is; `body=None` leaves the body open for `feed`, `end` and `cut`."""
+        """A hand-made request, sent as it is; `body=None` leaves it open for `feed`, `end` and `cut`."""
         exchange = self.server.open(
             bare_request(
                 method,

@@ -1,4 +1,4 @@
-"""TestClient: httpx2's client on an app in this process. Knows httpx2 and in-process servers; opens no socket."""
+"""TestClient: an httpx2 client on an app in this process. Knows httpx2; opens no socket."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ class TestClient(httpx2.Client):
     """Calls an app as a server would: `TestClient(app).get("/items").json()`.
 
     Everything of httpx2.Client is here: get, post, put, patch, delete, head, options, query, request, stream.
-    `with TestClient(app) as client:` also runs the app's lifespan; the same client may be entered again.
-    `interface` is "asgi" or "rsgi"; by default whichever the app speaks, and if both what is installed, rsgi first.
-    Exceptions that leave the app are raised here, unless `raise_server_exceptions` is false: then the answer is what
-    the server makes of them. A ServerFault (the app would crash a server or garble a connection) is always raised.
-    After an answer the client waits up to `app_timeout` seconds for the app's background work. Secure cookies are kept
-    and sent over http://. Redirects are followed when asked for.
+    `with TestClient(app) as client:` also runs the app's lifespan; the same client may be entered again, and
+    without `with` there is none. `interface` is "asgi" or "rsgi"; by default whichever the app speaks, and if both
+    what is installed, rsgi first. Exceptions that leave the app are raised here, unless `raise_server_exceptions`
+    is false: then the answer is what the server makes of them. A ServerFault (the app would crash a server or
+    garble a connection) is always raised. After an answer the client waits up to `app_timeout` seconds for the
+    app's background work. Secure cookies are kept and sent over http://. Redirects are followed when asked for.
+    `timeout` bounds the wait for an answer, in seconds, and raises httpx2.ReadTimeout.
     """
 
     __test__ = False
-    cookies = PlainCookies()  # type: ignore[assignment]
+    cookies = PlainCookies()  # type: ignore[override]
 
     def __init__(
         self,
@@ -130,7 +131,8 @@ class TestClient(httpx2.Client):
         request = self.build_request("GET", url, headers=headers, params=params, cookies=dict(cookies or {}))
 
         def opened(handshake: Handshake) -> None:
-            self.cookies.extract_cookies(httpx2.Response(101, headers=list(handshake.headers), request=request))
+            answer = httpx2.Response(101, headers=list(handshake.headers), request=request)
+            self.cookies.extract_cookies(answer)
 
         raw = handshake_request(request, subprotocols, self._peer)
         return WebSocketSession(self._portal, AsyncWebSocketSession(self.server, raw, timeout, opened))
@@ -146,7 +148,7 @@ class TestClient(httpx2.Client):
         scheme: str = "http",
         authority: str | None = None,
     ) -> SyncExchange:
-        """A hand-made request, sent as it is; `body=None` leaves the body open for `feed`, `end` and `cut`."""
+        """A hand-made request, sent as it is; `body=None` leaves it open for `feed`, `end` and `cut`."""
         raw = bare_request(
             method,
             target,

@@ -11,12 +11,13 @@ import httpx2
 if TYPE_CHECKING:
     CookieTypes = httpx2.Cookies | CookieJar | dict[str, str] | list[tuple[str, str]]
 
-# httpx2's own property, to put a jar in with: what is assigned to it as Cookies would be copied into a jar of its choice.
+# httpx2's own property, to put a jar in with: Cookies that are assigned to it are copied into a jar of its
+# choice.
 COOKIES: property = inspect.getattr_static(httpx2.Client, "cookies")
 
 
 class PlainJar(CookieJar):
-    """Keeps a Secure cookie as one that may go over http://, so that sessions work in tests; see it in Set-Cookie."""
+    """Keeps a Secure cookie as one that may go over http://; that it is Secure is seen in Set-Cookie."""
 
     def set_cookie(self, cookie: Cookie) -> None:
         cookie.secure = False

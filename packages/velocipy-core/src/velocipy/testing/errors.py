@@ -1,18 +1,18 @@
-"""What goes wrong on the wire side of a test. Knows faults of an in-process server; does not know how they are found."""
+"""What a test client raises of its own. Knows what each fault means; does not know how they are found."""
 
 from __future__ import annotations
 
 
 class ServerFault(AssertionError):
-    """The app did what no real server survives or delivers; always reaches the test, whatever the app catches."""
+    """The app did what no server survives or delivers; it reaches the test whatever the app catches."""
 
 
 class ServerCrashed(ServerFault):
-    """This call ends a real Granian worker process, and without respawn the whole server (measured on 2.8.7)."""
+    """This call ends a Granian worker process, and without respawn the server (measured on 2.8.7)."""
 
 
 class WireDesync(ServerFault):
-    """These bytes would be read as part of the next response on the same connection (RFC 9112 section 6.3)."""
+    """A client would read these bytes as part of the next response (RFC 9112 section 6.3)."""
 
 
 class ResponseNeverEnds(ServerFault):
@@ -28,7 +28,7 @@ class AppStillRunning(ServerFault):
 
 
 class ServerClosed(ConnectionError):
-    """The server closed the connection before the answer was whole; the client turns it into RemoteProtocolError."""
+    """The server closed the connection before the answer was whole: httpx2.RemoteProtocolError at the client."""
 
 
 class WebSocketDenied(Exception):
@@ -37,7 +37,9 @@ class WebSocketDenied(Exception):
     `status_code`, `headers` (lower-case name, value) and `body` are those of the answer.
     """
 
-    def __init__(self, status_code: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"") -> None:
+    def __init__(
+        self, status_code: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> None:
         self.status_code = status_code
         self.headers = headers
         self.body = body

@@ -1,11 +1,11 @@
-"""One HTTP request and its answer, with the client at one end and an app at the other. Knows no ASGI and no RSGI.
+"""One HTTP request and its answer, a client at one end and an app at the other. Knows no ASGI and no RSGI.
 
     client                      exchange                         in-process server
     feed end cut leave   ->     upload, left              ->     upload_chunk
     head chunk take      <-     head, download            <-     begin push complete abort
 
-Both ends run in one event loop. Faults of the app's wire behaviour are kept here, so they reach the test even when the
-app catches the exception.
+Both ends run in one event loop. What the app does wrong on the wire is kept here, so that it reaches the test even
+when the app catches the exception.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from velocipy.testing.errors import AppStillRunning, ServerClosed, ServerFault, WireDesync
 from velocipy.testing.wake import Signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from types import TracebackType
 
 Pairs = tuple[tuple[bytes, bytes], ...]
 
@@ -34,7 +35,8 @@ BODYLESS = frozenset((204, 304))
 class RawRequest:
     """What stands on the wire: nothing is normalised, lower-cased or checked.
 
-    `target` is the path, still percent-encoded, and the query: `b"/a%2Fb?x=1"`. `authority` is HTTP/2's pseudo-header.
+    `target` is the path, still percent-encoded, and the query: `b"/a%2Fb?x=1"`. `authority` is the pseudo-header
+    of HTTP/2.
     """
 
     method: str = "GET"
@@ -53,11 +55,6 @@ class RawRequest:
     @property
     def query(self) -> bytes:
         return self.target.partition(b"?")[2]
-
-    @property
-    def declared_length(self) -> int | None:
-        """Content-Length of the request, or None when there is none that can be read."""
-        return content_length(self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +78,8 @@ class Reply:
         return [value for key, value in self.headers if key == name]
 
 
-def content_length(headers: Pairs) -> int | None:
-    for name, value in headers:
-        if name.lower() == b"content-length" and value.isdigit():
-            return int(value)
-    return None
-
-
 class HTTPExchange:
-    """One request and its answer. `propagate` says whether the app's own exceptions are raised at the client's end."""
+    """`propagate` says whether the app's own exceptions are raised at the client's end; faults always are."""
 
     def __init__(self, request: RawRequest, *, propagate: bool = True, app_timeout: float = 30.0) -> None:
         self.request = request
@@ -107,6 +97,7 @@ class HTTPExchange:
         self.aborted = False
         self.error: BaseException | None = None
         self.fault: ServerFault | None = None
+        self.fault_raised = False
         self.task: asyncio.Task[None] | None = None
 
     # The client's end.
@@ -126,6 +117,13 @@ class HTTPExchange:
         """The connection is lost while the body is on its way."""
         self.upload_cut = True
         self.leave()
+
+    def break_off(self) -> None:
+        """The connection is lost, wherever it is."""
+        if self.upload_ended:
+            self.leave()
+        else:
+            self.cut()
 
     def leave(self) -> None:
         """The client goes away: the app is told, unread bytes are dropped."""
@@ -147,7 +145,7 @@ class HTTPExchange:
         return self.response
 
     async def take(self) -> list[bytes]:
-        """Every body chunk that is there, after waiting for at least one; an empty list is the end of the answer."""
+        """Every body chunk that is there, after waiting for one; an empty list is the end of the answer."""
         await self.signal.until(lambda: bool(self.download) or self.over)
         if not self.download:
             await self.finish()
@@ -168,6 +166,14 @@ class HTTPExchange:
         self.signal.notify()
         return chunk
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while (chunk := await self.chunk()) is not None:
             yield chunk
@@ -185,8 +191,8 @@ class HTTPExchange:
             raise ServerClosed("the server closed the connection before the answer was complete")
         if not self.stopped and not self.left:
             raise AppStillRunning(
-                f"{self.request.method} {self.request.target!r} was answered, but the app still runs after "
-                f"{self.app_timeout} s: it waits for something that does not come, or needs a longer app_timeout"
+                f"{self.name} was answered, but the app still runs after {self.app_timeout} s: it waits for "
+                "something that does not come, or needs a longer app_timeout"
             )
 
     async def close(self) -> None:
@@ -194,18 +200,26 @@ class HTTPExchange:
         if not (self.completed or self.aborted):
             self.leave()
         await self.wait_app(LEAVE_GRACE)
-        if self.fault is not None:
-            raise self.fault
+        if not self.fault_raised:
+            self.raise_fault()
 
     async def wait_app(self, timeout: float) -> None:
         if self.task is not None and not self.task.done():
             await asyncio.wait((self.task,), timeout=timeout)
 
     def raise_failure(self) -> None:
-        if self.fault is not None:
-            raise self.fault
+        self.raise_fault()
         if self.error is not None and self.propagate:
             raise self.error
+
+    def raise_fault(self) -> None:
+        if self.fault is not None:
+            self.fault_raised = True
+            raise self.fault
+
+    @property
+    def name(self) -> str:
+        return f"{self.request.method} {self.request.target.decode('latin-1')}"
 
     @property
     def over(self) -> bool:
@@ -231,14 +245,17 @@ class HTTPExchange:
         self.signal.notify()
 
     def push(self, data: bytes) -> None:
-        """Takes body bytes for the client. HEAD answers lose them; 204 and 304 must not have any (RFC 9112 6.3)."""
+        """Takes body bytes for the client.
+
+        HEAD loses them; 204 and 304 must have none (RFC 9112 section 6.3).
+        """
         if not data or self.left or self.request.method == "HEAD":
             return
         if self.response is not None and self.response.status in BODYLESS:
             self.fail(
                 WireDesync(
-                    f"{self.request.method} {self.request.target!r} answered {self.response.status} with a body of at "
-                    f"least {len(data)} bytes: a client reads none, so they would start the next response. Send no body"
+                    f"{self.name} answered {self.response.status} with a body of at least {len(data)} bytes: a "
+                    "client reads none, so they would start the next response. Send no body"
                 )
             )
         self.download.append(data)
@@ -259,7 +276,7 @@ class HTTPExchange:
         self.signal.notify()
 
     def fail(self, fault: ServerFault) -> None:
-        """Records the first fault, so that the test sees it whatever the app does, and raises it into the app."""
+        """Keeps the first fault for the client, and raises it into the app."""
         if self.fault is None:
             self.fault = fault
         self.signal.notify()

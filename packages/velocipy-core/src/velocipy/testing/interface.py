@@ -1,4 +1,4 @@
-"""Which protocol a client speaks to an app. Knows the names `asgi` and `rsgi`; does not import their dists."""
+"""Which protocol a client speaks to an app. Knows the dists' names; does not import them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ Interface = Literal["asgi", "rsgi"]
 def make_server(
     app: App, interface: str | None, *, propagate: bool, app_timeout: float, root_path: str
 ) -> Server:
-    """The in-process server for an app. Raises MissingAdapterError when no adapter is installed and none was named."""
+    """The in-process server for an app. Raises MissingAdapterError when there is nothing to choose from."""
     chosen = choose(app) if interface is None else interface
     if chosen == "rsgi":
         return RSGIServer(cast("RSGIApp", app), propagate=propagate, app_timeout=app_timeout)
     if chosen == "asgi":
-        return ASGIServer(cast("ASGIApp", app), propagate=propagate, app_timeout=app_timeout, root_path=root_path)
+        return ASGIServer(
+            cast("ASGIApp", app), propagate=propagate, app_timeout=app_timeout, root_path=root_path
+        )
     raise ValueError(f"interface must be 'asgi' or 'rsgi', not {interface!r}")
 
 
 def choose(app: App) -> Interface:
-    """An app that speaks one protocol decides by itself; for one that speaks both, what is installed, rsgi first."""
+    """What the app speaks; for one that speaks both, what is installed, rsgi first."""
     if not hasattr(app, "__rsgi__"):
         return "asgi"
     if not callable(app):
@@ -42,8 +44,8 @@ def choose(app: App) -> Interface:
     if installed("asgi"):
         return "asgi"
     raise MissingAdapterError(
-        "no protocol adapter is installed, so this app cannot be called: pip install velocipy-rsgi (for Granian) "
-        "or pip install velocipy-asgi (for Uvicorn, Hypercorn and Granian)"
+        "no protocol adapter is installed, so this app cannot be called: pip install velocipy-rsgi "
+        "(for Granian) or pip install velocipy-asgi (for Uvicorn, Hypercorn and Granian)"
     )
 
 

@@ -1,8 +1,9 @@
-"""One thread with one event loop, for synchronous code that talks to coroutines. Knows no protocol and no client."""
+"""One thread with one event loop, for synchronous code that calls coroutines. Knows no protocol, no client."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -37,7 +38,7 @@ class Portal:
             raise
 
     def call_offline(self, work: Callable[[asyncio.AbstractEventLoop], T]) -> T:
-        """Runs a function in the loop's thread while the loop stands still; it may use `run_until_complete`."""
+        """Runs a function in the loop's thread while the loop stands still: `run_until_complete` is free."""
         return self._running().offline(work)
 
     def close(self) -> None:
@@ -96,7 +97,7 @@ class LoopThread(threading.Thread):
 
     def request_end(self) -> None:
         self._ending = True
-        if not self.loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # closed already
             self.loop.call_soon_threadsafe(self.loop.stop)
 
     def _clean(self) -> None:

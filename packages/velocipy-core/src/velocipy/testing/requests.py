@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from velocipy.testing.exchange import Pairs
+
     Text = str | bytes
 
 # Not part of a handshake (RFC 6455 section 4.1), though httpx2 adds them to every request.
@@ -26,7 +28,8 @@ def handshake_request(
 ) -> RawRequest:
     """The upgrade request of RFC 6455 section 4.1."""
     raw = raw_request(request, client)
-    headers = tuple(pair for pair in raw.headers if pair[0] not in NOT_IN_HANDSHAKE) + (
+    headers: Pairs = (
+        *(pair for pair in raw.headers if pair[0] not in NOT_IN_HANDSHAKE),
         (b"connection", b"Upgrade"),
         (b"upgrade", b"websocket"),
         (b"sec-websocket-version", b"13"),

@@ -1,4 +1,4 @@
-"""An RSGI server in this process, that behaves as Granian 2.8.7. Knows an app's entry points; opens no socket."""
+"""An RSGI server in this process that behaves as Granian 2.8.7. Knows entry points; opens no socket."""
 
 from __future__ import annotations
 
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
     from velocipy.testing.websocket import WebSocketExchange
 
 
+AnyProtocol = HTTPProtocol | WebSocketProtocol
+
+
 class RSGICall(Protocol):
     """The entry point: a coroutine function, or a function that returns a coroutine."""
 
-    def __call__(self, scope: RSGIScope, protocol: HTTPProtocol | WebSocketProtocol, /) -> Awaitable[None]: ...
+    def __call__(self, scope: RSGIScope, protocol: AnyProtocol, /) -> Awaitable[None]:
+        """Serves one exchange."""
+        ...
 
 
 class RSGIApp(Protocol):
-    """An object with the RSGI entry point; `__rsgi_init__(loop)` and `__rsgi_del__(loop)` are used where they exist."""
+    """An object with the entry point; `__rsgi_init__(loop)` and `__rsgi_del__(loop)` are used where they exist."""
 
-    def __rsgi__(self, scope: RSGIScope, protocol: HTTPProtocol | WebSocketProtocol, /) -> Awaitable[None]: ...
+    def __rsgi__(self, scope: RSGIScope, protocol: AnyProtocol, /) -> Awaitable[None]:
+        """Serves one exchange."""
+        ...
 
 
 class RSGIServer(Server):
@@ -36,7 +43,7 @@ class RSGIServer(Server):
     def __init__(self, app: RSGIApp | RSGICall, *, propagate: bool = True, app_timeout: float = 30.0) -> None:
         super().__init__(propagate=propagate, app_timeout=app_timeout)
         self.app = app
-        self._call: RSGICall = getattr(app, "__rsgi__", app)
+        self._call: RSGICall = entry_point(app)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._hook("__rsgi_init__", loop)
@@ -82,6 +89,11 @@ class RSGIServer(Server):
         exchange.shut(1005)
 
 
+def entry_point(app: RSGIApp | RSGICall) -> RSGICall:
+    call: RSGICall = getattr(app, "__rsgi__", app)  # type: ignore[arg-type]
+    return call
+
+
 async def settled(result: object) -> None:
     """With a running loop a hook may return an awaitable, which is done when the app is up or down."""
     if hasattr(result, "__await__"):
@@ -91,7 +103,7 @@ async def settled(result: object) -> None:
 def never_ends(exchange: HTTPExchange) -> None:
     if not exchange.over:
         exchange.fault = ResponseNeverEnds(
-            f"{exchange.request.method} {exchange.request.target!r}: the app returned, but something still holds the "
-            "stream transport, and the answer ends only when it is dropped. `del` it in a finally"
+            f"{exchange.name}: the app returned, but something still holds the stream transport, and the "
+            "answer ends only when that is dropped. `del` it in a finally"
         )
         exchange.signal.notify()

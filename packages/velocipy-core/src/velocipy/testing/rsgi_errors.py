@@ -1,4 +1,4 @@
-"""The two exceptions that an RSGI server raises into an app. Granian's own when it is installed, so that apps catch them."""
+"""The exceptions an RSGI server raises into an app: Granian's own where it is installed. Knows nothing else."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     RSGIProtocolError = OwnRSGIProtocolError
     RSGIProtocolClosed = OwnRSGIProtocolClosed
 else:
-    # Both sorts are RuntimeErrors whose class is named RSGIProtocolError or RSGIProtocolClosed: that is the whole
-    # interface an adapter may rely on, as Granian's module must not be imported by it.
+    # All are RuntimeErrors whose class is named RSGIProtocolError or RSGIProtocolClosed. That much an adapter
+    # may rely on, which must not import Granian to tell them apart.
     OwnRSGIProtocolError.__name__ = "RSGIProtocolError"
     OwnRSGIProtocolClosed.__name__ = "RSGIProtocolClosed"
     try:

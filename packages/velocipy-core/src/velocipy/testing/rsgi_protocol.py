@@ -1,47 +1,33 @@
-"""The HTTP protocol object of the in-process RSGI server, as Granian 2.8.7 behaves. Knows one exchange; opens no socket.
+"""The HTTP protocol object, as Granian 2.8.7 behaves. Knows one exchange; opens no socket.
 
-Every rule here was measured and is held against the real server by `tests/conformance/test_granian_contract.py`.
+Every rule here was measured, and is held against the real server by `tests/conformance/test_granian_contract.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
 from collections.abc import Sequence
 from operator import index
 from typing import TYPE_CHECKING
 
-from velocipy.testing.errors import ResponseNeverEnds, ServerCrashed, UnreadOverflow, WireDesync
+from velocipy.testing.errors import ResponseNeverEnds, ServerCrashed, WireDesync
 from velocipy.testing.exchange import BODYLESS
+from velocipy.testing.later import Later
 from velocipy.testing.rsgi_errors import protocol_closed, protocol_error
+from velocipy.testing.rsgi_stream import StreamSink, StreamTransport, to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable
 
     from velocipy.testing.exchange import HTTPExchange, Pairs
+    from velocipy.testing.rsgi_stream import Buffer
 
     Headers = Sequence[tuple[str, str]]
-    Buffer = bytes | bytearray | memoryview
 
 # RFC 9110 section 5.6.2; others are dropped by Granian without a word.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 FILE_CHUNK = 128 * 1024
-# Granian's stream has no bound at all; a test's memory has.
-MAX_UNREAD = 256 * 1024 * 1024
-
-
-class Ready:
-    """An awaitable that is done: awaiting it does not go through the loop, as Granian's."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield from ()
-
-
-READY = Ready()
 
 
 class HTTPProtocol:
@@ -58,9 +44,9 @@ class HTTPProtocol:
     # The request body.
 
     def __call__(self) -> Awaitable[bytes]:
-        """The whole body, once. Raises RSGIProtocolError here for a second use, RSGIProtocolClosed for a cut body."""
+        """The whole body, once: a second call raises RSGIProtocolError; awaiting a cut body, RSGIProtocolClosed."""
         self._take_body()
-        return self._read()
+        return Later(self._read)
 
     async def _read(self) -> bytes:
         chunks = []
@@ -78,7 +64,7 @@ class HTTPProtocol:
     def __anext__(self) -> Awaitable[bytes]:
         if not self._iterating:
             raise StopAsyncIteration("stream exhausted")
-        return self._next()
+        return Later(self._next)
 
     async def _next(self) -> bytes:
         """Pieces, then one empty piece; two of them when the body was cut."""
@@ -98,8 +84,11 @@ class HTTPProtocol:
             raise protocol_error()
         self._body_taken = True
 
-    async def client_disconnect(self) -> None:
-        """Resolves when the client leaves; never after a body that was cut (measured), nor after a whole answer."""
+    def client_disconnect(self) -> Awaitable[None]:
+        """Resolves when the client leaves; never for a body that was cut, nor after a whole answer."""
+        return Later(self._left)
+
+    async def _left(self) -> None:
         exchange = self._exchange
         await exchange.signal.until(lambda: exchange.left and not exchange.upload_cut)
 
@@ -141,7 +130,7 @@ class HTTPProtocol:
         return StreamTransport(self.sink)
 
     def _answer(self, status: int, headers: Headers, body: bytes, *, keep_length: bool = True) -> None:
-        """A buffered answer; a declared length that differs from the body's goes out as it is, and breaks the wire."""
+        """A buffered answer. A declared length goes out as it is, and breaks the wire when it is wrong."""
         status, pairs = self._checked(status, headers)
         if self.answered:
             return
@@ -149,7 +138,7 @@ class HTTPProtocol:
         declared = next((value for name, value in pairs if name == b"content-length"), None)
         if declared is None or not keep_length:
             pairs = tuple(pair for pair in pairs if pair[0] != b"content-length")
-            if status not in BODYLESS:
+            if status not in BODYLESS and (keep_length or self._exchange.request.method != "HEAD"):
                 pairs += ((b"content-length", b"%d" % len(body)),)
         elif body:
             self._check_length(declared, len(body))
@@ -161,7 +150,7 @@ class HTTPProtocol:
 
     def _check_length(self, declared: bytes, length: int) -> None:
         exchange = self._exchange
-        if declared.isdigit() and int(declared) == length or exchange.request.method == "HEAD":
+        if exchange.request.method == "HEAD" or (declared.isdigit() and int(declared) == length):
             return
         what = f"content-length {declared.decode('latin-1')!r} was declared for a body of {length} bytes"
         if declared.isdigit() and int(declared) > length:
@@ -180,7 +169,7 @@ class HTTPProtocol:
         pairs = checked_pairs(headers)
         if not 100 <= status <= 999 and not self.answered:
             self._exchange.fail(
-                ServerCrashed(f"status {status} ends a Granian worker; it must be from 100 to 999 (use 200 to 599)")
+                ServerCrashed(f"status {status} ends a Granian worker: use one from 200 to 599")
             )
         return status, pairs
 
@@ -194,7 +183,9 @@ class HTTPProtocol:
                 self._begin(status, pairs)
                 sink = StreamSink(self._exchange, pairs)
                 source.seek(start)
-                while chunk := source.read(FILE_CHUNK if end is None else min(FILE_CHUNK, end - source.tell())):
+                while chunk := source.read(
+                    FILE_CHUNK if end is None else min(FILE_CHUNK, end - source.tell())
+                ):
                     sink.write(chunk)
                 sink.end()
         except IsADirectoryError:
@@ -206,98 +197,9 @@ class HTTPProtocol:
             self._exchange.complete()
 
 
-class StreamSink:
-    """Where a streamed body goes: trusts a declared length, cutting what is over and closing on what is under."""
-
-    def __init__(self, exchange: HTTPExchange, pairs: Pairs) -> None:
-        self.exchange = exchange
-        self.loop = asyncio.get_running_loop()
-        self.thread = threading.get_ident()
-        declared = next((value for name, value in pairs if name == b"content-length"), None)
-        self.malformed = declared is not None and not declared.isdigit()
-        self.left_over = None if declared is None or self.malformed else int(declared)
-        self.ended = False
-        self.refused = False
-
-    @property
-    def closed(self) -> bool:
-        """Nobody reads: the client left, or the answer has no body (HEAD: measured, also 1xx, 204, 304)."""
-        return self.exchange.left or self.exchange.request.method == "HEAD" or self.malformed or self.refused
-
-    def refuse(self) -> None:
-        """The answer was replaced by one without a body."""
-        self.refused = True
-        self.left_over = None
-
-    def write(self, data: bytes) -> None:
-        if self.left_over is not None:
-            data = data[: self.left_over]
-            self.left_over -= len(data)
-        self.exchange.push(data)
-        if self.exchange.unread > MAX_UNREAD:
-            self.exchange.fail(
-                UnreadOverflow(
-                    f"{self.exchange.unread} bytes were streamed while nobody read: Granian's stream never makes an "
-                    "app wait, so a producer must give way to the loop by itself"
-                )
-            )
-
-    def end(self) -> None:
-        if self.ended:
-            return
-        self.ended = True
-        short = bool(self.left_over) and self.exchange.request.method != "HEAD"
-        if short or self.malformed:
-            self.exchange.abort()
-        else:
-            self.exchange.complete()
-
-    def dropped(self) -> None:
-        """The transport was collected, in whatever thread the collector ran."""
-        if threading.get_ident() == self.thread:
-            self.end()
-        elif not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.end)
-
-
-class StreamTransport:
-    """The body of a streamed answer; it ends when this object is dropped, there is no other way."""
-
-    __slots__ = ("__weakref__", "_sink")
-
-    def __init__(self, sink: StreamSink) -> None:
-        self._sink = sink
-
-    def send_bytes(self, data: Buffer) -> Awaitable[None]:
-        return self._send(to_bytes(data))
-
-    def send_str(self, data: str) -> Awaitable[None]:
-        if not isinstance(data, str):
-            raise TypeError(f"{type(data).__name__!r} object is not an instance of 'str'")
-        return self._send(data.encode())
-
-    def _send(self, data: bytes) -> Awaitable[None]:
-        if self._sink.closed:
-            return raising_closed()
-        self._sink.write(data)
-        return READY
-
-    def __del__(self) -> None:
-        self._sink.dropped()
-
-
-async def raising_closed() -> None:
-    raise protocol_closed()
-
-
-def to_bytes(body: Buffer) -> bytes:
-    if not isinstance(body, (bytes, bytearray, memoryview)):
-        raise TypeError(f"Can't extract `{type(body).__name__}` to `Vec`")
-    return bytes(body)
-
-
-def checked_pairs(headers: Headers) -> Pairs:
-    if isinstance(headers, (str, bytes)) or not isinstance(headers, Sequence):
+def checked_pairs(headers: object) -> Pairs:
+    """Pairs of a sequence of tuples of text; what RFC 9110 section 5 does not allow is left out."""
+    if not isinstance(headers, Sequence):
         raise TypeError(f"{type(headers).__name__!r} object is not an instance of 'Sequence'")
     pairs = []
     for pair in headers:

@@ -18,8 +18,8 @@ TEXT = frozenset(range(0x20, 0x7F)) | {0x09}
 class RSGIHeaders:
     """The header mapping: case-blind, duplicates kept in `items` and `get_all`.
 
-    A value that is not visible ASCII is left out of `items`, `values` and `get_all`, is the default for `get` and the
-    empty string for `[]`; its name is there for `keys`, `in` and `len` (all measured).
+    A value that is not visible ASCII is left out of `items`, `values` and `get_all`, is the default for `get` and
+    the empty string for `[]`; its name is there for `keys`, `in` and `len` (all measured).
     """
 
     __slots__ = ("_pairs",)
@@ -34,13 +34,15 @@ class RSGIHeaders:
         return [value for _, value in self.items()]
 
     def items(self) -> list[tuple[str, str]]:
-        return [(name, value) for name, values in self._pairs.items() for value in values if value is not None]
+        return [(name, value) for name in self._pairs for value in self.get_all(name)]
 
     @overload
     def get(self, key: str) -> str | None: ...
     @overload
     def get(self, key: str, default: T) -> str | T: ...
     def get(self, key: str, default: T | None = None) -> str | T | None:
+        if not isinstance(key, str):
+            raise TypeError(f"{type(key).__name__!r} object is not an instance of 'str'")
         values = self._pairs.get(key.lower())
         return default if values is None or values[0] is None else values[0]
 

@@ -1,4 +1,4 @@
-"""The WebSocket protocol object of the in-process RSGI server, as Granian 2.8.7 behaves. Knows one WebSocket; no frames."""
+"""The WebSocket protocol object, as Granian 2.8.7 behaves. Knows one WebSocket; knows no frames."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from operator import index
 from typing import TYPE_CHECKING
 
 from velocipy.testing.errors import ServerCrashed
+from velocipy.testing.later import Later
 from velocipy.testing.rsgi_errors import protocol_closed, protocol_error
-from velocipy.testing.rsgi_protocol import to_bytes
+from velocipy.testing.rsgi_stream import to_bytes
 from velocipy.testing.websocket import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from velocipy.testing.rsgi_protocol import Buffer
+    from velocipy.testing.rsgi_stream import Buffer
     from velocipy.testing.websocket import WebSocketExchange
 
 
@@ -51,11 +52,14 @@ class WebSocketProtocol:
         self._exchange = exchange
         self._accepted = False
 
-    async def accept(self) -> WebSocketTransport:
+    def accept(self) -> Awaitable[WebSocketTransport]:
         """Raises RSGIProtocolError after a refusal; a second call ends a Granian worker."""
+        return Later(self._accept)
+
+    async def _accept(self) -> WebSocketTransport:
         exchange = self._exchange
         if self._accepted:
-            exchange.fail(ServerCrashed("protocol.accept() was called twice, which ends a Granian worker"))
+            exchange.fail(ServerCrashed("a second protocol.accept() ends a Granian worker"))
         if exchange.handshake is not None:
             raise protocol_error()
         if exchange.client_closing is not None:
@@ -65,7 +69,10 @@ class WebSocketProtocol:
         return WebSocketTransport(exchange)
 
     def close(self, status: int | None = None) -> None:
-        """Before accept: a plain answer of that status, 403 by default. After: a close frame without a code."""
+        """Before accept: a plain answer of that status, 403 by default.
+
+        After: a close frame without a code.
+        """
         exchange = self._exchange
         status = 403 if status is None else index(status)
         if self._accepted:
@@ -77,7 +84,7 @@ class WebSocketProtocol:
         if not 100 <= status <= 999:
             self._exchange.fail(
                 ServerCrashed(
-                    f"protocol.close({status}) before accept ends a Granian worker: there it is an HTTP status"
+                    f"protocol.close({status}) before accept ends a Granian worker: it is an HTTP status there"
                 )
             )
         if 100 <= status < 200:
@@ -93,8 +100,14 @@ class WebSocketTransport:
         self._receiving = False
         self._client_closed = False
 
-    async def receive(self) -> CloseMessage | BytesMessage | TextMessage:
-        """The next message. Raises RSGIProtocolClosed once nothing can come, RSGIProtocolError for a second reader."""
+    def receive(self) -> Awaitable[CloseMessage | BytesMessage | TextMessage]:
+        """The next message; after the app's own close, the client's reply to it.
+
+        Raises RSGIProtocolClosed once nothing can come, RSGIProtocolError for a second reader.
+        """
+        return Later(self._receive)
+
+    async def _receive(self) -> CloseMessage | BytesMessage | TextMessage:
         exchange = self._exchange
         if self._receiving:
             raise protocol_error()
@@ -105,12 +118,10 @@ class WebSocketTransport:
             await exchange.signal.until(
                 lambda: bool(exchange.inbox or exchange.client_closing or exchange.server_closing)
             )
-            if exchange.server_closing is not None:
-                raise protocol_closed()
-            message = await exchange.next_message()
         finally:
             self._receiving = False
-        if isinstance(message, Closing):
+        message = await exchange.next_message() if exchange.inbox else None
+        if message is None or isinstance(message, Closing):
             self._client_closed = True
             if exchange.lost:
                 raise protocol_closed()
@@ -118,15 +129,19 @@ class WebSocketTransport:
         return TextMessage(message) if isinstance(message, str) else BytesMessage(message)
 
     def send_bytes(self, data: Buffer) -> Awaitable[None]:
-        return self._send(to_bytes(data))
+        message = to_bytes(data)
+        return Later(lambda: self._send(message))
 
     def send_str(self, data: str) -> Awaitable[None]:
         if not isinstance(data, str):
             raise TypeError(f"{type(data).__name__!r} object is not an instance of 'str'")
-        return self._send(data)
+        return Later(lambda: self._send(data))
 
     async def _send(self, data: str | bytes) -> None:
-        """Waits for the socket. Raises RSGIProtocolError after the app's own close, RSGIProtocolClosed after the peer's."""
+        """Waits for the socket.
+
+        RSGIProtocolError after the app's close, RSGIProtocolClosed after the peer's.
+        """
         exchange = self._exchange
         if exchange.server_closing is not None:
             raise protocol_error()

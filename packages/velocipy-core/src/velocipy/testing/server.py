@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Server(ABC):
-    """Serves one app in the running loop. Every exchange is a task of its own, in a copy of one context, as in a worker."""
+    """Serves one app.
+
+    Every exchange is a task in the running loop, in a copy of one context, as in a worker.
+    """
 
     def __init__(self, *, propagate: bool = True, app_timeout: float = 30.0) -> None:
         self.propagate = propagate
@@ -40,7 +43,7 @@ class Server(ABC):
         return exchange
 
     def keep_context(self) -> None:
-        """What was set synchronously while the app started is visible to every request (measured on Granian)."""
+        """What was set synchronously at start-up is visible to every request (measured on Granian)."""
         self._context = contextvars.copy_context()
 
     @abstractmethod

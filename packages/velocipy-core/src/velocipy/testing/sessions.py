@@ -1,4 +1,4 @@
-"""A WebSocket in the hands of a test. Knows text, bytes and JSON; leaves the exchange to the in-process server."""
+"""A WebSocket in the hands of a test. Knows text, bytes and JSON; leaves the exchange to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between httpx2 and an in-process server. Knows httpx2's requests and responses; does not know ASGI or RSGI."""
+"""Between httpx2 and an in-process server. Knows requests and responses; does not know ASGI or RSGI."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Started:
 
 
 def raw_request(request: httpx2.Request, client: tuple[str, int]) -> RawRequest:
-    """What httpx2 would have put on the wire; the extension `target` replaces path and query, as it does there."""
+    """What httpx2 would have put on the wire; its extension `target` replaces path and query."""
     url = request.url
     return RawRequest(
         method=request.method,
@@ -115,7 +115,9 @@ class SyncTransport(httpx2.BaseTransport):
     async def _open(self, raw: RawRequest) -> HTTPExchange:
         return self._server.open(raw)
 
-    async def _whole(self, raw: RawRequest, body: bytes, timeout: float | None) -> tuple[HTTPExchange, Started]:
+    async def _whole(
+        self, raw: RawRequest, body: bytes, timeout: float | None
+    ) -> tuple[HTTPExchange, Started]:
         exchange = self._server.open(raw)
         exchange.feed(body)
         exchange.end()
@@ -151,7 +153,7 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
                 exchange.end()
             answer = await started(exchange, read_timeout(request))
         except BaseException:
-            exchange.cut() if not exchange.upload_ended else exchange.leave()
+            exchange.break_off()
             raise
         return response(request, answer, AsyncStream(exchange, answer))
 

@@ -1,4 +1,4 @@
-"""One WebSocket, with the client at one end and an app at the other. Knows messages and closes; does not know frames."""
+"""One WebSocket, a client at one end and an app at the other. Knows messages and closes; knows no frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INBOX_LIMIT = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The answer to the handshake: 101 with a subprotocol or None, or the status of a refusal with its body."""
+    """The answer to the handshake: 101 and perhaps a subprotocol, or a refusal's status and body."""
 
     status: int
     headers: Pairs = ()
@@ -58,17 +58,19 @@ class WebSocketExchange:
     # The client's end.
 
     async def opened(self) -> Handshake:
-        """Waits for the handshake. Raises WebSocketDenied for a refusal, a ServerFault, or the app's exception."""
+        """Waits for the handshake. Raises WebSocketDenied, a ServerFault, or the app's exception."""
         await self.signal.until(lambda: self.handshake is not None or self.fault is not None)
         self.raise_failure()
         assert self.handshake is not None
         if self.handshake.status != 101:
             await self.close()
-            raise WebSocketDenied(self.handshake.status, text_pairs(self.handshake.headers), self.handshake.body)
+            raise WebSocketDenied(
+                self.handshake.status, text_pairs(self.handshake.headers), self.handshake.body
+            )
         return self.handshake
 
     async def send(self, data: str | bytes) -> None:
-        """Sends a message; waits while the app lets too many lie. Raises WebSocketDisconnect once the app closed."""
+        """Sends a message; waits while the app lets too many lie. WebSocketDisconnect once the app closed."""
         await self.signal.until(lambda: self.waiting < INBOX_LIMIT or self.server_closing is not None)
         if self.server_closing is not None:
             self.raise_failure()
@@ -81,7 +83,9 @@ class WebSocketExchange:
 
     async def receive(self) -> str | bytes | Closing:
         """The next message, then the app's close, which stays the answer from then on."""
-        await self.signal.until(lambda: bool(self.outbox) or self.server_closing is not None or self.fault is not None)
+        await self.signal.until(
+            lambda: bool(self.outbox) or self.server_closing is not None or self.fault is not None
+        )
         if not self.outbox:
             self.raise_failure()
             assert self.server_closing is not None

@@ -1,0 +1,51 @@
+"""The workloads in BlackSheep: binding by annotation, msgspec as its JSON library; bounds are checked by hand, it has none."""
+
+import msgspec
+from blacksheep import Application, Content, Request, Response, delete, get, post, text
+from blacksheep.exceptions import BadRequest
+from by_hand import decode_item, encode, session, tenant, user
+
+app = Application()
+
+
+def json(value: object) -> Response:
+    return Response(200, content=Content(b"application/json", encode(value)))
+
+
+@get("/")
+async def plain() -> Response:
+    return text("Hello, World!")
+
+
+@get("/json")
+async def message() -> Response:
+    return json({"message": "Hello, World!"})
+
+
+def check(value: int, low: int, high: int | None = None) -> int:
+    if value < low or (high is not None and value > high):
+        raise BadRequest("out of range")
+    return value
+
+
+@get("/items/{int:item_id}")
+async def item(item_id: int, page: int = 1, size: int = 20, q: str | None = None) -> Response:
+    return json({"item_id": item_id, "q": q, "page": check(page, 1), "size": check(size, 1, 100)})
+
+
+@post("/body")
+async def body(request: Request) -> Response:
+    try:
+        return json(decode_item(await request.read() or b""))
+    except msgspec.DecodeError as exc:
+        raise BadRequest(str(exc)) from None
+
+
+@get("/deps")
+async def deps(level: int = 1) -> Response:
+    return json(await session(await user(await tenant(check(level, 0)))))
+
+
+@delete("/empty")
+async def empty() -> Response:
+    return Response(204)

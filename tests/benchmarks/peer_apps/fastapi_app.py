@@ -1,0 +1,62 @@
+"""The workloads in FastAPI, as its documentation writes them."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Path, Query
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+app = FastAPI()
+
+
+class Item(BaseModel):
+    name: str
+    price: float
+    tags: list[str] = []
+
+
+@app.get("/", response_class=PlainTextResponse)
+async def plain() -> str:
+    return "Hello, World!"
+
+
+@app.get("/json")
+async def message() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+@app.get("/items/{item_id}")
+async def item(
+    item_id: Annotated[int, Path()],
+    page: Annotated[int, Query(ge=1)] = 1,
+    size: Annotated[int, Query(ge=1, le=100)] = 20,
+    q: str | None = None,
+) -> dict[str, int | str | None]:
+    return {"item_id": item_id, "q": q, "page": page, "size": size}
+
+
+@app.post("/body")
+async def body(item: Item) -> Item:
+    return item
+
+
+async def tenant(level: Annotated[int, Query(ge=0)] = 1) -> dict[str, int]:
+    return {"level": level}
+
+
+async def user(of: Annotated[dict, Depends(tenant)]) -> dict:
+    return {"name": "raptor", "tenant": of}
+
+
+async def session(of: Annotated[dict, Depends(user)]) -> dict:
+    return {"id": 7, "user": of}
+
+
+@app.get("/deps")
+async def deps(of: Annotated[dict, Depends(session)]) -> dict:
+    return of
+
+
+@app.delete("/empty", status_code=204)
+async def empty() -> None:
+    return None

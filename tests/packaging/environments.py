@@ -1,0 +1,143 @@
+"""Wheels, clean environments to install them into, and servers run from there. Knows hatchling and uv; no app and no test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALL_TIMEOUT = 150.0
+START_TIMEOUT = 30.0
+
+
+class Environment(NamedTuple):
+    """A virtual environment that holds what was asked for and nothing else."""
+
+    folder: Path
+    pins: Path
+
+    def program(self, name: str) -> str:
+        """The path of an installed command."""
+        return str(self.folder / "bin" / name)
+
+    def install(self, *requirements: str) -> None:
+        """Add distributions; ours come from the wheels that were just built, whatever an index has under their names."""
+        checked(
+            uv(), "pip", "install", "-q", "-p", self.program("python"), "-c", str(self.pins), *requirements
+        )
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run its interpreter, isolated from this process's. Raises AssertionError for a non-zero status."""
+        return checked(self.program("python"), "-I", *arguments)
+
+
+def build_wheels(out: Path) -> Path:
+    """Build the wheel of every dist of the tree into `out`."""
+    checked(sys.executable, str(ROOT / ".ci" / "dists.py"), "wheels", str(out))
+    return out
+
+
+def build_wheel(project: Path, out: Path) -> Path:
+    """Build the wheel of one project into an empty folder, and return it."""
+    checked(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out), cwd=project)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+def make_environment(folder: Path, wheels: Path) -> Environment:
+    """An empty environment of this interpreter's, which takes dists of ours from `wheels`."""
+    pins = folder.with_suffix(".pins")
+    pins.write_text("".join(f"{name_of(wheel)} @ {wheel.as_uri()}\n" for wheel in wheels.glob("*.whl")))
+    checked(uv(), "venv", "-q", "-p", sys.executable, str(folder))
+    return Environment(folder, pins)
+
+
+def name_of(wheel: Path) -> str:
+    """velocipy_openapi_ui-0.1.0-py3-none-any.whl -> velocipy-openapi-ui"""
+    return wheel.name.split("-")[0].replace("_", "-")
+
+
+def uv() -> str:
+    """uv of the environment that runs the tests, whether or not that is on PATH."""
+    beside = Path(sys.executable).parent / "uv"
+    return str(beside) if beside.exists() else "uv"
+
+
+def checked(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    done = run(command, cwd, INSTALL_TIMEOUT)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def run(command: Sequence[str], cwd: Path | None, timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell outside of any environment would."""
+    return subprocess.run(
+        command, cwd=cwd, env=clean_env(), capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def clean_env() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(command: Sequence[str], cwd: Path, port: int) -> Iterator[str]:
+    """Run a server until the block ends -> the URL of its root. It is ended with its own process group."""
+    log = cwd / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command, cwd=cwd, env=clean_env(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    except AssertionError as exc:
+        raise AssertionError(f"{exc}\n{log.read_text()}") from None
+    finally:
+        stop(server)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the server, and SIGKILL to what is left of its group after five seconds."""
+    server.terminate()
+    try:
+        server.wait(5)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(server.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    server.wait(5)
+
+
+def wait_for(url: str, wanted: bytes) -> None:
+    """Ask until the answer is this one. Raises AssertionError with the last answer after START_TIMEOUT."""
+    last: object = "nothing"
+    until = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                last = response.read()
+        except (urllib.error.URLError, OSError) as exc:
+            last = exc
+        if last == wanted:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{url} never answered {wanted!r}, but {last!r}")

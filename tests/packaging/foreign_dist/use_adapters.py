@@ -1,0 +1,86 @@
+"""Runs in the environment that has the foreign dist's wheel and core's: each adapter, found by its name, does its work."""
+
+import asyncio
+import sys
+from typing import Any, cast
+
+from lemur.models import Point
+from lemur.protocol import Call
+
+from velocipy import VelociPy, plugins
+from velocipy.exceptions import MissingAdapterError
+from velocipy.protocols import find_dialect
+
+app = VelociPy(json_encoder="lemur")
+
+
+@app.post("/points/{name}")
+async def add(name: str, point: Point, scale: int = 1) -> dict[str, Any]:
+    return {"name": name, "x": point.x * scale, "y": point.y * scale}
+
+
+@app.get("/")
+async def index() -> str:
+    return "hello"
+
+
+def ask(call: Call) -> Call:
+    enter = app._dispatcher.entry(find_dialect("lemur"))
+    asyncio.run(enter(call))
+    return call
+
+
+def check(what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        sys.exit(f"{what}: wanted {wanted!r}, found {found!r}")
+    print("works:", what)
+
+
+def check_protocol() -> None:
+    call = ask(Call("GET", "/"))
+    check("velocipy.protocols", (call.status, call.content), (200, b"hello"))
+    check("a path that is not there", ask(Call("GET", "/nowhere")).status, 404)
+
+
+def check_encoder_and_models() -> None:
+    kind = {"content-type": "application/json"}
+    call = ask(Call("POST", "/points/a", kind, b"[1, 2]", "scale=10"))
+    check("velocipy.models", call.status, 200)
+    check("velocipy.json", call.content, b'{\n  "name": "a",\n  "x": 10,\n  "y": 20\n}')
+    refused = ask(Call("POST", "/points/a", kind, b"[1]"))
+    check("errors of a model backend", (refused.status, b"Expected [x, y]" in refused.content), (422, True))
+
+
+def check_storage() -> None:
+    storage = cast("Any", plugins.load("velocipy.storages", "lemur"))()
+
+    async def use() -> list[bytes | None]:
+        await storage.set("key", b"value")
+        found = await storage.get("key")
+        await storage.delete("key")
+        return [found, await storage.get("key")]
+
+    check("velocipy.storages", asyncio.run(use()), [b"value", None])
+
+
+def check_plugin() -> None:
+    before = ask(Call("GET", "/leaves")).status
+    for _, plugin in plugins.installed("velocipy.plugins"):
+        cast("Any", plugin)(app)
+    check("velocipy.plugins", (before, ask(Call("GET", "/leaves")).status), (404, 200))
+
+
+def check_slip() -> None:
+    try:
+        plugins.load("velocipy.json", "lemour")
+    except MissingAdapterError as exc:
+        check("a slip in a name", "did you mean 'lemur'?" in str(exc), True)
+    else:
+        sys.exit("a name that nothing has was found")
+
+
+check_protocol()
+check_encoder_and_models()
+check_storage()
+check_plugin()
+check_slip()

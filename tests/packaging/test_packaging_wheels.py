@@ -1,0 +1,42 @@
+"""What the built wheels hold. Knows archives; installs nothing."""
+
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.dists
+
+
+def files(wheel: Path) -> list[str]:
+    return zipfile.ZipFile(wheel).namelist()
+
+
+def test_no_two_wheels_ship_one_file(wheels: Path) -> None:
+    counted = Counter(name for wheel in wheels.glob("*.whl") for name in files(wheel))
+    assert len(list(wheels.glob("*.whl"))) == 10
+    assert [name for name, times in counted.items() if times > 1] == []
+
+
+def test_only_the_cores_wheel_has_the_file_that_makes_velocipy_a_package(wheels: Path) -> None:
+    owners = [wheel.name for wheel in wheels.glob("*.whl") if "velocipy/__init__.py" in files(wheel)]
+    assert [name.split("-")[0] for name in owners] == ["velocipy_core"]
+
+
+def test_every_wheel_with_code_says_that_it_is_typed(wheels: Path) -> None:
+    for wheel in wheels.glob("velocipy_*.whl"):
+        part = wheel.name.split("-")[0].removeprefix("velocipy_")
+        folder = "velocipy" if part == "core" else f"velocipy/{part}"
+        assert f"{folder}/py.typed" in files(wheel), wheel.name
+
+
+def test_the_wheel_of_the_meta_package_is_metadata_alone(wheels: Path) -> None:
+    (wheel,) = wheels.glob("velocipy-[0-9]*.whl")
+    assert {name.split("/")[0] for name in files(wheel)} == {"velocipy-0.1.0.dist-info"}
+
+
+def test_no_wheel_ships_tests_or_leftovers(wheels: Path) -> None:
+    for wheel in wheels.glob("*.whl"):
+        odd = [n for n in files(wheel) if "__pycache__" in n or n.startswith("tests/") or "/tests/" in n]
+        assert odd == [], wheel.name
