@@ -8,11 +8,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-import websockets.exceptions
-import websockets.sync.client
 import wire
 from contract_app import ContractApp
 from servers import RunningServer
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from velocipy.exceptions import WebSocketDisconnect
 from velocipy.testing import ServerCrashed, ServerFault, TestClient, WebSocketDenied
@@ -184,36 +185,35 @@ class Granian(Driver):
 
     def socket(self, target: str, *send: str | bytes, end: str = "read", code: int = 1000) -> Socket:
         url = f"ws://127.0.0.1:{self.port}{target}"
-        try:
-            connection = websockets.sync.client.connect(
-                url, subprotocols=["a", "b"], compression=None, proxy=None, close_timeout=1, legacy=True
-            )
-        except websockets.exceptions.InvalidStatus as refused:
-            return Socket(refused.response.status_code)
-        messages = []
-        for data in send:
-            connection.send(data)
-            messages.append(connection.recv(timeout=5))
+        offered = [Subprotocol("a"), Subprotocol("b")]
+        messages: list[str | bytes] = []
         close = None
-        if end == "lose":
-            connection.socket.close()
-        elif end == "close":
-            connection.close(code, "bye")
-        else:
-            close = self.read_on(connection, messages)
-        return Socket(101, connection.subprotocol, tuple(messages), close)
+        try:
+            with connect(
+                url, subprotocols=offered, compression=None, proxy=None, close_timeout=1
+            ) as connection:
+                for data in send:
+                    connection.send(data)
+                    messages.append(connection.recv(timeout=5))
+                if end == "lose":
+                    connection.socket.close()
+                elif end == "close":
+                    connection.close(code, "bye")
+                else:
+                    close = self.read_on(connection, messages)
+                return Socket(101, connection.subprotocol, tuple(messages), close)
+        except InvalidStatus as refused:
+            return Socket(refused.response.status_code)
 
-    def read_on(self, connection: Any, messages: list[str | bytes]) -> int | None:
+    def read_on(self, connection: ClientConnection, messages: list[str | bytes]) -> int | None:
         try:
             while True:
                 messages.append(connection.recv(timeout=1))
                 connection.send("went")
-        except (websockets.exceptions.ConnectionClosed, TimeoutError):
+        except (ConnectionClosed, TimeoutError):
             # Granian does not end the TCP connection after an app's close; the frame is what counts.
             frame = connection.protocol.close_rcvd
             return 1006 if frame is None else frame.code
-        finally:
-            connection.socket.close()
 
     def crashes(self, target: str, websocket: bool) -> bool:
         headers = UPGRADE if websocket else ()

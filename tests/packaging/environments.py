@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -97,47 +96,57 @@ def free_port() -> int:
         return port
 
 
+class Server(NamedTuple):
+    """A server that was started, where it answers, and what it has written."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def wait_for(self, wanted: bytes) -> None:
+        """Ask until the answer is this one. Raises AssertionError with the last answer, and the log, when it never is."""
+        last: object = "nothing"
+        until = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < until and self.process.poll() is None:
+            last = answer(self.url)
+            if last == wanted:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{self.url} never answered {wanted!r}, but {last!r}\n{self.log.read_text()}")
+
+
+def answer(url: str) -> object:
+    """The body of the answer, or the error that came instead."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.read()
+    except OSError as exc:  # what urllib raises is an OSError too
+        return exc
+
+
 @contextmanager
-def serving(command: Sequence[str], cwd: Path, port: int) -> Iterator[str]:
-    """Run a server until the block ends -> the URL of its root. It is ended with its own process group."""
-    log = cwd / "server.log"
+def serving(command: Sequence[str], cwd: Path, port: int) -> Iterator[Server]:
+    """Run a server until the block ends. It is ended with its own process group, by its id."""
+    log = cwd.with_suffix(".log")  # beside the folder: a server that reloads would see itself write
     with log.open("w") as output:
-        server = subprocess.Popen(
+        process = subprocess.Popen(
             command, cwd=cwd, env=clean_env(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
-        yield f"http://127.0.0.1:{port}/"
-    except AssertionError as exc:
-        raise AssertionError(f"{exc}\n{log.read_text()}") from None
+        yield Server(process, f"http://127.0.0.1:{port}/", log)
     finally:
-        stop(server)
+        stop(process)
 
 
-def stop(server: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM to the server, and SIGKILL to what is left of its group after five seconds."""
-    server.terminate()
+    process.terminate()
     try:
-        server.wait(5)
+        process.wait(5)
     except subprocess.TimeoutExpired:
         pass
     try:
-        os.killpg(server.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    server.wait(5)
-
-
-def wait_for(url: str, wanted: bytes) -> None:
-    """Ask until the answer is this one. Raises AssertionError with the last answer after START_TIMEOUT."""
-    last: object = "nothing"
-    until = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                last = response.read()
-        except (urllib.error.URLError, OSError) as exc:
-            last = exc
-        if last == wanted:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{url} never answered {wanted!r}, but {last!r}")
+    process.wait(5)

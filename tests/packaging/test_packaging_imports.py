@@ -24,7 +24,7 @@ ORDER = (
     ("routing",),
     ("handlers",),
     ("middleware",),
-    ("dispatch", "lifespan", "error_handlers"),
+    ("dispatch", "entry", "lifespan", "error_handlers"),
     ("static", "templating"),
     ("app",),
     ("testing",),

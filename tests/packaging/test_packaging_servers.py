@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from environments import ROOT, Environment, free_port, run, serving, wait_for
+from environments import ROOT, Environment, free_port, run, serving
 
 pytestmark = [pytest.mark.dists, pytest.mark.servers]
 
@@ -46,10 +46,10 @@ def test_both_commands_of_the_front_page_serve_and_reload(
     for program, *arguments in front_page_commands():
         app, port = tmp_path / program, free_port()
         write_app(app)
-        with serving([environment.program(program), *arguments, "--port", str(port)], app, port) as url:
-            wait_for(url, HELLO)
+        with serving([environment.program(program), *arguments, "--port", str(port)], app, port) as server:
+            server.wait_for(HELLO)
             write_app(app, "Hello again!")
-            wait_for(url, b'{"message":"Hello again!"}')
+            server.wait_for(b'{"message":"Hello again!"}')
 
 
 def test_core_and_rsgi_serve_under_granian_and_uvicorn_names_the_dist_that_it_needs(
@@ -59,8 +59,8 @@ def test_core_and_rsgi_serve_under_granian_and_uvicorn_names_the_dist_that_it_ne
     app, port = tmp_path / "app", free_port()
     write_app(app)
     granian = ["granian", "main:app", "--interface", "rsgi", "--port", str(port)]
-    with serving([environment.program(granian[0]), *granian[1:]], app, port) as url:
-        wait_for(url, HELLO)
+    with serving([environment.program(granian[0]), *granian[1:]], app, port) as server:
+        server.wait_for(HELLO)
     done = run([environment.program("uvicorn"), "main:app", "--port", str(port)], app, timeout=60)
     assert "velocipy-asgi is not installed: pip install velocipy-asgi" in done.stderr
     assert done.returncode != 0
@@ -72,8 +72,8 @@ def test_core_and_asgi_serve_under_uvicorn_and_granian_names_the_dist_that_it_ne
     environment = new_environment("velocipy-core", "velocipy-asgi", "uvicorn", "granian")
     app, port = tmp_path / "app", free_port()
     write_app(app)
-    with serving([environment.program("uvicorn"), "main:app", "--port", str(port)], app, port) as url:
-        wait_for(url, HELLO)
+    with serving([environment.program("uvicorn"), "main:app", "--port", str(port)], app, port) as server:
+        server.wait_for(HELLO)
     granian = [environment.program("granian"), "main:app", "--interface", "rsgi", "--port", str(port)]
     done = run(granian, app, timeout=60)
     assert "velocipy-rsgi is not installed: pip install velocipy-rsgi" in done.stdout + done.stderr

@@ -52,6 +52,7 @@ def test_converters_are_found_once() -> None:
 
 def test_the_most_selective_converter_is_tried_first() -> None:
     add_converter("slug", str)
+    add_converter("anything", str)  # behind "slug", which was there first
     ranks = {name: find_converter(name).rank for name in converter_names()}
     assert sorted(ranks, key=ranks.__getitem__) == [
         "bool",
@@ -60,6 +61,7 @@ def test_the_most_selective_converter_is_tried_first() -> None:
         "int",
         "float",
         "slug",
+        "anything",
         "str",
         "path",
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 
 TRAILING_SLASH = ("ignore", "strict", "redirect")
 
+PLUGINS = "velocipy.plugins"
+"""The entry-point group of callables `set_up(app)`, which add routes or middleware to every app that is served."""
+
 _serials = itertools.count(1)
 
 
@@ -31,7 +33,8 @@ class VelociPy(APIRouter):
 
     `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
     with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
-    have its own; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it.
+    have its own; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
+    which of the installed plugins set the app up when it is first served: all, none, or those named.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class VelociPy(APIRouter):
         max_content_length: int = DEFAULT_MAX_CONTENT_LENGTH,
         json_encoder: EncoderChoice = None,
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
+        plugins: bool | Sequence[str] = True,
         tags: Sequence[str] = (),
         dependencies: Iterable[Any] = (),
         middleware: Iterable[Any] = (),
@@ -66,6 +70,7 @@ class VelociPy(APIRouter):
         self._encoder = None if json_encoder is None else _find_encoder(json_encoder)
         self._names: dict[str, list[Route]] = {}
         self._trailing_slash = trailing_slash
+        self._plugins: bool | Sequence[str] = plugins
 
     @cached_property
     def _dispatcher(self) -> Dispatcher:
@@ -101,15 +106,9 @@ class VelociPy(APIRouter):
         return f"{path}?{query}" if query else path
 
     def _add(self, route: Route) -> None:
-        own = route.options.max_content_length
-        mounted = replace(
-            route,
-            app=self,
-            max_content_length=self.max_content_length if own is None else own,
-            explainer=self._explain,
-        )
-        known = self._names.get(route.name, [])
-        clash = next((other for other in known if route.options.name and other.options.name == route.name), None)
+        mounted = route.mounted(self, self.max_content_length, self._explain)
+        named = self._names.get(route.name, []) if route.options.name else []
+        clash = next((other for other in named if other.options.name), None)
         if clash is not None:
             raise RouteConflictError(
                 f"the name {route.name!r} of {route.title} ({route.location}) belongs to {clash.title} ({clash.location})"
@@ -131,16 +130,32 @@ class VelociPy(APIRouter):
     def _explain(self, route: Route, dialect: str) -> str:
         return self._dispatcher.explain(route, _find_dialect(dialect))
 
+    def _serve(self, protocol: str) -> Callable[..., Any]:
+        dialect = _find_dialect(protocol)
+        self._set_up_plugins()
+        return self._dispatcher.entry(dialect)
+
+    def _set_up_plugins(self) -> None:
+        """Hand the app to what is installed in the group `velocipy.plugins`: once, when it is first served."""
+        from velocipy.plugins import installed
+
+        plugins, self._plugins = self._plugins, False
+        if plugins is False:
+            return
+        for name, set_up in installed(PLUGINS):
+            if plugins is True or name in plugins:
+                set_up(self)
+
     # -- protocols -------------------------------------------------------------------------------------------------
 
     @cached_property
     def _asgi(self) -> Callable[..., Any]:
-        return self._dispatcher.entry(_find_dialect("asgi"))
+        return self._serve("asgi")
 
     @cached_property
     def __rsgi__(self) -> Callable[..., Any]:
         """The RSGI entry. Granian reads it once a worker; MissingAdapterError here reaches its log and ends it."""
-        return self._dispatcher.entry(_find_dialect("rsgi"))
+        return self._serve("rsgi")
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         """Called by RSGI servers before the first request; what start-up raises ends the worker.

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import importlib
 from difflib import get_close_matches
-from typing import NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from velocipy.exceptions import MissingAdapterError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 
 class FirstParty(NamedTuple):
@@ -47,7 +51,7 @@ def names(group: str) -> list[str]:
     return ours + sorted({entry.name for entry in _entry_points(group)} - set(ours))
 
 
-def installed(group: str) -> list[tuple[str, object]]:
+def installed(group: str) -> list[tuple[str, Any]]:
     """Load every adapter that other dists have registered in `group`: `[(name, object), ...]`, sorted by name.
 
     Ours are left out unloaded: the libraries that they adapt may be missing.
@@ -86,7 +90,8 @@ def _load_third_party(group: str, name: str) -> object:
     )
 
 
-def _entry_points(group: str):  # type: ignore[no-untyped-def]  # naming its type would import importlib.metadata
+@cache  # bounded by the number of groups, which are ours; each look-up reads the metadata of every dist
+def _entry_points(group: str) -> EntryPoints:
     from importlib.metadata import entry_points
 
     return entry_points(group=group)

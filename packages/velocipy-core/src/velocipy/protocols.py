@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from velocipy.lifespan import Lifespan
 
+    LifespanCall = Callable[[Lifespan, asyncio.AbstractEventLoop], asyncio.Task[None] | None]
+    """Start or stop; on a loop that runs already this is only begun, and the task is what goes on."""
+
 GROUP = "velocipy.protocols"
 
 HeaderPairs = Sequence[tuple[str, str]]
@@ -200,8 +203,8 @@ class Dialect:
     native: Callable[[HeaderPairs], Sequence[Any]]
     """Checked pairs -> the form that send_body takes."""
     env: Mapping[str, object] = field(default_factory=dict)
-    start: Callable[[Lifespan, asyncio.AbstractEventLoop], None] | None = None
-    stop: Callable[[Lifespan, asyncio.AbstractEventLoop], None] | None = None
+    start: LifespanCall | None = None
+    stop: LifespanCall | None = None
     """Lifespan by calls of the server's, with its loop, where the protocol has no messages for it."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from velocipy.exceptions import UnsupportedByServer, WebSocketDisconnect
+from velocipy.http.gate import check_status
 from velocipy.http.headers import header_pairs
 from velocipy.http.request import Exchange
 from velocipy.json.base import JSONEncoder, best_encoder
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from velocipy.http.headers import HeaderSource
-    from velocipy.protocols import Capabilities, SocketMessage, WebSocketConnection
+    from velocipy.protocols import Capabilities, WebSocketConnection
     from velocipy.routing.route import Route
 
 MAX_REASON = 123
@@ -26,6 +27,7 @@ class SocketState(Enum):
     """Where a WebSocket is in its life."""
 
     CONNECTING = "not accepted yet"
+    ACCEPTING = "being accepted"
     OPEN = "open"
     CLOSED = "closed"
 
@@ -43,6 +45,7 @@ class WebSocket(Exchange):
         super().__init__(connection, values, route, state)
         self.connection = connection
         self.connection_state = SocketState.CONNECTING
+        self._receiving = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -78,16 +81,23 @@ class WebSocket(Exchange):
             raise UnsupportedByServer("this server cannot answer with a subprotocol: serve the app over ASGI for that")
         if pairs and not self.capabilities.accept_headers:
             raise UnsupportedByServer("this server cannot send headers with accept(): serve the app over ASGI for that")
-        await self.connection.accept(subprotocol, pairs)
+        # Set before anything is awaited: a second accept, from whichever task, would end a Granian worker.
+        self.connection_state = SocketState.ACCEPTING
+        try:
+            await self.connection.accept(subprotocol, pairs)
+        except WebSocketDisconnect:
+            self.connection_state = SocketState.CLOSED
+            raise
         self.connection_state = SocketState.OPEN
 
     async def deny(self, status: int = 403) -> None:
         """Refuse the handshake with an HTTP status; 403 where the server cannot send another."""
         self._expect(SocketState.CONNECTING, "deny")
-        if not (isinstance(status, int) and 400 <= status <= 599):
+        checked = check_status(status)
+        if checked < 400:
             raise ValueError(f"a handshake is refused with a status from 400 to 599, not {status!r}")
         self.connection_state = SocketState.CLOSED
-        await self.connection.deny(int(status))
+        await self.connection.deny(checked)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close; before `accept` this refuses the handshake with 403. A second close does nothing.
@@ -103,22 +113,31 @@ class WebSocket(Exchange):
 
     async def receive(self) -> str | bytes:
         """The next message, as str or bytes. Raises WebSocketDisconnect once the peer has closed or left."""
-        message = await self._receive()
-        return message.data if message.text is None else message.text  # type: ignore[return-value]
+        self._expect(SocketState.OPEN, "receive")
+        if self._receiving:
+            raise RuntimeError("two tasks receive from one WebSocket: have one of them hand the messages on")
+        self._receiving = True
+        try:
+            message = await self.connection.receive()
+        except WebSocketDisconnect:
+            self.connection_state = SocketState.CLOSED
+            raise
+        finally:
+            self._receiving = False
+        if message.close is not None:
+            self.connection_state = SocketState.CLOSED
+            raise WebSocketDisconnect(*message.close)
+        return message.text if message.text is not None else message.data or b""
 
     async def receive_text(self) -> str:
         """The next message, which must be text; closes with 1003 and raises WebSocketDisconnect when it is bytes."""
-        message = await self._receive()
-        if message.text is None:
-            await self._refuse_kind("text")
-        return message.text  # type: ignore[return-value]
+        message = await self.receive()
+        return message if isinstance(message, str) else await self._refuse_kind("text")
 
     async def receive_bytes(self) -> bytes:
         """The next message, which must be bytes; closes with 1003 and raises WebSocketDisconnect when it is text."""
-        message = await self._receive()
-        if message.data is None:
-            await self._refuse_kind("bytes")
-        return message.data  # type: ignore[return-value]
+        message = await self.receive()
+        return message if isinstance(message, bytes) else await self._refuse_kind("bytes")
 
     async def receive_json(self) -> Any:
         """The next message, text or bytes, as JSON; closes with 1007 and raises WebSocketDisconnect when it is none."""
@@ -132,12 +151,24 @@ class WebSocket(Exchange):
     async def send_text(self, text: str) -> None:
         """Send a text message. Raises WebSocketDisconnect once the peer has left."""
         self._expect(SocketState.OPEN, "send")
-        await self.connection.send_text(text)
+        if not isinstance(text, str):
+            raise TypeError(f"send_text sends str, not {type(text).__qualname__}")
+        try:
+            await self.connection.send_text(text)
+        except WebSocketDisconnect:
+            self.connection_state = SocketState.CLOSED
+            raise
 
     async def send_bytes(self, data: bytes) -> None:
         """Send a binary message. Raises WebSocketDisconnect once the peer has left."""
         self._expect(SocketState.OPEN, "send")
-        await self.connection.send_bytes(data)
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"send_bytes sends bytes, not {type(data).__qualname__}")
+        try:
+            await self.connection.send_bytes(bytes(data))
+        except WebSocketDisconnect:
+            self.connection_state = SocketState.CLOSED
+            raise
 
     async def send_json(self, value: Any) -> None:
         """Send a value as JSON text."""
@@ -155,15 +186,7 @@ class WebSocket(Exchange):
     def _encoder(self) -> JSONEncoder:
         return getattr(self.app, "json_encoder", None) or best_encoder()
 
-    async def _receive(self) -> SocketMessage:
-        self._expect(SocketState.OPEN, "receive")
-        message = await self.connection.receive()
-        if message.close is not None:
-            self.connection_state = SocketState.CLOSED
-            raise WebSocketDisconnect(*message.close)
-        return message
-
-    async def _refuse_kind(self, wanted: str) -> None:
+    async def _refuse_kind(self, wanted: str) -> NoReturn:
         await self.close(1003, f"expected {wanted}")
         raise WebSocketDisconnect(1003, f"expected {wanted}")
 

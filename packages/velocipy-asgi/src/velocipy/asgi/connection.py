@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.protocols import HTTPConnection, ResponseStream
@@ -21,6 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 CHUNK = 256 * 1024
 """Bytes of a file read at once, by servers without `http.response.pathsend`."""
+
+MAX_KEPT = 64 * 1024
+"""Bytes of a body, and one message more, that are kept for its reader while somebody waits for the client to leave."""
 
 
 class HeaderView:
@@ -95,6 +101,46 @@ def address(pair: Any) -> tuple[str, int | None] | None:
     return host, None if port is None else int(port)
 
 
+class Inbox:
+    """One request's messages for two who listen at once: who reads the body, and who waits for the client to leave.
+
+    Only one may be in `receive` at a time, and what the second takes out while it waits is kept for the first.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._turn = asyncio.Lock()
+        self._kept: deque[Message] = deque()
+        self._size = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def next(self) -> Message:
+        """The next message."""
+        while True:
+            if self._kept:
+                message = self._kept.popleft()
+                self._size -= len(message.get("body", b""))
+                self._room.set()
+                return message
+            async with self._turn:
+                if not self._kept:
+                    return await self._receive()
+
+    async def disconnected(self) -> None:
+        """Return at `http.disconnect`. A body that nobody reads is taken in only as far as MAX_KEPT."""
+        while True:
+            await self._room.wait()
+            async with self._turn:
+                message = await self._receive()
+            self._kept.append(message)
+            if message["type"] == "http.disconnect":
+                return
+            self._size += len(message.get("body", b""))
+            if self._size >= MAX_KEPT:
+                self._room.clear()
+
+
 class ASGIConnection(HTTPConnection):
     """Reads from a scope and sends messages; every attribute is computed when it is asked for."""
 
@@ -104,6 +150,10 @@ class ASGIConnection(HTTPConnection):
         self.scope = scope
         self.receive = receive
         self.emit = send
+
+    @cached_property
+    def _inbox(self) -> Inbox:
+        return Inbox(self.receive)
 
     @property
     def method(self) -> str:  # type: ignore[override]
@@ -147,19 +197,18 @@ class ASGIConnection(HTTPConnection):
 
     async def read_body(self, limit: int) -> bytes:
         """The whole body, at most `limit` bytes."""
-        return await read_body(self.headers, self.receive, limit)
+        return await read_body(self.headers, self._inbox.next, limit)
 
     async def read_chunks(self, limit: int) -> AsyncIterator[bytes]:
         """The body as it arrives."""
         if (declared_length(self.headers.get("content-length")) or 0) > limit:
             raise PayloadTooLargeException
-        async for chunk in _chunks(await self.receive(), self.receive, limit):
+        async for chunk in _chunks(await self._inbox.next(), self._inbox.next, limit):
             yield chunk
 
     async def disconnected(self) -> None:
-        """Wait for `http.disconnect`; what is left of the body is dropped on the way."""
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
+        """Wait for `http.disconnect`; the body can still be read, meanwhile or afterwards."""
+        await self._inbox.disconnected()
 
     async def send(self, status: int, headers: HeaderPairs, body: bytes) -> None:
         """Answer with a body."""
@@ -176,22 +225,27 @@ class ASGIConnection(HTTPConnection):
     ) -> None:
         """Answer with a part of a file, read in threads a chunk at a time, or by the server where it offers that."""
         extensions = self.scope.get("extensions") or {}
-        if "http.response.pathsend" in extensions and start == 0:
+        if "http.response.pathsend" in extensions and start == 0 and os.stat(path).st_size == stop:
             await self._start(status, headers)
-            await self.emit({"type": "http.response.pathsend", "path": str(path)})
+            await self.emit({"type": "http.response.pathsend", "path": os.fspath(path)})
             return
         file = await in_thread(open, path, "rb")
         try:
             await in_thread(file.seek, start)
             await self._start(status, headers)
-            left = stop - start
-            while left > 0 and (chunk := await in_thread(file.read, min(CHUNK, left))):
-                left -= len(chunk)
-                await self.emit({"type": "http.response.body", "body": chunk, "more_body": left > 0})
-            if left == stop - start:
-                await self.emit({"type": "http.response.body", "body": b""})
+            await self._copy(file, stop - start)
         finally:
             await in_thread(file.close)
+
+    async def _copy(self, file: BinaryIO, left: int) -> None:
+        if not left:
+            await self.emit({"type": "http.response.body", "body": b""})
+        while left > 0:
+            chunk = await in_thread(file.read, min(CHUNK, left))
+            if not chunk:
+                raise OSError(f"{file.name!r} has shrunk while it was sent: {left} bytes of it are missing")
+            left -= len(chunk)
+            await self.emit({"type": "http.response.body", "body": chunk, "more_body": left > 0})
 
     async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
         """Answer piece by piece."""

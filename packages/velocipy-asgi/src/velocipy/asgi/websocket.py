@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from velocipy.asgi.connection import HeaderView, Message, Receive, Send, address
@@ -21,6 +22,8 @@ class ASGIWebSocket(WebSocketConnection):
         self._send = send
         self._connected = False
         self._lost: WebSocketDisconnect | None = None
+        self._ahead: asyncio.Future[Message] | None = None
+        self._sent = False
         self._can_deny = "websocket.http.response" in (scope.get("extensions") or {})
         self.capabilities = Capabilities(True, True, True, self._can_deny)
 
@@ -72,7 +75,9 @@ class ASGIWebSocket(WebSocketConnection):
 
     async def receive(self) -> SocketMessage:
         """The next message. Some servers set both keys, one of them to None."""
-        message = await self._receive()
+        self._sent = False
+        message = await (self._receive() if self._ahead is None else self._ahead)
+        self._ahead = None
         if message["type"] == "websocket.disconnect":
             return SocketMessage(close=self._lose(message))
         text = message.get("text")
@@ -87,8 +92,13 @@ class ASGIWebSocket(WebSocketConnection):
         await self._send_message({"type": "websocket.send", "bytes": data})
 
     async def close(self, code: int, reason: str) -> None:
-        """Close with a code."""
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        """Close with a code; a peer that has left needs none."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        try:
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except OSError:
+            self._lost = WebSocketDisconnect(1006)
 
     async def _connect(self) -> None:
         if not self._connected:
@@ -98,6 +108,7 @@ class ASGIWebSocket(WebSocketConnection):
                 raise WebSocketDisconnect(*self._lose(message))
 
     async def _send_message(self, message: dict[str, Any]) -> None:
+        self._look_ahead()
         if self._lost is not None:
             raise self._lost
         try:
@@ -105,6 +116,20 @@ class ASGIWebSocket(WebSocketConnection):
         except OSError:  # ASGI 2.4: how a server says that the peer has left
             self._lost = WebSocketDisconnect(1006)
             raise self._lost from None
+
+    def _look_ahead(self) -> None:
+        """Notice a peer that has left: most servers take what is sent to it in silence.
+
+        Who sends twice without receiving in between may never receive, so one message, and no more, is received beforehand.
+        """
+        if self._ahead is None:
+            if self._sent:
+                self._ahead = asyncio.ensure_future(self._receive())
+            self._sent = True
+        elif self._ahead.done() and not self._ahead.cancelled():
+            message = self._ahead.result()
+            if message["type"] == "websocket.disconnect":
+                self._lose(message)
 
     def _lose(self, message: Message) -> tuple[int, str]:
         code, reason = int(message.get("code") or 1005), str(message.get("reason") or "")

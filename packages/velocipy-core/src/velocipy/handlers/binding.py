@@ -2,29 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from difflib import get_close_matches
-from typing import Any, get_origin
+from typing import Any, NamedTuple, cast
 
-from velocipy.exceptions import BindingError, ErrorItem, UnsupportedMediaType
-from velocipy.handlers.convert import find_parser, make_reader, strip_optional
-from velocipy.handlers.markers import MISSING, Constraints, Dependency, Marker, is_guard
+from velocipy.exceptions import BindingError
+from velocipy.handlers.bodies import (
+    check_json_type,
+    check_optional_json_type,
+    find_backend,
+    is_anything,
+    is_raw,
+    or_default,
+    raw_decoder,
+)
+from velocipy.handlers.convert import find_parser, make_reader, misplaced, strip_optional
+from velocipy.handlers.markers import MISSING, Constraints, Dependency, Marker, Scope, is_guard
 from velocipy.handlers.names import Names
-from velocipy.handlers.plan import Body, Call, Check, Give, Read, Step, Take
-from velocipy.handlers.signature import ENTERED, UNANNOTATED, How, Parameter, how_called, read_signature
-from velocipy.http.request import Exchange, Request, decode_json
+from velocipy.handlers.plan import Body, Call, Check, Give, Given, Read, Source, Step, Take
+from velocipy.handlers.signature import (
+    ENTERED,
+    UNANNOTATED,
+    How,
+    Parameter,
+    how_called,
+    identity,
+    read_signature,
+)
+from velocipy.http.request import Exchange, Request
 from velocipy.http.response import Response
 from velocipy.json.base import JSONEncoder
-from velocipy.models.base import Decode, ModelBackend, find_backends
-from velocipy.routing.route import Endpoint, Route, callable_name
+from velocipy.models.base import Decode
+from velocipy.routing.route import Route, callable_name, location_of
 from velocipy.state import State
 from velocipy.websocket import WebSocket
 
-GIVEN = {Request: "request", WebSocket: "websocket", Response: "response", State: "state"}
+GIVEN: dict[type, Given] = {
+    Request: "request",
+    WebSocket: "websocket",
+    Response: "response",
+    State: "state",
+}
 """Annotations that are filled with an object of the exchange."""
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
+
+_ORDER: dict[Scope | None, int] = {"function": 0, None: 1, "request": 2}
+"""Which scope ends before which."""
+
+
+class _Ending(NamedTuple):
+    """The first thing to be left of all that a local depends on."""
+
+    function: Callable[..., Any]
+    scope: Scope | None
+
+
+class _Needs(NamedTuple):
+    """What a callable needs: the reads and calls before it, and the locals that are its arguments."""
+
+    reads: list[Step]
+    calls: list[Step]
+    positional: tuple[str, ...]
+    keywords: tuple[tuple[str, str], ...]
+
+    @property
+    def locals(self) -> tuple[str, ...]:
+        return (*self.positional, *(local for _, local in self.keywords))
 
 
 class Binder:
@@ -32,16 +77,22 @@ class Binder:
 
     def __init__(self, route: Route, encoder: Callable[[], JSONEncoder], overrides: Overrides) -> None:
         self.route = route
-        self.names = Names(RESERVED)
-        self.dependencies: set[Callable[..., Any]] = set()
+        self.names = Names()
+        self.dependencies: set[Hashable] = set()
         self._encoder = encoder
         self._overrides = overrides
         self._holes = {hole.name: index for index, hole in enumerate(route.template.holes)}
         self._taken: set[str] = set()
-        self._shared: dict[Callable[..., Any], str] = {}
-        self._given: dict[str, str] = {}
+        self._shared: dict[Hashable, str] = {}
+        self._early: list[tuple[Dependency, str]] = []
+        self._endings: dict[str, _Ending] = {}
+        self._given: dict[Given, str] = {}
         self._body: Parameter | None = None
         self._calling: list[Callable[..., Any]] = []
+
+    def next_segment(self) -> None:
+        """What follows is laid out in a function of its own, which is given the exchange anew."""
+        self._given = {}
 
     def guards(self, dependencies: Iterable[Any]) -> list[Step]:
         """Dependencies listed on app, routers and route: each reads, checks and is called before the next one."""
@@ -56,112 +107,175 @@ class Binder:
 
     def hook(self, function: Callable[..., Any], token: str | None) -> list[Step]:
         """A middleware's `before`, bound as a dependency is; its result goes to the local `token`."""
-        reads, calls, args = self._arguments(function)
+        needs = self._needs(function)
         how = how_called(function)
         if how in ENTERED:
-            raise BindingError(f"{callable_name(function)} is a before-hook and must return, not yield")
+            raise BindingError(f"{_shown(function)} is a before-hook and must return, not yield")
         how = How.PLAIN if how is How.THREAD else how  # hooks are short and run in the event loop
-        return [*reads, *_check(reads), *calls, Call(token, function, how, *args)]
+        call = Call(token, function, how, needs.positional, needs.keywords)
+        return [*needs.reads, *_check(needs.reads), *needs.calls, call]
 
     def endpoint(self) -> list[Step]:
         """Everything between the guards and the result. Raises BindingError for holes that no parameter takes."""
         endpoint = self.route.endpoint
-        steps = [step for dependency in self._hidden_guards(endpoint) for step in self._guard(dependency)]
-        reads, calls, args = self._arguments(endpoint)
+        guards = [step for dependency in self._hidden_guards(endpoint) for step in self._guard(dependency)]
+        needs = self._needs(endpoint)
         how = how_called(endpoint)
         if how in ENTERED:
             raise BindingError(
-                f"the endpoint {callable_name(endpoint)} ({self.route.location}) yields: return StreamingResponse(rows()) instead"
+                f"the endpoint {_shown(endpoint)} yields: return StreamingResponse(rows()) instead"
             )
         self._refuse_open_holes()
-        return [*steps, *reads, *_check(reads), *calls, Call("result", endpoint, how, *args)]
+        call = Call("result", endpoint, how, needs.positional, needs.keywords)
+        return [*guards, *needs.reads, *_check(needs.reads), *needs.calls, call]
+
+    # -- guards ------------------------------------------------------------------------------------------------
 
     def _guard(self, dependency: Dependency) -> list[Step]:
-        reads, calls, _ = self._call(dependency)
+        reads, calls, local = self._call(dependency)
+        if not dependency.use_cache:
+            self._early.append((dependency, local))
         return [*reads, *_check(reads), *calls]
 
-    def _hidden_guards(self, function: Callable[..., Any]) -> list[Dependency]:
-        """The dependencies of a signature that are guards, or need one: they come first, unless they need the body."""
-        found = [p.marker for p in read_signature(function) if isinstance(p.marker, Dependency)]
-        return [d for d in found if self._needs_guard(d.call) and not self._needs_body(d.call)]
+    def _hidden_guards(self, function: Callable[..., Any], above: tuple[int, ...] = ()) -> list[Dependency]:
+        """The guards in the tree of a signature, and what needs one and no body: they come first."""
+        found: list[Dependency] = []
+        for dependency in _dependencies_of(function):
+            replaced = self._resolve(dependency)
+            if id(replaced) in above:
+                continue  # a circle, which _call finds and names
+            if self._is_guard(dependency):
+                found.append(dependency)
+            elif self._reaches(dependency, self._is_guard):
+                if self._reaches(dependency, self._needs_body):
+                    found += self._hidden_guards(replaced, (*above, id(replaced)))
+                else:
+                    found.append(dependency)
+        return found
 
-    def _needs_guard(self, function: Callable[..., Any]) -> bool:
-        return is_guard(function) or any(self._needs_guard(call) for call in _dependencies_of(function))
+    def _reaches(
+        self, dependency: Dependency, passes: Callable[[Dependency], bool], seen: set[int] | None = None
+    ) -> bool:
+        """Whether a dependency, or one of those that it depends on, passes."""
+        seen = set() if seen is None else seen
+        function = self._resolve(dependency)
+        if id(function) in seen:
+            return False
+        seen.add(id(function))
+        return passes(dependency) or any(
+            self._reaches(needed, passes, seen) for needed in _dependencies_of(function)
+        )
 
-    def _needs_body(self, function: Callable[..., Any]) -> bool:
-        own = any(self._is_body(parameter) for parameter in read_signature(function))
-        return own or any(self._needs_body(call) for call in _dependencies_of(function))
+    def _is_guard(self, dependency: Dependency) -> bool:
+        return is_guard(dependency.call) or is_guard(self._resolve(dependency))
+
+    def _needs_body(self, dependency: Dependency) -> bool:
+        return any(self._is_body(parameter) for parameter in read_signature(self._resolve(dependency)))
+
+    # -- calls -------------------------------------------------------------------------------------------------
+
+    def _resolve(self, dependency: Dependency) -> Callable[..., Any]:
+        """What is called: the dependency, or what overrides it."""
+        key = identity(dependency.call)
+        return self._overrides.get(dependency.call, dependency.call) if key is dependency.call else dependency.call
 
     def _call(self, dependency: Dependency) -> tuple[list[Step], list[Step], str]:
         """A dependency's reads, its calls (those it depends on first), and the local that holds its value."""
-        self.dependencies.add(dependency.call)
-        function = self._overrides.get(dependency.call, dependency.call)
-        known = self._shared.get(function) if dependency.use_cache else None
+        self.dependencies.add(identity(dependency.call))
+        function = self._resolve(dependency)
+        known = self._known(dependency, function)
         if known is not None:
             return [], [], known
-        if function in self._calling:
-            circle = " -> ".join(map(callable_name, (*self._calling, function)))
-            raise BindingError(f"dependencies of {self.route.title} ({self.route.location}) go in a circle: {circle}")
+        if any(function is caller for caller in self._calling):
+            circle = " -> ".join(callable_name(caller) for caller in (*self._calling, function))
+            raise BindingError(
+                f"dependencies of {self.route.title} ({self.route.location}) go in a circle: {circle}; "
+                f"{_shown(function)} must not need itself"
+            )
         self._calling.append(function)
-        reads, calls, args = self._arguments(function)
+        needs = self._needs(function)
         self._calling.pop()
-        local = self.names.take(f"a_{callable_name(function)}")
+        local = self.names.take_local(callable_name(function))
         if dependency.use_cache:
-            self._shared[function] = local
+            self._shared[identity(function)] = local
         how = how_called(function)
-        call = Call(local, _entered(function, how), how, *args, scope=dependency.scope)
-        return reads, [*calls, call], local
+        self._note_ending(local, function, how, dependency.scope, needs)
+        call = Call(local, _entered(function, how), how, needs.positional, needs.keywords, dependency.scope)
+        return needs.reads, [*needs.calls, call], local
 
-    def _arguments(
-        self, function: Callable[..., Any]
-    ) -> tuple[list[Step], list[Step], tuple[tuple[str, ...], tuple[tuple[str, str], ...]]]:
-        """What a callable needs: reads, calls, and the locals that are its positional and keyword arguments."""
-        reads: list[Step] = []
-        calls: list[Step] = []
+    def _known(self, dependency: Dependency, function: Callable[..., Any]) -> str | None:
+        """The local of a call that is made already: a shared one, or this very one as a guard."""
+        if dependency.use_cache:
+            return self._shared.get(identity(function))
+        for index, (early, local) in enumerate(self._early):
+            if early is dependency:
+                del self._early[index]
+                return local
+        return None
+
+    def _note_ending(
+        self, local: str, function: Callable[..., Any], how: How, scope: Scope | None, needs: _Needs
+    ) -> None:
+        """Remember when a value ends. Raises BindingError for one that would outlive what it is made from."""
+        endings = [self._endings[used] for used in needs.locals if used in self._endings]
+        first = min(endings, key=lambda ending: _ORDER[ending.scope], default=None)
+        if how in ENTERED:
+            if first is not None and _ORDER[first.scope] < _ORDER[scope]:
+                raise BindingError(
+                    f"{_shown(function)} has scope={scope!r} and would outlive {_shown(first.function)}, which it "
+                    f"uses and which has scope={first.scope!r}: give both the same scope in Depends(...)"
+                )
+            first = _Ending(function, scope)
+        if first is not None:
+            self._endings[local] = first
+
+    def _needs(self, function: Callable[..., Any]) -> _Needs:
+        """The reads, calls and arguments of a callable, in the order of its signature."""
+        needs = _Needs([], [], (), ())
         positional: list[str] = []
         keywords: list[tuple[str, str]] = []
         for parameter in read_signature(function):
             if isinstance(parameter.marker, Dependency):
-                more, called, local = self._call(parameter.marker)
-                reads += more
-                calls += called
+                reads, calls, local = self._call(parameter.marker)
+                needs.calls.extend(calls)
             else:
-                more, local = self._read(parameter)
-                reads += more
+                reads, local = self._read(parameter)
+            needs.reads.extend(reads)
             if parameter.keyword_only:
                 keywords.append((parameter.name, local))
             else:
                 positional.append(local)
-        return reads, calls, (tuple(positional), tuple(keywords))
+        return needs._replace(positional=tuple(positional), keywords=tuple(keywords))
+
+    # -- reads -------------------------------------------------------------------------------------------------
 
     def _read(self, parameter: Parameter) -> tuple[list[Step], str]:
         """The step that fills one parameter, and its local."""
-        what = GIVEN.get(parameter.annotation) if isinstance(parameter.annotation, type) else None
-        if what is None and parameter.annotation is UNANNOTATED and parameter.name in ("request", "websocket"):
-            what = parameter.name
-        if what is not None:
-            return self._give(parameter, what)
-        local = self.names.take(f"a_{parameter.name}")
         marker = parameter.marker if isinstance(parameter.marker, Marker) else None
         key = (marker.alias if marker else None) or parameter.name
-        if key in self._holes and (marker is None or marker.source == "path"):
+        in_path = key in self._holes and (marker is None or marker.source == "path")
+        what = _given_by(parameter)
+        if what is not None and not in_path:
+            return self._give(parameter, what)
+        local = self.names.take_local(parameter.name)
+        if in_path:
             return [self._hole(parameter, key, local, marker)], local
         if marker is not None and marker.source == "path":
-            raise BindingError(f"{parameter.where}: {self.route.path!r} has no hole {{{key}}}{_near(key, self._holes)}")
+            raise BindingError(
+                f"{parameter.where}: {self.route.path!r} has no hole {{{key}}}{_near(key, self._holes)}; write one, "
+                f"or read it from elsewhere with Query()"
+            )
         if self._is_body(parameter):
             return [self._read_body(parameter, local)], local
         return [self._text(parameter, key, local, marker)], local
 
-    def _give(self, parameter: Parameter, what: Any) -> tuple[list[Step], str]:
-        if what == "request" and self.route.is_socket:
-            raise BindingError(f"{parameter.where}: {self.route.title} has no Request: ask for a WebSocket")
-        if what == "websocket" and not self.route.is_socket:
-            raise BindingError(f"{parameter.where}: {self.route.title} is not a WebSocket route: ask for a Request")
-        if what == "response" and self.route.is_socket:
-            raise BindingError(f"{parameter.where}: a WebSocket has no Response to set headers on")
+    def _give(self, parameter: Parameter, what: Given) -> tuple[list[Step], str]:
+        wrong = _SOCKET_LACKS.get(what) if self.route.is_socket else _HTTP_LACKS.get(what)
+        if wrong is not None:
+            raise BindingError(f"{parameter.where}: {wrong.format(title=self.route.title)}")
         if what in self._given:
             return [], self._given[what]
-        local = self._given[what] = self.names.take(f"a_{what}")
+        local = self._given[what] = self.names.take_local(what)
         return [Give(local, what, parameter)], local
 
     def _hole(self, parameter: Parameter, key: str, local: str, marker: Marker | None) -> Step:
@@ -184,160 +298,120 @@ class Binder:
     def _text(
         self, parameter: Parameter, key: str, local: str, marker: Marker | None, index: int | None = None
     ) -> Step:
-        source: Any = "path" if index is not None else marker.source if marker else "query"
+        source: Source = "query"
+        if index is not None:
+            source = "path"
+        elif marker is not None:
+            source = cast("Source", marker.source)
         annotation, _ = strip_optional(parameter.annotation)
         found = find_parser(annotation)
         if found is None:
             raise BindingError(self._unbindable(parameter, key))
-        parse, kind = found
-        if source == "header" and (marker is None or marker.alias is None):
-            key = key.replace("_", "-")
-        if source == "header":
-            key = key.lower()
         limits = marker.constraints if marker else Constraints()
+        wrong = misplaced(limits, annotation)
+        if wrong is not None:
+            raise BindingError(f"{parameter.where}: {wrong} says nothing about {_type_name(annotation)}: leave it out")
+        if source == "header":
+            key = (key if marker and marker.alias else key.replace("_", "-")).lower()
+        parse, kind = found
         reader = make_reader(source, key, parse, kind, parameter.default, limits)
         return Read(local, source, key, reader, parameter, index)
 
+    # -- bodies ------------------------------------------------------------------------------------------------
+
     def _is_body(self, parameter: Parameter) -> bool:
-        if isinstance(parameter.marker, Marker):
-            return parameter.marker.source == "body"
+        if parameter.marker is not None:
+            return isinstance(parameter.marker, Marker) and parameter.marker.source == "body"
         annotation, _ = strip_optional(parameter.annotation)
-        if annotation in (UNANNOTATED, Any, object) or find_parser(annotation) is not None:
+        if parameter.name in self._holes or is_anything(annotation) or find_parser(annotation) is not None:
             return False
-        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, (Exchange, Response, State)):
+        if isinstance(annotation, type) and issubclass(annotation, (Exchange, Response, State)):
             return False
-        return parameter.marker is None and (annotation in (dict, list) or self._backend(annotation) is not None)
+        return is_raw(annotation) or find_backend(annotation) is not None
 
     def _read_body(self, parameter: Parameter, local: str) -> Step:
         if self.route.is_socket:
-            raise BindingError(f"{parameter.where}: a WebSocket's handshake has no body")
+            raise BindingError(f"{parameter.where}: a WebSocket's handshake has no body; receive() a first message")
         if self._body is not None:
             raise BindingError(
                 f"{parameter.where} and {self._body.where} both take the body: keep one, or make them fields of one model"
             )
+        if isinstance(parameter.marker, Marker) and parameter.marker.constraints != Constraints():
+            raise BindingError(f"{parameter.where}: Body() takes no constraints: they belong to the model's fields")
         self._body = parameter
-        annotation, optional = strip_optional(parameter.annotation)
-        backend = self._backend(annotation)
-        if backend is not None:
-            decode = backend.decoder(annotation)
-        elif (get_origin(annotation) or annotation) in _RAW or annotation in (UNANNOTATED, Any, object):
-            decode = self._raw_decoder(annotation)
-        else:
-            raise BindingError(self._unbindable(parameter, parameter.name))
+        decode = self._decoder(parameter)
         has_default = parameter.default is not MISSING
         if has_default:
-            decode = _or_default(decode, parameter.default)
-        check = check_optional_json_type if has_default or optional else check_json_type
+            decode = or_default(decode, parameter.default)
+        check = check_optional_json_type if has_default else check_json_type
         return Body(local, check, decode, self.route.max_content_length, parameter)
 
-    def _raw_decoder(self, annotation: Any) -> Decode:
-        wanted = get_origin(annotation) or annotation
-        encoder: list[JSONEncoder] = []
+    def _decoder(self, parameter: Parameter) -> Decode:
+        annotation, optional = strip_optional(parameter.annotation)
+        if is_raw(annotation) or is_anything(annotation):
+            return raw_decoder(annotation, optional, self._encoder)
+        backend = find_backend(annotation)
+        if backend is None:
+            raise BindingError(self._unbindable(parameter, parameter.name))
+        return backend.decoder(parameter.annotation)
 
-        def decode(body: bytes, errors: list[ErrorItem]) -> Any:
-            if not encoder:
-                encoder.append(self._encoder())  # loaded at the first request, not at import of the user's module
-            value = decode_json(body, encoder[0])
-            if wanted in _RAW and not isinstance(value, wanted):
-                errors.append({"loc": ["body"], "msg": f"Expected {_RAW[wanted]}", "type": "type_error"})
-            return value
-
-        return decode
-
-    def _backend(self, annotation: Any) -> ModelBackend | None:
-        if annotation in (dict, list):
-            return None
-        return next((backend for backend in _backends() if backend.matches(annotation)), None)
+    # -- what is wrong -----------------------------------------------------------------------------------------
 
     def _unbindable(self, parameter: Parameter, key: str) -> str:
+        near = _near(key, set(self._holes) - self._taken)
         if parameter.annotation is UNANNOTATED:
             return (
-                f"{parameter.where} has no annotation: write {parameter.name}: str, or Request, or Depends(...)"
-                f"{_near(key, self._holes)}"
+                f"{parameter.where} has no annotation: write {parameter.name}: str, or Request, or Depends(...){near}"
             )
-        shown = getattr(parameter.annotation, "__qualname__", None) or str(parameter.annotation)
         return (
-            f"{parameter.where}: nothing fills {shown}. A scalar is read from the query, a msgspec Struct, dict or list from the "
-            f"body; for anything else write Depends(...)"
+            f"{parameter.where}: nothing fills {_type_name(parameter.annotation)}. A scalar is read from the query, a "
+            f"msgspec Struct, dict or list from the body; for anything else write Depends(...){near}"
         )
 
     def _refuse_open_holes(self) -> None:
+        """Whoever asks for the Request or WebSocket may read `path_params` there; otherwise every hole has its parameter."""
         open_holes = [name for name in self._holes if name not in self._taken]
-        if open_holes and not self._takes_exchange():
+        endpoint = Dependency(self.route.endpoint)
+        if open_holes and not self._reaches(endpoint, self._takes_exchange):
             names = [parameter.name for parameter in read_signature(self.route.endpoint)]
             raise BindingError(
-                f"{self.route.title}: no parameter of {callable_name(self.route.endpoint)} ({self.route.location}) takes "
-                f"{{{open_holes[0]}}}{_near(open_holes[0], names)}"
+                f"{self.route.title}: no parameter of {_shown(self.route.endpoint)} takes "
+                f"{{{open_holes[0]}}}{_near(open_holes[0], names)}; add {open_holes[0]}: str"
             )
 
-    def _takes_exchange(self) -> bool:
-        """Whoever asks for the Request or WebSocket may read `path_params` there."""
-        return "request" in self._given or "websocket" in self._given
+    def _takes_exchange(self, dependency: Dependency) -> bool:
+        parameters = read_signature(self._resolve(dependency))
+        return any(_given_by(parameter) in ("request", "websocket") for parameter in parameters)
 
 
-def check_endpoint(endpoint: Endpoint) -> None:
+_SOCKET_LACKS: dict[Given, str] = {
+    "request": "{title} has no Request: ask for a WebSocket",
+    "response": "{title} is a WebSocket route and has no Response to set headers on: leave it out",
+}
+_HTTP_LACKS: dict[Given, str] = {"websocket": "{title} is not a WebSocket route: ask for a Request"}
+
+
+def check_endpoint(endpoint: Callable[..., Any]) -> None:
     """What is wrong with a signature wherever its route ends up: raised at decoration."""
     read_signature(endpoint)
 
 
-_JSON_TYPES: set[str] = {"application/json"}
-_MAX_JSON_TYPES = 256
-
-
-def check_json_type(content_type: str | None, encoding: str | None) -> None:
-    """Raise UnsupportedMediaType unless the body is JSON by its type, `application/json` or `application/*+json`.
-
-    A missing type is refused too: a page of another origin can send such a request without asking first (a CSRF). A compressed
-    body is refused, not inflated.
-    """
-    if content_type not in _JSON_TYPES:
-        _check_new_type(content_type)
-    if encoding is not None and encoding != "identity":
-        raise UnsupportedMediaType("the body must not be compressed")
-
-
-def check_optional_json_type(content_type: str | None, encoding: str | None) -> None:
-    """As `check_json_type`, for a body that may be missing and then has no type either."""
-    if content_type is not None:
-        check_json_type(content_type, encoding)
-
-
-def _check_new_type(content_type: str | None) -> None:
-    kind, _, parameters = (content_type or "").partition(";")
-    kind = kind.strip().lower()
-    charset = parameters.replace(" ", "").lower()
-    is_json = kind == "application/json" or kind.startswith("application/") and kind.endswith("+json")
-    if content_type is None or not is_json or "charset" in charset and 'charset=utf-8' not in charset.replace('"', ""):
-        raise UnsupportedMediaType("the body must be application/json")
-    if len(_JSON_TYPES) >= _MAX_JSON_TYPES:
-        _JSON_TYPES.clear()
-    _JSON_TYPES.add(content_type)
-
-
-_RAW = {dict: "an object", list: "an array"}
-
-RESERVED = frozenset(
-    "scope proto receive send values headers query cookies errors body result response request websocket connection "
-    "teardown ready encode head exc entered handle enter".split()
-)
-"""Locals of generated code that no parameter may be called."""
-
-
-def _or_default(decode: Decode, default: Any) -> Decode:
-    def decode_or_default(body: bytes, errors: list[ErrorItem]) -> Any:
-        return decode(body, errors) if body else default
-
-    return decode_or_default
+def _given_by(parameter: Parameter) -> Given | None:
+    """The object of the exchange that a parameter asks for, by its annotation or, without one, by its name."""
+    if parameter.annotation is UNANNOTATED and parameter.marker is None:
+        by_name: dict[str, Given] = {"request": "request", "websocket": "websocket"}
+        return by_name.get(parameter.name)
+    return GIVEN.get(parameter.annotation) if isinstance(parameter.annotation, type) else None
 
 
 def _check(reads: Sequence[Step]) -> list[Step]:
     """A Check, if one of the reads can find an error."""
-    can_fail = any(isinstance(step, Body) or isinstance(step, Read) and step.reader is not None for step in reads)
+    can_fail = any(isinstance(step, Body) or (isinstance(step, Read) and step.reader is not None) for step in reads)
     return [Check()] if can_fail else []
 
 
-def _dependencies_of(function: Callable[..., Any]) -> list[Callable[..., Any]]:
-    return [p.marker.call for p in read_signature(function) if isinstance(p.marker, Dependency)]
+def _dependencies_of(function: Callable[..., Any]) -> list[Dependency]:
+    return [parameter.marker for parameter in read_signature(function) if isinstance(parameter.marker, Dependency)]
 
 
 def _entered(function: Callable[..., Any], how: How) -> Callable[..., Any]:
@@ -349,21 +423,14 @@ def _entered(function: Callable[..., Any], how: How) -> Callable[..., Any]:
     return function
 
 
+def _shown(function: Callable[..., Any]) -> str:
+    return f"{callable_name(function)} ({location_of(function)})"
+
+
+def _type_name(annotation: Any) -> str:
+    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), 1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-_found: list[ModelBackend] = []
-_found_with: set[str] = set()
-
-
-def _backends() -> Sequence[ModelBackend]:
-    """The model backends; looked up again once a library was imported that was not there before."""
-    import sys
-
-    present = {name for name in ("msgspec",) if name in sys.modules}
-    if not _found or present != _found_with:
-        _found[:] = find_backends()
-        _found_with.update(present)
-    return _found

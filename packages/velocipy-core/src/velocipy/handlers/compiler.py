@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from velocipy.exceptions import ValidationError
-from velocipy.handlers.binding import RESERVED
+from velocipy.handlers.bodies import with_body
+from velocipy.handlers.names import RESERVED
 from velocipy.handlers.plan import Body, Call, Check, Give, Hook, Next, Plan, Read, Refuse, Segment, Step, Take
-from velocipy.handlers.results import ReadyResults, expect_response, merge_given, refuse_socket, response_maker
+from velocipy.handlers.results import (
+    ReadyResults,
+    expect_response,
+    header_maker,
+    merge_given,
+    refuse_socket,
+    response_maker,
+)
 from velocipy.handlers.scope import Teardown
 from velocipy.handlers.signature import How
 from velocipy.handlers.source import Source
 from velocipy.http.cookies import parse_cookies
-from velocipy.http.delivery import deliver, hook_headers, native_pair
+from velocipy.http.delivery import deliver, hook_headers
 from velocipy.http.gate import BODYLESS
 from velocipy.http.query import parse_query
 from velocipy.http.request import Request, cookie_text
@@ -64,6 +72,7 @@ ENV: dict[str, object] = {
     "refuse_socket": refuse_socket,
     "parse_cookies": parse_cookies,
     "parse_query": parse_query,
+    "with_body": with_body,
 }
 """Names that generated source may use without binding them."""
 
@@ -73,7 +82,8 @@ def compile_plan(plan: Plan, dialect: Dialect, tools: Tools) -> tuple[Callable[.
     title = f"<velocipy {plan.route.title} {dialect.name}>" if tools.serial == 1 else (
         f"<velocipy {plan.route.title} {dialect.name} #{tools.serial}>"
     )
-    source = Source(title, {**ENV, **dialect.env}, RESERVED)
+    functions = {f"inner_{number}" for number in range(1, len(plan.segments))}
+    source = Source(title, {**ENV, **dialect.env}, RESERVED | functions)
     source.line(f"# {plan.route.title!r} -> {callable_name(plan.route.endpoint)!r}  [{dialect.name}]")
     for number in reversed(range(len(plan.segments))):
         _SegmentWriter(source, plan, dialect, tools, number).write()
@@ -98,8 +108,17 @@ class _SegmentWriter:
         )
         self.fail = source.bind("fail", tools.fail)
         self.answer = source.bind("answer", tools.answer)
+        self.short = self._short_way()
         self._ready: set[str] = set()
         self._states: list[tuple[str, str]] = []
+
+    def _short_way(self) -> Literal["body", "empty", None]:
+        """What this segment can send without making a Response, if it sends at all."""
+        if self.wraps or self.number or self.given_response:
+            return None
+        if self.plan.status in BODYLESS:
+            return "empty" if self.plan.result == "empty" else None
+        return "body"
 
     # -- the frame ---------------------------------------------------------------------------------------------
 
@@ -120,7 +139,7 @@ class _SegmentWriter:
                 with self.source.block("try:"):
                     self._answer_and_send()
                 self._abandon()
-                self.source.line("await teardown.after_send()")
+                self.source.line("await teardown.after_send(broken)")
             else:
                 self._answer_and_send()
 
@@ -128,8 +147,7 @@ class _SegmentWriter:
         with self.source.block("try:"):
             self._body_of_try()
         with self.source.block("except Exception as exc:"):
-            thrown = "await teardown.throw(exc)" if self.plan.enters else "exc"
-            self.source.line(f"response = await {self.fail}({self._request_or_new()}, {thrown})")
+            self.source.line(f"response = await {self.fail}({self._request_or_new()}, {self._thrown()})")
         self._merge_given()
         self._send()
 
@@ -142,13 +160,14 @@ class _SegmentWriter:
             self.source.line("values = request.values")
             self._ready.add("request")
             self._prologue()
-            if self.plan.enters and not self.wraps:
+            if self.plan.enters:
                 self.source.line("teardown = request.teardown")
+            for local in self.segment.carried:
+                self.source.line(f"{local} = request.carried[{local!r}]")
             with self.source.block("try:"):
                 self._body_of_try()
             with self.source.block("except Exception as exc:"):
-                thrown = "await teardown.throw(exc)" if self.plan.enters and not self.wraps else "exc"
-                self.source.line(f"response = await {self.answer}(request, {thrown})")
+                self.source.line(f"response = await {self.answer}(request, {self._thrown()})")
             self._merge_given()
             defaults = self._defaults()
             if defaults != "()":
@@ -179,8 +198,11 @@ class _SegmentWriter:
                 self.source.line("await teardown.before_send(None)")
             self.source.line(f"await {finish}(websocket)")
         with self.source.block("except Exception as exc:"):
-            thrown = "await teardown.throw(exc)" if self.plan.enters else "exc"
-            self.source.line(f"await {fail}(websocket, {thrown})")
+            self.source.line(f"await {fail}(websocket, {self._thrown()})")
+
+    def _thrown(self) -> str:
+        """The exception to answer: what it has become in the dependencies that were entered."""
+        return "await teardown.throw(exc)" if self.plan.enters else "exc"
 
     def _abandon(self) -> None:
         with self.source.block("except BaseException as exc:"):
@@ -198,6 +220,8 @@ class _SegmentWriter:
         tokens = [hook.token for hook in self.segment.hooks if hook.token]
         if tokens:
             self.source.line(f"{' = '.join(tokens)} = None")
+        if self.reads_body_itself():
+            self.source.line("received = None")
         if self._hook_headers():
             self.source.line("entered = 0")
         if self.given_response:
@@ -206,10 +230,18 @@ class _SegmentWriter:
     def _needs_request_local(self) -> bool:
         return self.wraps or any(isinstance(step, Give) and step.what in ("request", "state") for step in self.segment.steps)
 
+    def reads_body_itself(self) -> bool:
+        """Whether a body is read past the Request, which then has to be told of it."""
+        reads = any(isinstance(step, Body) for step in self.segment.steps)
+        return reads and "request" not in self._ready and not self._needs_request_local()
+
     # -- inside the try ----------------------------------------------------------------------------------------
 
     def _body_of_try(self) -> None:
         self._hooks(0)
+        # What sends leaves too: a hook may have refused, or a wrapping middleware may have answered by itself.
+        if self.plan.enters and (not self.wraps or self.number == 0):
+            self.source.line("await teardown.before_send(response)")
 
     def _hooks(self, number: int) -> None:
         """The hooks from `number` on and the core; where a hook may refuse, all that follows stands in an else."""
@@ -220,7 +252,7 @@ class _SegmentWriter:
             return
         hook = self.segment.hooks[number]
         self._steps_of(hook.steps)
-        if isinstance(hook.steps[-1], Refuse) if hook.steps else False:
+        if hook.steps and isinstance(hook.steps[-1], Refuse):
             with self.source.block("else:"):
                 self._enter(hook, number + 1)
                 self._hooks(number + 1)
@@ -240,14 +272,12 @@ class _SegmentWriter:
         self._steps_of(self.segment.core)
         if self.wraps:
             return
-        if self.number or self.given_response or self.plan.status in BODYLESS and self.plan.result == "any":
-            self.source.line(f"response = {self.make_response}(result)")
-        elif self.plan.result == "empty":
-            self.source.line("response = None")
-        else:
+        if self.short == "body":
             self._find_ready()
-        if self.plan.enters:
-            self.source.line("await teardown.before_send(response)")
+        elif self.short == "empty":
+            self.source.line(f"response = None if result is None else {self.make_response}(result)")
+        else:
+            self.source.line(f"response = {self.make_response}(result)")
 
     def _find_ready(self) -> None:
         table = self.source.bind("READY", _ready_results(self.segment, self.dialect, self.tools))
@@ -263,8 +293,9 @@ class _SegmentWriter:
 
     def _steps(self) -> None:
         for hook in self.segment.hooks:
-            for step in hook.steps:
-                self.emit(step)
+            self._steps_of(hook.steps)
+            if hook.state_key and hook.token:
+                self.source.line(f"websocket.state[{hook.state_key!r}] = {hook.token}")
         self._steps_of(self.segment.core)
 
     def _steps_of(self, steps: tuple[Step, ...]) -> None:
@@ -287,14 +318,18 @@ class _SegmentWriter:
             connect = self.dialect.connect
         defaults = self._defaults()
         deliver_line = f"await deliver({connect}, response{'' if defaults == '()' else ', ' + defaults})"
-        if self.wraps or self.given_response or self.plan.status in BODYLESS and self.plan.result == "any":
+        if self.plan.enters:
+            deliver_line = f"broken = {deliver_line}"
+        if self.short is None:
             self.source.line(deliver_line)
             return
         with self.source.block("if response is None:"):
-            if self.plan.result == "empty":
+            if self.short == "empty":
                 self._send_empty()
             else:
                 self._fill(self.dialect.send_body, "head")
+            if self.plan.enters:
+                self.source.line("broken = None")
         with self.source.block("else:"):
             self.source.line(deliver_line)
 
@@ -311,12 +346,12 @@ class _SegmentWriter:
         return [(name, hook.token, make) for hook in self.segment.hooks for name, make in hook.headers]
 
     def _native_hook_headers(self) -> str:
-        """The hooks' headers where every hook was entered: one checked native pair each."""
-        pairs = []
+        """The hooks' headers where every hook was entered: one checked native pair each, none where making it fails."""
+        makers = []
         for name, token, make in self._hook_headers():
-            pair = self.source.bind(f"pair_{name}", native_pair(name, self.dialect.native))
-            pairs.append(f"{pair}({self.source.bind(f'make_{name}', make)}({token or ''}))")
-        return ", ".join(pairs)
+            maker = self.source.bind(f"header_{name}", header_maker(name, make, self.dialect.native))
+            makers.append(f"*{maker}({token or ''})")
+        return ", ".join(makers)
 
     def _defaults(self) -> str:
         """The headers that middleware of this segment adds to a Response, as an expression."""
@@ -331,6 +366,11 @@ class _SegmentWriter:
         )
         tokens = ", ".join(token or "None" for _, token, _ in self._hook_headers())
         return f"hook_headers({bound}, entered, {self.source.bind('HOOKS', table)}, ({tokens},))"
+
+    def carried_on(self) -> list[str]:
+        """Locals of this segment that those inside use too."""
+        wanted = {local for segment in self.plan.segments[self.number + 1 :] for local in segment.carried}
+        return sorted(wanted & self.segment.targets)
 
     # -- things made at most once --------------------------------------------------------------------------------
 
@@ -350,7 +390,9 @@ class _SegmentWriter:
         return f"Request({self.dialect.connect}, values, {self.route}{', {' + state + '}' if state else ''})"
 
     def _request_or_new(self) -> str:
-        return f"request or {self._new_request()}" if self._needs_request_local() else self._new_request()
+        if self._needs_request_local():
+            return f"request or {self._new_request()}"
+        return f"with_body({self._new_request()}, received, exc)" if self.reads_body_itself() else self._new_request()
 
 
 def _ready_results(segment: Segment, dialect: Dialect, tools: Tools) -> ReadyResults:
@@ -405,12 +447,14 @@ def _emit_body(writer: _SegmentWriter, step: Body) -> None:
     check = writer.source.bind("check_type", step.check_type)
     decode = writer.source.bind(f"decode_{step.parameter.name}", step.decode)
     writer.source.line(f"{check}(headers.get('content-type'), headers.get('content-encoding'))")
-    if "request" in writer._ready:
-        writer.source.line("body = await request.body()")
+    if writer.reads_body_itself():
+        writer.source.line("received = ...")
+        writer.source.line(f"received = await {writer.dialect.read_body.format(limit=step.limit)}")
     else:
-        writer.source.line(f"body = await {writer.dialect.read_body.format(limit=step.limit)}")
+        writer.need_request()
+        writer.source.line("received = await request.body()")
     writer.need("errors", "[]")
-    writer.source.line(f"{step.target} = {decode}(body, errors)")
+    writer.source.line(f"{step.target} = {decode}(received, errors)")
 
 
 def _emit_check(writer: _SegmentWriter, step: Check) -> None:
@@ -461,11 +505,11 @@ def _emit_next(writer: _SegmentWriter, step: Next) -> None:
     writer.need_request()
     if writer.number == 0 and writer.plan.enters:
         writer.source.line("request.teardown = teardown")
-    dispatch = writer.source.bind(callable_name(step.dispatch), step.dispatch)
+    for local in writer.carried_on():
+        writer.source.line(f"request.carried[{local!r}] = {local}")
     label = callable_name(step.dispatch)
-    writer.source.line(
-        f"response = expect_response(await {dispatch}(request, inner_{step.inner}), {label!r})"
-    )
+    dispatch = writer.source.bind(label, step.dispatch)
+    writer.source.line(f"response = expect_response(await {dispatch}(request, inner_{step.inner}), {label!r})")
 
 
 EMITTERS: dict[type, Callable[[_SegmentWriter, Any], None]] = {

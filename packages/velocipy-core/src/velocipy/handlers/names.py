@@ -9,6 +9,13 @@ import re
 LOCAL = "a_"
 """What the locals of parameters and dependencies begin with, and nothing else does."""
 
+RESERVED = frozenset(
+    "scope proto receive send values headers query cookies errors body received result response request websocket connection "
+    "teardown ready encode head exc broken entered handle enter".split()
+)
+"""Locals of generated code that nothing global may be called."""
+
+_PYTHONS = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 _OTHER = re.compile(r"[^A-Za-z0-9_]+")
 _MAX_LENGTH = 60
 
@@ -17,7 +24,8 @@ class Names:
     """One namespace: `names.take("größe")` -> "gr_e", then "gr_e_2"; text of the user's never reaches source unchanged."""
 
     def __init__(self, reserved: frozenset[str] = frozenset()) -> None:
-        self._taken = {*reserved, *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
+        self._reserved = reserved
+        self._taken: set[str] = set()
 
     def take(self, wanted: str) -> str:
         """A free global name that is as much like `wanted` as it can be; never one that a local may have."""
@@ -32,11 +40,13 @@ class Names:
 
     def _free(self, base: str) -> str:
         name, number = base, 2
-        while name in self._taken:
+        while name in self._taken or name in self._reserved or name in _PYTHONS:
             name, number = f"{base}_{number}", number + 1
         self._taken.add(name)
         return name
 
 
 def _clean(wanted: str) -> str:
+    if wanted.isascii() and wanted.isidentifier() and len(wanted) <= _MAX_LENGTH and wanted[0] != "_" != wanted[-1]:
+        return wanted
     return _OTHER.sub("_", wanted)[:_MAX_LENGTH].strip("_") or "x"

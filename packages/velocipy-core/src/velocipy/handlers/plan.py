@@ -7,14 +7,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from velocipy.handlers.convert import Reader
-from velocipy.handlers.markers import Scope
+from velocipy.handlers.markers import MISSING, Scope
 from velocipy.handlers.signature import ENTERED, How, Parameter
 from velocipy.routing.route import Route, callable_name
+
+
+Source = Literal["path", "query", "header", "cookie"]
+Given = Literal["request", "websocket", "response", "state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Read:
     """Text from the path, query, headers or cookies through a reader; without one, text or default as they are."""
 
     target: str
-    source: Literal["path", "query", "header", "cookie"]
+    source: Source
     key: str
     reader: Reader | None
     parameter: Parameter
@@ -59,8 +63,8 @@ class Give:
     """An object of the exchange itself: the request, the websocket, the response to be, the state."""
 
     target: str
-    what: Literal["request", "websocket", "response", "state"]
-    parameter: Parameter | None = None
+    what: Given
+    parameter: Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +110,35 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What lies between two wrapping middlewares: constant headers, hooks, and the core that they surround."""
+    """What lies between two wrapping middlewares: constant headers, hooks, and the core that they surround.
+
+    `carried` are locals of outer segments that this one uses: dependencies that both share.
+    """
 
     constants: tuple[tuple[str, str], ...]
     hooks: tuple[Hook, ...]
     core: tuple[Step, ...]
+    carried: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All steps in order, hooks' included."""
         return (*(step for hook in self.hooks for step in hook.steps), *self.core)
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """The locals that its steps set."""
+        return frozenset(
+            step.target for step in self.steps if isinstance(step, (Take, Read, Body, Give, Call)) and step.target
+        )
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The locals that its calls take, each once."""
+        calls = [step for step in self.steps if isinstance(step, Call)]
+        return tuple(
+            dict.fromkeys(local for call in calls for local in (*call.args, *(local for _, local in call.keywords)))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +149,7 @@ class Plan:
     segments: tuple[Segment, ...]
     status: int
     result: Literal["any", "empty"]
-    dependencies: frozenset[Callable[..., Any]]
+    dependencies: frozenset[Hashable]
 
     @property
     def enters(self) -> bool:
@@ -171,4 +194,4 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
 
 
 def _describe_default(parameter: Parameter) -> str:
-    return f", default {parameter.default!r}"
+    return ", required" if parameter.default is MISSING else f", default {parameter.default!r}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterator
+import logging
+from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from typing import Any
 
 from velocipy.exceptions import HTTPException
 from velocipy.http.gate import BODYLESS
+from velocipy.http.headers import check_header
 from velocipy.http.response import BYTES_TYPE, JSON_TYPE, TEXT_TYPE, JSONResponse, PlainTextResponse, Response
 from velocipy.http.streaming import StreamingResponse
 from velocipy.json.base import JSONEncoder
 
 Encode = Callable[[Any], bytes]
+
+logger = logging.getLogger("velocipy")
 
 
 class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
@@ -25,7 +29,7 @@ class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
 
     def __init__(self, encoder: JSONEncoder, natives: Callable[[str], Any]) -> None:
         self._json = (encoder.encode, natives(JSON_TYPE))
-        self._first = {str: (str.encode, natives(TEXT_TYPE)), bytes: (bytes, natives(BYTES_TYPE))}
+        self._first: dict[type, tuple[Encode, Any] | None] = {str: (str.encode, natives(TEXT_TYPE)), bytes: (bytes, natives(BYTES_TYPE))}
         super().__init__(self._first)
 
     def __missing__(self, kind: type) -> tuple[Encode, Any] | None:
@@ -94,3 +98,18 @@ def refuse_socket(outcome: object) -> None:
     """A hook's answer on a WebSocket route: a Response refuses the handshake with its status, or 403 where that is no refusal."""
     if isinstance(outcome, Response):
         raise HTTPException(outcome.status_code if outcome.status_code >= 400 else 403)
+
+
+def header_maker(
+    name: str, make: Callable[..., str], native: Callable[[Sequence[tuple[str, str]]], Sequence[Any]]
+) -> Callable[..., Sequence[Any]]:
+    """A function from a hook's token to its header in a dialect's native form; one that fails is logged and left out."""
+
+    def make_header(*token: Any) -> Sequence[Any]:
+        try:
+            return native((check_header(name, make(*token)),))
+        except Exception:
+            logger.exception("the hook for header %r failed", name)
+            return ()
+
+    return make_header

@@ -22,23 +22,30 @@ HookHeader = tuple[int, str, Callable[..., str], bool]
 """Which hook (counted from 1), its header's name, what makes the value, and whether that takes the hook's token."""
 
 
-async def deliver(connection: HTTPConnection, response: Response, defaults: Iterable[tuple[str, str]] = ()) -> None:
-    """Send a response with the headers that middleware adds.
+async def deliver(
+    connection: HTTPConnection, response: Response, defaults: Sequence[tuple[str, str]] = ()
+) -> Exception | None:
+    """Send a response with the headers that middleware adds -> None, or what kept it from being sent whole.
 
     What is wrong with it is logged and becomes a 500 if nothing was sent yet; a body that breaks off later is logged once and
-    leaves a connection that the server closes, where it has a way to.
+    leaves a connection that the server closes, where it has a way to. A client that left is nobody's error.
     """
     try:
         if defaults:
             response = response.fresh()
             response.add_defaults(defaults)
         await response.send(connection)
-    except ClientDisconnected:
-        logger.debug("%s %s: the client left before the answer was sent", connection.method, connection.path)
-    except Exception:
+    except ClientDisconnected as exc:
+        logger.debug("%s %r: the client left before the answer was sent", connection.method, connection.path)
+        return exc
+    except Exception as exc:
         logger.exception("%s %r: the answer could not be sent", connection.method, connection.path)
         if not connection.started:
-            await connection.send(500, [("content-type", JSON_TYPE)], SERVER_ERROR)
+            # One line a field: nothing may be wrong with this answer too.
+            headers = {**dict(defaults), "content-type": JSON_TYPE}
+            await connection.send(500, list(headers.items()), SERVER_ERROR)
+        return exc
+    return None
 
 
 def hook_headers(

@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from velocipy.http.gate import BODYLESS, check_status
 from velocipy.http.headers import ResponseHeaders, http_date
 from velocipy.http.response import BYTES_TYPE, Response
 
@@ -74,6 +75,8 @@ class FileResponse(Response):
         headers: HeaderSource = None,
         media_type: str | None = None,
     ) -> None:
+        if check_status(status_code) in BODYLESS:
+            raise ValueError(f"status {status_code} has no body, so no file can be sent with it")
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError(f"{os.fspath(path)!r} is not a regular file")

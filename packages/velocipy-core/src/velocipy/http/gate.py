@@ -16,10 +16,8 @@ _STATUSES = frozenset(range(200, 600))
 
 def check_status(status: object) -> int:
     """200-599 as a plain int; ValueError for anything else, `"200"`, `200.0` and True included."""
-    if status.__class__ is int and status in _STATUSES:
-        return status  # type: ignore[return-value]
-    if isinstance(status, int) and not isinstance(status, bool) and int(status) in _STATUSES:
-        return int(status)
+    if isinstance(status, int) and status in _STATUSES:
+        return status if status.__class__ is int else int(status)
     raise ValueError(f"a response status is an int from 200 to 599, not {status!r}")
 
 

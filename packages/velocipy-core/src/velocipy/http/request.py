@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from velocipy.exceptions import BadRequest
+from velocipy.exceptions import BadRequest, ClientDisconnected, HTTPException
 from velocipy.http.cookies import parse_cookies
 from velocipy.http.headers import Headers
 from velocipy.http.query import Query, parse_query
@@ -109,11 +109,13 @@ class Request(Exchange):
         values: Sequence[object],
         route: Route,
         state: dict[str, Any] | None = None,
+        body: bytes | None = None,
     ) -> None:
+        """`body` is what has been read of it already, since a server gives it once."""
         super().__init__(connection, values, route, state)
         self.connection = connection
-        self._body: bytes | None = None
-        self._streamed = False
+        self._body = body
+        self._lost: Exception | None = None
 
     def enter(self, depth: int) -> None:
         """Note that `call_next` of a wrapping middleware was called; RuntimeError when it is called twice."""
@@ -148,7 +150,12 @@ class Request(Exchange):
 
     @cached_property
     def url(self) -> URL:
-        """The whole URL; its path is the one that was routed, whatever the Host header says."""
+        """The whole URL; its path is the one that was routed, whatever the Host header says.
+
+        Raises BadRequest for a request target that is no path.
+        """
+        if self.path[:1] != "/" and self.path != "*":
+            raise BadRequest("Invalid request target")
         host, port = self._host
         return URL(self.scheme, host, port, self.path, self.query_string)
 
@@ -163,21 +170,37 @@ class Request(Exchange):
         RuntimeError after `stream()` took it.
         """
         if self._body is None:
-            if self._streamed:
-                raise RuntimeError("the body was read by request.stream(): keep what it gave, or call body() first")
-            self._body = await self.connection.read_body(self.route.max_content_length)
+            self._take("keep what it gave, or call body() first")
+            try:
+                self._body = await self.connection.read_body(self.route.max_content_length)
+            except Exception as exc:
+                self.lose_body(exc)
+                raise
         return self._body
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body as it arrives, in chunks of the server's choice; raises as `body()` does."""
         if self._body is not None:
-            yield self._body
+            if self._body:
+                yield self._body
             return
-        if self._streamed:
-            raise RuntimeError("the body was read by request.stream() before: it can be streamed once")
-        self._streamed = True
-        async for chunk in self.connection.read_chunks(self.route.max_content_length):
-            yield chunk
+        self._take("it can be streamed once")
+        try:
+            async for chunk in self.connection.read_chunks(self.route.max_content_length):
+                yield chunk
+        except (HTTPException, ClientDisconnected) as exc:
+            self.lose_body(exc)
+            raise
+
+    def lose_body(self, exc: Exception) -> None:
+        """Note that reading the body has failed, so that whoever asks for it again is told the same at once."""
+        self._lost = exc
+
+    def _take(self, advice: str) -> None:
+        """The body may be read from its connection, once."""
+        if self._lost is not None:
+            raise self._lost
+        self._lost = RuntimeError(f"the body was read by request.stream(): {advice}")
 
     async def text(self) -> str:
         """The body as UTF-8 text; BadRequest when it is none."""

@@ -39,6 +39,12 @@ class Response:
     media_type: ClassVar[str | None] = None
     streams: ClassVar[bool] = False
     """Whether the body is made while it is sent, so that what it uses must stay open until then."""
+    _slots: ClassVar[tuple[str, ...]] = __slots__
+    """The slots of a class and its bases, which `fresh` copies."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._slots = tuple(dict.fromkeys(slot for owner in cls.__mro__ for slot in _slots_of(owner)))
 
     def __init__(
         self,
@@ -82,10 +88,9 @@ class Response:
     def fresh(self) -> Response:
         """A response of its own with the same content, so that headers can be added without touching this one."""
         twin = object.__new__(type(self))
-        for owner in type(self).__mro__:
-            for slot in getattr(owner, "__slots__", ()):
-                if hasattr(self, slot):
-                    object.__setattr__(twin, slot, getattr(self, slot))
+        for slot in self._slots:
+            if hasattr(self, slot):
+                object.__setattr__(twin, slot, getattr(self, slot))
         if hasattr(self, "__dict__"):
             twin.__dict__.update(self.__dict__)
         twin._headers = self._headers.copy()
@@ -137,6 +142,10 @@ class Response:
     async def send(self, connection: HTTPConnection) -> None:
         """Send this answer. Raises ValueError, with nothing sent, where the declared length is not the body's."""
         status, body = self._status_code, self.body
+        if not body and "content-length" in self._headers and connection.method == "HEAD":
+            # The length that GET would have (RFC 9110 section 8.6), said by who serves HEAD without making the body.
+            await connection.send_empty(status, self._headers.raw)
+            return
         pairs = length_headers(status, self._headers, len(body))
         if status in BODYLESS:
             await connection.send_empty(status, pairs)
@@ -145,6 +154,17 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._status_code}>"
+
+
+def _slots_of(owner: type) -> list[str]:
+    """The attributes that a class keeps in slots, private names as Python mangles them."""
+    names = owner.__dict__.get("__slots__", ())
+    private = f"_{owner.__name__.lstrip('_')}"
+    return [
+        f"{private}{name}" if name.startswith("__") else name
+        for name in ((names,) if isinstance(names, str) else names)
+        if not name.endswith("__")
+    ]
 
 
 def as_bytes(content: object) -> bytes:

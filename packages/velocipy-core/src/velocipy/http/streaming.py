@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
-from velocipy.exceptions import ClientDisconnected
 from velocipy.http.gate import BODYLESS, check_status
 from velocipy.http.headers import ResponseHeaders
-from velocipy.http.response import TEXT_TYPE, Response
-from velocipy.threads import iterate
+from velocipy.http.response import TEXT_TYPE, Response, as_bytes
+from velocipy.threads import in_thread, iterate
 
 if TYPE_CHECKING:
     from velocipy.http.headers import HeaderSource
@@ -48,30 +47,32 @@ class StreamingResponse(Response):
 
     async def send(self, connection: HTTPConnection) -> None:
         """Send chunk by chunk. An error of the iterator breaks the answer off and is raised; so is ClientDisconnected."""
-        chunks = _chunks(self.content)
+        if connection.method != "HEAD":
+            await self._send_chunks(connection)
+            return
         try:
-            if connection.method == "HEAD":
-                await connection.send_empty(self._status_code, self._headers.raw)
-            else:
-                await self._send_chunks(connection, chunks)
+            await connection.send_empty(self._status_code, self._headers.raw)
         finally:
-            await _close(chunks)
             await _close(self.content)
 
-    async def _send_chunks(self, connection: HTTPConnection, chunks: AsyncIterator[bytes | str]) -> None:
-        stream = await connection.start_stream(self._status_code, self._headers.raw)
+    async def _send_chunks(self, connection: HTTPConnection) -> None:
+        chunks = _chunks(self.content)
         try:
-            await _copy(chunks, stream, _declared_length(self._headers))
-            await stream.close()
-        except BaseException:
-            stream.abort()
-            raise
+            stream = await connection.start_stream(self._status_code, self._headers.raw)
+            try:
+                await _copy(chunks, stream, _declared_length(self._headers))
+                await stream.close()
+            except BaseException:
+                stream.abort()
+                raise
+        finally:
+            await _close(chunks)
 
 
 async def _copy(chunks: AsyncIterator[bytes | str], stream: ResponseStream, declared: int | None) -> None:
     sent = 0
     async for chunk in chunks:
-        data = chunk.encode() if isinstance(chunk, str) else chunk
+        data = as_bytes(chunk)
         sent += len(data)
         if declared is not None and sent > declared:
             raise ValueError(f"the stream declares content-length {declared} and gives more")
@@ -91,10 +92,9 @@ def _chunks(content: Content) -> AsyncIterator[bytes | str]:
 
 
 async def _close(iterator: object) -> None:
-    """Close a generator so that its `finally` runs now; what it raises on the way out after a disconnect is its own."""
-    close = getattr(iterator, "aclose", None)
-    if close is not None:
-        try:
-            await close()
-        except ClientDisconnected:
-            pass
+    """Close a generator, async or not, so that its `finally` runs now."""
+    aclose, close = getattr(iterator, "aclose", None), getattr(iterator, "close", None)
+    if aclose is not None:
+        await aclose()
+    elif close is not None:
+        await in_thread(close)

@@ -145,7 +145,7 @@ class PathTemplate:
             raise ValueError(f"no URL for {self.text!r}: {reason}") from None
         if never_matches(path):
             raise ValueError(
-                f'no URL for {self.text!r}: {path!r} has a segment "." or "..", or a character that is not valid Unicode'
+                f'no URL for {self.text!r}: {path!r} has a segment "." or "..", or is not valid Unicode'
             )
         return encode_path(path)
 
@@ -275,9 +275,7 @@ def _refuse_literal(text: str, at: int, literal: str, *, between: bool) -> None:
         if char == "{":
             raise _error(text, at + place, 'this "{" is never closed: write {name}, and no "/" inside')
         if char == "}":
-            raise _error(
-                text, at + place, 'this "}" closes nothing: write {name}; braces cannot be literal text'
-            )
+            raise _error(text, at + place, 'this "}" closes nothing: write {name}, braces are never literal')
 
 
 def _refuse_catch_all(text: str, part: str, end: int, holes: list[Hole]) -> None:

@@ -96,10 +96,20 @@ class Route:
     def under(self, prefix: str, layer: Layer, tags: Sequence[str], name_prefix: str | None) -> Route:
         """This route as it stands inside a router."""
         template = PathTemplate.parse(join_paths(prefix, self.path)) if prefix else self.template
-        options = replace(self.options, tags=(*tags, *self.options.tags))
+        options = self.options
+        if tags:
+            options = replace(options, tags=(*tags, *options.tags))
         if name_prefix:
             options = replace(options, name=f"{name_prefix}.{self.name}")
-        return replace(self, template=template, options=options, layers=(layer, *self.layers))
+        return Route(self.methods, template, self.endpoint, options, (layer, *self.layers))
+
+    def mounted(self, app: Any, max_content_length: int, explainer: Callable[[Route, str], str]) -> Route:
+        """This route as an app serves it; `max_content_length` is the app's, which a route's own overrides."""
+        own = self.options.max_content_length
+        limit = max_content_length if own is None else own
+        return Route(
+            self.methods, self.template, self.endpoint, self.options, self.layers, app, limit, explainer
+        )
 
     def explain(self, dialect: str) -> str:
         """The source that was compiled for this route and protocol: `print(route.explain("rsgi"))`."""

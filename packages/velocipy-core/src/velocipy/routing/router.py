@@ -23,6 +23,7 @@ E = TypeVar("E", bound=Callable[..., Any])
 H = TypeVar("H", bound=Callable[..., Any])
 ExceptionKey = int | type[BaseException]
 
+_ERROR_STATUSES = range(400, 600)
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Z]+")
 
 
@@ -185,8 +186,10 @@ class APIRouter:
 
     def add_exception_handler(self, key: ExceptionKey, handler: Callable[..., Any]) -> None:
         """Answer exceptions of a class, or HTTPExceptions of a status, with `handler(request, exc)`, sync or async."""
-        if not (isinstance(key, int) or isinstance(key, type) and issubclass(key, Exception)):
-            raise ConfigurationError(f"an exception handler is for an Exception class or a status, not {key!r}")
+        if not (isinstance(key, type) and issubclass(key, Exception) or key in _ERROR_STATUSES):
+            raise ConfigurationError(
+                f"an exception handler is for an Exception class or a status from 400 to 599, not {key!r}"
+            )
         self.layer.exception_handlers[key] = handler
         self._notify(None)
 
@@ -243,7 +246,7 @@ def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...
 
 
 def _check_endpoint(endpoint: Endpoint, path: str) -> Endpoint:
-    if not callable(endpoint):  # what a decorator is given is not checked by anybody before
+    if not callable(endpoint):
         raise ConfigurationError(f"the endpoint of {path!r} is {endpoint!r}, which cannot be called")
     return endpoint
 

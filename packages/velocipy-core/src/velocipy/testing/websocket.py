@@ -71,12 +71,12 @@ class WebSocketExchange:
 
     async def send(self, data: str | bytes) -> None:
         """Sends a message; waits while the app lets too many lie. WebSocketDisconnect once the app closed."""
-        await self.signal.until(lambda: self.waiting < INBOX_LIMIT or self.server_closing is not None)
+        await self.signal.until(lambda: self.waiting < INBOX_LIMIT or self.over)
+        if self.client_closing is not None:
+            raise RuntimeError("this WebSocket was closed by the test")
         if self.server_closing is not None:
             self.raise_failure()
             raise WebSocketDisconnect(self.server_closing.code, self.server_closing.reason)
-        if self.client_closing is not None:
-            raise RuntimeError("this WebSocket was closed by the test")
         self.inbox.append(data)
         self.waiting += len(data)
         self.signal.notify()
@@ -121,6 +121,10 @@ class WebSocketExchange:
     # The server's end.
 
     @property
+    def over(self) -> bool:
+        return self.server_closing is not None or self.client_closing is not None
+
+    @property
     def lost(self) -> bool:
         return self.client_closing is not None and self.client_closing.code == 1006
 
@@ -155,9 +159,9 @@ class WebSocketExchange:
         await self.signal.until(lambda: self.unread <= HIGH_WATER or self.client_closing is not None)
 
     def shut(self, code: int, reason: str = "") -> None:
-        """The app's close, once."""
+        """The app's close, once; after the client's it is the reply, which repeats the code."""
         if self.server_closing is None:
-            self.server_closing = Closing(code, reason)
+            self.server_closing = self.client_closing or Closing(code, reason)
             self.signal.notify()
 
     def fail(self, fault: ServerFault) -> None:

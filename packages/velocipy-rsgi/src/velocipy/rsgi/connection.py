@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -144,9 +145,12 @@ class RSGIConnection(HTTPConnection):
         self.proto.response_bytes(status, headers, body)
 
     async def send_empty(self, status: int, headers: HeaderPairs) -> None:
-        """Answer without one."""
+        """Answer without one; a declared length stands as it is, which `response_empty` does not promise."""
         self.started = True
-        self.proto.response_empty(status, headers)
+        if any(name == "content-length" for name, _ in headers):
+            self.proto.response_bytes(status, headers, b"")
+        else:
+            self.proto.response_empty(status, headers)
 
     async def send_file(
         self, status: int, headers: HeaderPairs, path: str | PathLike[str], start: int, stop: int
@@ -156,7 +160,7 @@ class RSGIConnection(HTTPConnection):
         if start >= stop:
             self.proto.response_bytes(status, [pair for pair in headers if pair[0] != "content-length"], b"")
         else:
-            self.proto.response_file_range(status, headers, str(path), start, stop)
+            self.proto.response_file_range(status, headers, os.fspath(path), start, stop)
 
     async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
         """Answer piece by piece."""

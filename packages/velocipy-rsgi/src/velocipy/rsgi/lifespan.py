@@ -10,18 +10,20 @@ if TYPE_CHECKING:
     from velocipy.lifespan import Lifespan
 
 
-def start(lifespan: Lifespan, loop: asyncio.AbstractEventLoop) -> None:
-    """Start before the first request. Servers call this with the loop still; what start-up raises ends the worker."""
-    _run(lifespan.start(), loop)
+def start(lifespan: Lifespan, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    """Start before the first request. Servers call this with the loop still; what start-up raises ends the worker.
 
-
-def stop(lifespan: Lifespan, loop: asyncio.AbstractEventLoop) -> None:
-    """Stop after the last request, with the loop still open and still."""
-    _run(lifespan.stop(), loop)
-
-
-def _run(work, loop: asyncio.AbstractEventLoop) -> None:  # type: ignore[no-untyped-def]
+    Embedded servers call it from inside the loop that will serve: there it is begun, and requests wait for its end.
+    """
     if loop.is_running():
-        loop.create_task(work)  # embedded servers call from inside the loop that will serve
-    else:
-        loop.run_until_complete(work)
+        return lifespan.start_soon(loop)
+    loop.run_until_complete(lifespan.start())
+    return None
+
+
+def stop(lifespan: Lifespan, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    """Stop after the last request, with the loop open and still, or running where the server is embedded."""
+    if loop.is_running():
+        return lifespan.stop_soon(loop)
+    loop.run_until_complete(lifespan.stop())
+    return None

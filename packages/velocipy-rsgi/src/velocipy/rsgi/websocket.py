@@ -58,7 +58,10 @@ class RSGIWebSocket(WebSocketConnection):
 
     async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
         """Complete the handshake; a second call would abort the server's process, and core makes none."""
-        self._transport = await self.proto.accept()
+        try:
+            self._transport = await self.proto.accept()
+        except Exception as exc:
+            raise _lost(exc) from None
 
     async def deny(self, status: int) -> None:
         """Refuse it; the status has been checked, since one outside 100-999 would abort the server's process."""
