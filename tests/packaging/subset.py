@@ -7,6 +7,7 @@ installed is refused with the command that installs it.
 import importlib
 import importlib.metadata
 import sys
+from typing import Any
 
 MODULES = {
     "velocipy-asgi": "velocipy.asgi",
@@ -64,7 +65,7 @@ def check_app(there: set[str]) -> None:
     app = VelociPy()
 
     @app.post("/items/{number}")
-    async def item(number: int, body: dict[str, int]) -> dict[str, int]:
+    async def item(number: int, body: dict[str, Any]) -> dict[str, Any]:
         return {"number": number, **body}
 
     with TestClient(app) as client:

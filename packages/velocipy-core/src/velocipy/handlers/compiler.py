@@ -11,9 +11,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from velocipy.exceptions import ValidationError
-from velocipy.handlers.bodies import with_body
 from velocipy.handlers.names import RESERVED
-from velocipy.handlers.plan import Body, Call, Check, Give, Hook, Next, Plan, Read, Refuse, Segment, Step, Take
+from velocipy.handlers.plan import (
+    Body,
+    Call,
+    Check,
+    Give,
+    Hook,
+    Next,
+    Plan,
+    Read,
+    Refuse,
+    Segment,
+    Step,
+    Take,
+)
 from velocipy.handlers.results import (
     ReadyResults,
     expect_response,
@@ -72,7 +84,6 @@ ENV: dict[str, object] = {
     "refuse_socket": refuse_socket,
     "parse_cookies": parse_cookies,
     "parse_query": parse_query,
-    "with_body": with_body,
 }
 """Names that generated source may use without binding them."""
 
@@ -386,13 +397,15 @@ class _SegmentWriter:
             self.need("request", self._new_request())
 
     def _new_request(self) -> str:
-        state = ", ".join(f"{key!r}: {token}" for key, token in self._states)
-        return f"Request({self.dialect.connect}, values, {self.route}{', {' + state + '}' if state else ''})"
+        arguments = [self.dialect.connect, "values", self.route]
+        if self._states or self.reads_body_itself():
+            arguments.append("{" + ", ".join(f"{key!r}: {token}" for key, token in self._states) + "}")
+        if self.reads_body_itself():
+            arguments.append("received")
+        return f"Request({', '.join(arguments)})"
 
     def _request_or_new(self) -> str:
-        if self._needs_request_local():
-            return f"request or {self._new_request()}"
-        return f"with_body({self._new_request()}, received, exc)" if self.reads_body_itself() else self._new_request()
+        return f"request or {self._new_request()}" if self._needs_request_local() else self._new_request()
 
 
 def _ready_results(segment: Segment, dialect: Dialect, tools: Tools) -> ReadyResults:
@@ -448,7 +461,6 @@ def _emit_body(writer: _SegmentWriter, step: Body) -> None:
     decode = writer.source.bind(f"decode_{step.parameter.name}", step.decode)
     writer.source.line(f"{check}(headers.get('content-type'), headers.get('content-encoding'))")
     if writer.reads_body_itself():
-        writer.source.line("received = ...")
         writer.source.line(f"received = await {writer.dialect.read_body.format(limit=step.limit)}")
     else:
         writer.need_request()

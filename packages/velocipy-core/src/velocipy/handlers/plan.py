@@ -16,7 +16,6 @@ from velocipy.handlers.markers import MISSING, Scope
 from velocipy.handlers.signature import ENTERED, How, Parameter
 from velocipy.routing.route import Route, callable_name
 
-
 Source = Literal["path", "query", "header", "cookie"]
 Given = Literal["request", "websocket", "response", "state"]
 

@@ -109,13 +109,16 @@ class Request(Exchange):
         values: Sequence[object],
         route: Route,
         state: dict[str, Any] | None = None,
-        body: bytes | None = None,
     ) -> None:
-        """`body` is what has been read of it already, since a server gives it once."""
         super().__init__(connection, values, route, state)
         self.connection = connection
-        self._body = body
+        self._body: bytes | None = None
         self._lost: Exception | None = None
+
+    @cached_property
+    def carried(self) -> dict[str, Any]:
+        """Values of dependencies that handlers outside and inside of wrapping middleware share."""
+        return {}
 
     def enter(self, depth: int) -> None:
         """Note that `call_next` of a wrapping middleware was called; RuntimeError when it is called twice."""
@@ -191,6 +194,15 @@ class Request(Exchange):
         except (HTTPException, ClientDisconnected) as exc:
             self.lose_body(exc)
             raise
+
+    @cached_property
+    def carried(self) -> dict[str, Any]:
+        """What a handler carries from one side of a wrapping middleware to the other."""
+        return {}
+
+    def keep_body(self, body: bytes) -> None:
+        """Note the body, where it was read past this request: a server gives it once."""
+        self._body = body
 
     def lose_body(self, exc: Exception) -> None:
         """Note that reading the body has failed, so that whoever asks for it again is told the same at once."""

@@ -10,16 +10,19 @@ The first added is the outermost. All levels apply to 404, 405, 500, HEAD and sh
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from dataclasses import replace
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.binding import Binder
 from velocipy.handlers.plan import Hook, Next, Refuse, Segment, Step
-from velocipy.handlers.signature import UNANNOTATED, read_signature, return_annotation
-from velocipy.http.headers import check_header
+from velocipy.handlers.signature import UNANNOTATED, How, how_called, read_signature, return_annotation
+from velocipy.http.headers import ResponseHeaders, check_header, header_pairs
 from velocipy.http.request import Request
-from velocipy.http.response import Response
+from velocipy.http.response import APPENDED, Response
 from velocipy.routing.route import callable_name, location_of
 
 CallNext = Callable[[Request], Awaitable[Response]]
@@ -52,65 +55,136 @@ def segments(
         elif not socket:
             wrappers.append(dispatch)
             pieces.append([])
-    done = []
+    done: list[Segment] = []
     for number, piece in enumerate(pieces):
-        hooks = tuple(_hook(binder, item) for item in piece if _is_hook(item))
+        binder.next_segment()
+        winners = _winners(piece)
+        hooks = tuple(_hook(binder, item, winners) for item in piece if _is_hook(item))
         last = number == len(wrappers)
         steps = core() if last else (Next(wrappers[number], number + 1),)
-        done.append(Segment(_constants(piece), hooks, steps))
+        laid = Segment(_constants(piece, winners), hooks, steps)
+        outer = {target for segment in done for target in segment.targets}
+        carried = tuple(local for local in laid.arguments if local in outer and local not in laid.targets)
+        done.append(replace(laid, carried=carried))
     return tuple(done)
 
 
 def check_middleware(item: Any) -> None:
     """Raise ConfigurationError for an object that is of none of the three levels, or of two that exclude each other."""
+    if isinstance(item, type):
+        raise ConfigurationError(f"{item.__qualname__} is a class: write {item.__qualname__}(...)")
     dispatch = wrapping(item)
-    if dispatch is None and not _is_hook(item) and not getattr(item, "response_headers", ()):
+    if dispatch is None:
+        _check_hook(item)
+    else:
+        _check_dispatch(item, dispatch)
+
+
+def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:
+    where = f"{callable_name(dispatch)} ({location_of(dispatch)})"
+    if _is_hook(item) or _headers_of(item):
+        raise ConfigurationError(
+            f"{item!r} has dispatch and hooks or response_headers: do everything in dispatch, or split it in two"
+        )
+    if len(read_signature(dispatch)) != 2:
+        raise ConfigurationError(f"{where} must take (request, call_next), nothing else")
+    if how_called(dispatch) is not How.AWAIT and not inspect.iscoroutinefunction(inspect.unwrap(dispatch)):
+        raise ConfigurationError(f"{where} must be async: it awaits call_next(request)")
+
+
+def _check_hook(item: Any) -> None:
+    if not _is_hook(item) and not _headers_of(item):
         raise ConfigurationError(
             f"{item!r} is no middleware: it needs async dispatch(request, call_next), before(...), header(token) or "
             f"response_headers, or be a function async f(request, call_next)"
         )
-    if dispatch is not None and _is_hook(item):
-        raise ConfigurationError(f"{item!r} has dispatch and hooks: do everything in dispatch, or split it in two")
-    if dispatch is not None and len(read_signature(dispatch)) != 2:
-        raise ConfigurationError(
-            f"{callable_name(dispatch)} ({location_of(dispatch)}) must take (request, call_next), nothing else"
-        )
-    for name, value in getattr(item, "response_headers", ()):
-        check_header(name, value)
+    header = _method(item, "header")
+    try:
+        for name, value in _headers_of(item):
+            check_header(name, value)
+        if header is not None:
+            check_header(item.header_name, "")
+    except (ValueError, AttributeError) as exc:
+        raise ConfigurationError(f"the headers of {item!r} cannot be sent: {exc}") from None
+    wanted = 0 if _method(item, "before") is None else 1
+    if header is not None and len(read_signature(header)) != wanted:
+        takes = "(token), what before returned" if wanted else "nothing, since there is no before"
+        raise ConfigurationError(f"{callable_name(header)} ({location_of(header)}) must take {takes}")
 
 
 def wrapping(item: Any) -> Callable[..., Any] | None:
     """`async (request, call_next)` of a middleware of level 3; None for the other levels."""
-    dispatch = getattr(item, "dispatch", None)
+    dispatch = _method(item, "dispatch")
     if dispatch is not None:
-        return dispatch  # type: ignore[no-any-return]
-    return item if callable(item) and not _is_hook(item) and not getattr(item, "response_headers", ()) else None
+        return dispatch
+    return item if callable(item) and not _is_hook(item) and not _headers_of(item) else None
+
+
+def _method(item: Any, name: str) -> Callable[..., Any] | None:
+    found = getattr(item, name, None)
+    return found if callable(found) else None
+
+
+def _headers_of(item: Any) -> Iterable[tuple[str, str]]:
+    found: Iterable[tuple[str, str]] = getattr(item, "response_headers", ())
+    return found
 
 
 def _is_hook(item: Any) -> bool:
-    return hasattr(item, "before") or hasattr(item, "header")
+    return _method(item, "before") is not None or _method(item, "header") is not None
 
 
-def _constants(piece: list[Any]) -> tuple[tuple[str, str], ...]:
-    """Level 1 of a segment; of two that set one header the inner wins, as a response's own would."""
-    merged: dict[str, str] = {}
+def _winners(piece: list[Any]) -> dict[str, Any]:
+    """Header name -> who sets it: of two in one segment the inner, as a response's own would win over both."""
+    winners: dict[str, Any] = {}
     for item in piece:
-        merged.update(check_header(name, value) for name, value in getattr(item, "response_headers", ()))
-    return tuple(merged.items())
+        winners.update((check_header(name, value)[0], item) for name, value in _headers_of(item))
+        if _method(item, "header") is not None:
+            winners[check_header(item.header_name, "")[0]] = item
+    return winners
 
 
-def _hook(binder: Binder, item: Any) -> Hook:
+def _constants(piece: list[Any], winners: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Level 1 of a segment. Fields that join do so; of every other the inner's stays."""
+    headers = ResponseHeaders()
+    for item in piece:
+        for name, value in header_pairs(_headers_of(item)):
+            if name == "vary":
+                headers.add_vary(*value.split(", "))
+            elif name in APPENDED:
+                headers.add(name, value)
+            elif winners[name] is item:
+                headers[name] = value
+    return tuple(headers.raw)
+
+
+def _hook(binder: Binder, item: Any, winners: dict[str, Any]) -> Hook:
     label = callable_name(type(item))
-    before, header = getattr(item, "before", None), getattr(item, "header", None)
-    token = binder.names.take(f"a_{label}") if before is not None else None
-    steps: list[Step] = binder.hook(before, token) if before is not None else []
-    if token is not None and _may_refuse(before):
-        steps.append(Refuse(token))
-    headers = ((check_header(item.header_name, "")[0], header),) if header is not None else ()
+    before, header = _method(item, "before"), _method(item, "header")
+    token, steps = None, list[Step]()
+    if before is not None:
+        token = binder.names.take_local(label)
+        steps = binder.hook(before, token)
+        if _may_refuse(before):
+            steps.append(Refuse(token))
+    headers: tuple[tuple[str, Callable[..., str]], ...] = ()
+    if header is not None:
+        name, _ = check_header(item.header_name, "")
+        headers = ((name, header),) if name in APPENDED or winners[name] is item else ()
     return Hook(label, tuple(steps), token, headers, getattr(item, "state_key", None))
 
 
-def _may_refuse(before: Any) -> bool:
+def _may_refuse(before: Callable[..., Any]) -> bool:
     """A `before` whose annotation leaves no room for a Response cannot refuse, and needs no check for one."""
-    annotation = return_annotation(before)
-    return annotation is UNANNOTATED or "Response" in str(annotation)
+    return _has_room(return_annotation(before))
+
+
+def _has_room(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _has_room(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return any(_has_room(member) for member in get_args(annotation))
+    if isinstance(annotation, type) and annotation is not UNANNOTATED:
+        return issubclass(annotation, Response) or annotation is object
+    # Of anything else little is known: Any, a TypeVar, a protocol. A check that finds nothing costs 20 ns.
+    return get_origin(annotation) is None

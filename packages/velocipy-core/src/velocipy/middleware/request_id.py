@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 from uuid import uuid4
 
@@ -28,7 +29,8 @@ class RequestIDMiddleware(Middleware):
         self.header_name = header_name.lower()
         self.before = self._make_before()
 
-    def _make_before(self):  # type: ignore[no-untyped-def]  # its annotation depends on the header's name
+    def _make_before(self) -> Callable[[str | None], str]:
+        """A function of its own for each instance, since its annotation depends on the header's name."""
         matches = _HARMLESS.fullmatch
 
         def before(sent: str | None = None) -> str:

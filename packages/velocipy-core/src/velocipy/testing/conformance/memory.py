@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from velocipy.testing.conformance.app import make_app
 from velocipy.testing.conformance.case import SECONDS, Case, run_case
-from velocipy.testing.conformance.target import ABORT, CLOSE_CODES, DENIAL_STATUS, STOP, SUBPROTOCOLS, whole
+from velocipy.testing.conformance.target import (
+    ABORT,
+    CLOSE_CODES,
+    DENIAL_STATUS,
+    METHOD_CASE,
+    PEER_CODES,
+    STOP,
+    SUBPROTOCOLS,
+    whole,
+)
 from velocipy.testing.interface import make_server
 
 if TYPE_CHECKING:
@@ -18,8 +27,8 @@ if TYPE_CHECKING:
     from velocipy.testing.websocket import Handshake, WebSocketExchange
 
 CAPABILITIES = {
-    "asgi": frozenset({ABORT, CLOSE_CODES, DENIAL_STATUS, SUBPROTOCOLS, STOP}),
-    "rsgi": frozenset({DENIAL_STATUS, STOP}),
+    "asgi": frozenset({ABORT, CLOSE_CODES, PEER_CODES, DENIAL_STATUS, SUBPROTOCOLS, METHOD_CASE, STOP}),
+    "rsgi": frozenset({DENIAL_STATUS, METHOD_CASE, STOP}),
 }
 """What the two protocols let an app do."""
 

@@ -8,7 +8,7 @@ from velocipy.handlers.markers import Cookie, Header, Query
 from velocipy.http.request import Request
 from velocipy.routing.router import APIRouter
 from velocipy.testing.conformance.case import case, holds, json_of, plain, same
-from velocipy.testing.conformance.target import HOST, RawRequest, ask, header, request, send
+from velocipy.testing.conformance.target import HOST, METHOD_CASE, RawRequest, ask, header, request, send
 
 if TYPE_CHECKING:
     from velocipy.testing.conformance.target import Target
@@ -193,8 +193,19 @@ async def unknown_paths_and_methods_are_told(target: Target) -> None:
 @case()
 async def unknown_methods_are_refused(target: Target) -> None:
     """A method that no route has is 405, or a 400 of a server that knows none; nothing is looked up by its name."""
-    for method in ("__class__", "get", "FOO", "TRACE"):
-        reply = await send(target, request(method, "/url"))
-        holds(f"{method} answered {reply.status}", reply.status in (400, 405, 501))
-        if reply.status == 405:
-            same(f"Allow for {method}", header(reply, "allow"), ["GET, HEAD, OPTIONS"])
+    for method in ("__class__", "FOO", "TRACE"):
+        await refuses(target, method)
+
+
+@case(METHOD_CASE)
+async def methods_are_case_sensitive(target: Target) -> None:
+    """`get` is not GET (RFC 9110 section 9.1)."""
+    await refuses(target, "get")
+
+
+async def refuses(target: Target, method: str) -> None:
+    """405 with Allow, or a server's own refusal."""
+    reply = await send(target, request(method, "/url"))
+    holds(f"{method} answered {reply.status}", reply.status in (400, 405, 501))
+    if reply.status == 405:
+        same(f"Allow for {method}", header(reply, "allow"), ["GET, HEAD, OPTIONS"])

@@ -10,7 +10,15 @@ from velocipy.handlers.markers import Header
 from velocipy.routing.router import APIRouter
 from velocipy.testing.conformance.case import Nonconforming, case, holds, new_key, noted, same
 from velocipy.testing.conformance.notes import note
-from velocipy.testing.conformance.target import CLOSE_CODES, DENIAL_STATUS, SUBPROTOCOLS, Closing, ask, handshake
+from velocipy.testing.conformance.target import (
+    CLOSE_CODES,
+    DENIAL_STATUS,
+    PEER_CODES,
+    SUBPROTOCOLS,
+    Closing,
+    ask,
+    handshake,
+)
 from velocipy.testing.errors import WebSocketDenied
 from velocipy.websocket import WebSocket
 
@@ -186,7 +194,7 @@ async def a_peer_that_closes_is_told_of(target: Target) -> None:
     same("notes", (await noted(target, key, "disconnected"))[:2], ["last words", "disconnected"])
 
 
-@case(CLOSE_CODES)
+@case(PEER_CODES)
 async def the_peers_close_code_arrives(target: Target) -> None:
     """The code of the peer's close is that of the WebSocketDisconnect."""
     key = new_key()

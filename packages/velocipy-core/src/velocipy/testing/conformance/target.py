@@ -18,6 +18,12 @@ ABORT: Final = "abort"
 CLOSE_CODES: Final = "close codes"
 """A WebSocket's close carries the code and reason that the app gave. RSGI closes without either."""
 
+PEER_CODES: Final = "peer close codes"
+"""The app is told the code with which the peer closed. RSGI does not say it, Hypercorn says 1006."""
+
+METHOD_CASE: Final = "method case"
+"""Methods arrive as they were sent, and they are case-sensitive. Hypercorn puts them into capitals."""
+
 DENIAL_STATUS: Final = "denial status"
 """A handshake can be refused with any status from 400 to 599, not with 403 alone."""
 
