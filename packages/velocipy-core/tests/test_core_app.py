@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from velocipy import APIRouter, Depends, HTTPException, Request, Response, VelociPy
+from velocipy import APIRouter, Depends, HTTPException, Request, Response, VelociPy, WebSocket
 from velocipy.exceptions import BindingError, ConfigurationError, MissingAdapterError, PathError, RouteConflictError
 from velocipy.testing import TestClient
 
@@ -53,14 +53,13 @@ def test_route_takes_any_set_of_methods(interface: str) -> None:
         assert client.request("PURGE", "/x").text == "PURGE"
 
 
-@both
-def test_a_decorator_returns_the_endpoint_as_it_was(interface: str) -> None:
+def test_a_decorator_returns_the_endpoint_as_it_was() -> None:
     app = VelociPy()
     assert app.get("/x")(hello) is hello
     assert app.websocket("/ws")(_socket) is _socket
 
 
-async def _socket(websocket: Any) -> None:
+async def _socket(websocket: WebSocket) -> None:
     await websocket.accept()
 
 
@@ -357,7 +356,7 @@ def test_an_argument_that_nothing_can_fill_is_refused_with_its_place() -> None:
     assert line_of(broken) in str(caught.value)
 
 
-@pytest.mark.parametrize("methods", ["GET", ["G ET"], ["GET\r\nX: y"], [""], ["(WEBSOCKET)"]])
+@pytest.mark.parametrize("methods", ["GET", ["G ET"], ["GET\r\nX: y"], [""], ["(websocket)"]])
 def test_methods_are_a_list_of_tokens(methods: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         VelociPy().add_route("/x", hello, methods)
@@ -451,7 +450,7 @@ def make_named() -> VelociPy:
 
 
 def test_url_for_encodes_what_it_fills_in() -> None:
-    assert make_named().url_for("user", name="a b/ü?", year=3) == "/users/a%20b%2F%C3%BC%3F/3"
+    assert make_named().url_for("user", name="a bü?", year=3) == "/users/a%20b%C3%BC%3F/3"
     assert make_named().url_for("files", rest="a/b c") == "/files/a/b%20c"
 
 
@@ -464,7 +463,7 @@ def test_url_for_names_what_exists_when_asked_for_what_does_not() -> None:
         make_named().url_for("nobody")
 
 
-@pytest.mark.parametrize("params", [{"name": "a"}, {"name": "a", "year": "x"}, {"name": "", "year": 1}])
+@pytest.mark.parametrize("params", [{"name": "a"}, {"name": "a", "year": "x"}, {"name": "", "year": 1}, {"name": "a/b", "year": 1}])
 def test_url_for_refuses_values_that_do_not_fit(params: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="user|year|name"):
         make_named().url_for("user", **params)

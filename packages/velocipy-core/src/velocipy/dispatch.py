@@ -212,9 +212,9 @@ class Dispatcher:
 
     def _slash_target(self, path: str, method: str) -> str | None:
         """The path with one slash more or less, if that is served; never one that a browser takes for another host."""
-        other = path[:-1] if path.endswith("/") else f"{path}/"
-        if other.startswith("//"):
+        if path.startswith("//") or path.endswith("//"):
             return None
+        other = path[:-1] if path.endswith("/") else f"{path}/"
         served = any(method in leaf.routes for leaf, _ in self._tree.matches(other))
         return other if served else None
 

@@ -182,6 +182,8 @@ class Dialect:
     """The request method, and the percent-decoded path, of an HTTP exchange."""
     headers: str
     """A RequestHeaders; bound to the local `headers` once."""
+    hosts: str
+    """Every Host line, or the authority that stands for one; `headers` is bound."""
     query_text: str
     """The raw query as text, without `?`."""
     connect: str

@@ -18,7 +18,7 @@ from velocipy.handlers.bodies import (
     raw_decoder,
 )
 from velocipy.handlers.convert import find_parser, make_reader, misplaced, strip_optional
-from velocipy.handlers.markers import MISSING, Constraints, Dependency, Marker, Scope, is_guard
+from velocipy.handlers.markers import MISSING, NO_LIMITS, Dependency, Marker, Scope, is_guard
 from velocipy.handlers.names import Names
 from velocipy.handlers.plan import Body, Call, Check, Give, Given, Read, Source, Step, Take
 from velocipy.handlers.signature import (
@@ -283,15 +283,15 @@ class Binder:
         self._taken.add(key)
         annotation, _ = strip_optional(parameter.annotation)
         converted = hole.converter.type
-        limits = marker.constraints if marker else Constraints()
+        limits = marker.constraints if marker else NO_LIMITS
         if converted is not str:
-            if annotation not in (UNANNOTATED, converted, Any, object) or limits != Constraints():
+            if annotation not in (UNANNOTATED, converted, Any, object) or limits != NO_LIMITS:
                 raise BindingError(
                     f"{parameter.where} gets {converted.__name__} from {{{key}:{hole.converter.name}}}: annotate it so, "
                     f"or write {{{key}}} in the path and keep the annotation and its constraints"
                 )
             return Take(local, self._holes[key], parameter)
-        if annotation in (UNANNOTATED, str) and limits == Constraints():
+        if annotation in (UNANNOTATED, str) and limits == NO_LIMITS:
             return Take(local, self._holes[key], parameter)
         return self._text(parameter, key, local, marker, self._holes[key])
 
@@ -307,7 +307,7 @@ class Binder:
         found = find_parser(annotation)
         if found is None:
             raise BindingError(self._unbindable(parameter, key))
-        limits = marker.constraints if marker else Constraints()
+        limits = marker.constraints if marker else NO_LIMITS
         wrong = misplaced(limits, annotation)
         if wrong is not None:
             raise BindingError(f"{parameter.where}: {wrong} says nothing about {_type_name(annotation)}: leave it out")
@@ -336,7 +336,7 @@ class Binder:
             raise BindingError(
                 f"{parameter.where} and {self._body.where} both take the body: keep one, or make them fields of one model"
             )
-        if isinstance(parameter.marker, Marker) and parameter.marker.constraints != Constraints():
+        if isinstance(parameter.marker, Marker) and parameter.marker.constraints != NO_LIMITS:
             raise BindingError(f"{parameter.where}: Body() takes no constraints: they belong to the model's fields")
         self._body = parameter
         decode = self._decoder(parameter)

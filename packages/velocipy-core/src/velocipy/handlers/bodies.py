@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from velocipy.exceptions import ErrorItem, UnsupportedMediaType
 from velocipy.handlers.signature import UNANNOTATED
-from velocipy.http.request import decode_json
+from velocipy.http.request import Request, decode_json
 from velocipy.json.base import JSONEncoder
 from velocipy.models.base import FIRST_PARTY, Decode, ModelBackend, find_backends
 
@@ -95,3 +95,9 @@ def or_default(decode: Decode, default: Any) -> Decode:
 
     return decode_or_default
 
+
+def with_body(request: Request, received: bytes | None) -> Request:
+    """A Request made for exception handlers after the body was read past it: a server gives the body once."""
+    if received is not None:
+        request.keep_body(received)
+    return request

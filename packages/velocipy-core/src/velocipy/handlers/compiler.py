@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from velocipy.exceptions import ValidationError
+from velocipy.handlers.bodies import with_body
 from velocipy.handlers.names import RESERVED
 from velocipy.handlers.plan import (
     Body,
@@ -84,6 +85,7 @@ ENV: dict[str, object] = {
     "refuse_socket": refuse_socket,
     "parse_cookies": parse_cookies,
     "parse_query": parse_query,
+    "with_body": with_body,
 }
 """Names that generated source may use without binding them."""
 
@@ -203,7 +205,7 @@ class _SegmentWriter:
         finish = self.source.bind("finish_socket", self.tools.finish_socket)
         fail = self.source.bind("fail_socket", self.tools.fail_socket)
         with self.source.block("try:"):
-            self.source.line("check_host(headers.get_all('host'))")
+            self.source.line(f"check_host({self.dialect.hosts})")
             self._steps()
             if self.plan.enters:
                 self.source.line("await teardown.before_send(None)")
@@ -258,7 +260,7 @@ class _SegmentWriter:
         """The hooks from `number` on and the core; where a hook may refuse, all that follows stands in an else."""
         if number == len(self.segment.hooks):
             if self.number == 0:  # behind the outermost hooks, so that a 400 has their headers too
-                self.source.line("check_host(headers.get_all('host'))")
+                self.source.line(f"check_host({self.dialect.hosts})")
             self._core()
             return
         hook = self.segment.hooks[number]
@@ -397,15 +399,13 @@ class _SegmentWriter:
             self.need("request", self._new_request())
 
     def _new_request(self) -> str:
-        arguments = [self.dialect.connect, "values", self.route]
-        if self._states or self.reads_body_itself():
-            arguments.append("{" + ", ".join(f"{key!r}: {token}" for key, token in self._states) + "}")
-        if self.reads_body_itself():
-            arguments.append("received")
-        return f"Request({', '.join(arguments)})"
+        state = ", ".join(f"{key!r}: {token}" for key, token in self._states)
+        return f"Request({self.dialect.connect}, values, {self.route}{', {' + state + '}' if state else ''})"
 
     def _request_or_new(self) -> str:
-        return f"request or {self._new_request()}" if self._needs_request_local() else self._new_request()
+        if self._needs_request_local():
+            return f"request or {self._new_request()}"
+        return f"with_body({self._new_request()}, received)" if self.reads_body_itself() else self._new_request()
 
 
 def _ready_results(segment: Segment, dialect: Dialect, tools: Tools) -> ReadyResults:

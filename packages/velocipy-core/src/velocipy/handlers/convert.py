@@ -51,7 +51,7 @@ WORDS = {
 
 def strip_optional(annotation: Any) -> tuple[Any, bool]:
     """`int | None` -> (int, True); `int` -> (int, False)."""
-    if get_origin(annotation) in (typing.Union, types.UnionType):
+    if annotation.__class__ is not type and get_origin(annotation) in (typing.Union, types.UnionType):
         members = [member for member in get_args(annotation) if member is not types.NoneType]
         if len(members) == 1 and len(get_args(annotation)) == 2:
             return members[0], True

@@ -52,6 +52,10 @@ class Constraints:
                 raise ConfigurationError(f"the pattern {self.pattern!r} is not a regular expression: {exc}") from None
 
 
+NO_LIMITS: Final = Constraints()
+"""What a parameter without constraints has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
     """Where a parameter comes from, under which name, and what it may be."""
@@ -62,7 +66,7 @@ class Marker:
     title: str | None = None
     description: str | None = None
     deprecated: bool = False
-    constraints: Constraints = Constraints()
+    constraints: Constraints = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,11 +115,6 @@ class Request(Exchange):
         self._body: bytes | None = None
         self._lost: Exception | None = None
 
-    @cached_property
-    def carried(self) -> dict[str, Any]:
-        """Values of dependencies that handlers outside and inside of wrapping middleware share."""
-        return {}
-
     def enter(self, depth: int) -> None:
         """Note that `call_next` of a wrapping middleware was called; RuntimeError when it is called twice."""
         if self.depth >= depth:

@@ -65,7 +65,7 @@ def segments(
         laid = Segment(_constants(piece, winners), hooks, steps)
         outer = {target for segment in done for target in segment.targets}
         carried = tuple(local for local in laid.arguments if local in outer and local not in laid.targets)
-        done.append(replace(laid, carried=carried))
+        done.append(replace(laid, carried=carried) if carried else laid)
     return tuple(done)
 
 

@@ -13,10 +13,11 @@ from velocipy.routing.path import PathTemplate, join_paths
 
 Endpoint = Callable[..., Any]
 
-WEBSOCKET = "(WEBSOCKET)"
+WEBSOCKET = "(websocket)"
 """The method under which WebSocket routes stand beside the HTTP ones of their path.
 
-With parentheses, so that no HTTP request can have it: a method is a token (RFC 9110 section 9.1).
+No HTTP request can have it: a method is a token, without parentheses (RFC 9110 section 9.1), and the server that does not check
+that makes it upper-case.
 """
 
 DEFAULT_MAX_CONTENT_LENGTH = 10 * 1024 * 1024

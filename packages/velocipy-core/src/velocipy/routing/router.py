@@ -24,6 +24,8 @@ H = TypeVar("H", bound=Callable[..., Any])
 ExceptionKey = int | type[BaseException]
 
 _ERROR_STATUSES = range(400, 600)
+_NO_LAYER = Layer()
+_LAYERED = frozenset(("dependencies", "middleware", "exception_handlers"))
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Z]+")
 
 
@@ -269,6 +271,8 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
 
 
 def _own_layer(keywords: RouteKeywords) -> Layer:
+    if not _LAYERED.intersection(keywords):
+        return _NO_LAYER
     return Layer(
         keywords.get("dependencies", ()), keywords.get("middleware", ()), keywords.get("exception_handlers")
     )

@@ -1,0 +1,74 @@
+"""Every case of the kit over sockets, on each server that we support. Knows what each of them cannot do, and lists it.
+
+One server a kind serves all cases; only the case that stops its server has one of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import RunningServer, serve
+
+from velocipy.testing.conformance import (
+    ABORT,
+    CASES,
+    CLOSE_CODES,
+    DENIAL_STATUS,
+    METHOD_CASE,
+    PEER_CODES,
+    STOP,
+    SUBPROTOCOLS,
+    SocketTarget,
+    run_case,
+)
+from velocipy.testing.conformance.served import JOURNAL
+
+APP = "velocipy.testing.conformance.served:app"
+ASGI = frozenset({ABORT, CLOSE_CODES, PEER_CODES, DENIAL_STATUS, SUBPROTOCOLS, METHOD_CASE})
+
+SERVERS = {
+    "granian-rsgi": frozenset({DENIAL_STATUS, METHOD_CASE}),
+    "granian-asgi": ASGI,
+    "uvicorn-h11": ASGI,
+    "uvicorn-httptools": ASGI,
+    "hypercorn": ASGI - {METHOD_CASE, PEER_CODES},
+}
+
+SHARED = [name for name, case in CASES.items() if STOP not in case.needs]
+
+pytestmark = [pytest.mark.servers, pytest.mark.wire]
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocketTarget]:
+    """A server of one kind, which must outlive every case."""
+    with serve(request.param, APP, cwd=tmp_path_factory.mktemp(request.param)) as server:
+        yield SocketTarget("127.0.0.1", server.port, SERVERS[request.param])
+        assert server.alive(), f"{server.kind} ended while cases ran:\n{server.tail()}"
+
+
+RUNS = [(kind, name) for kind, able in SERVERS.items() for name in SHARED if CASES[name].needs <= able]
+
+
+@pytest.mark.parametrize(("served", "name"), RUNS, indirect=["served"])
+def test_the_server_shows_the_behaviour(served: SocketTarget, name: str) -> None:
+    """The case holds over a real connection; what it proves is its docstring."""
+    asyncio.run(run_case(CASES[name], served))
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_server_runs_the_lifespan_once(kind: str, tmp_path: Path) -> None:
+    """Start and stop of the server are start and stop of the app, once each."""
+    journal = tmp_path / "journal"
+    with serve(kind, APP, cwd=tmp_path, env={JOURNAL: str(journal)}) as server:
+        target = SocketTarget("127.0.0.1", server.port, frozenset({STOP}), stop=lambda: stopped(server, journal))
+        asyncio.run(run_case(CASES["the_lifespan_stops_once"], target))
+
+
+async def stopped(server: RunningServer, journal: Path) -> list[str]:
+    """Stop the server -> the lines of its app's journal."""
+    await asyncio.to_thread(server.stop)
+    return journal.read_text().splitlines()
