@@ -72,18 +72,18 @@ def try_subset(where: Path, constraints: Path, asked: tuple[str, ...], siblings:
 
 def main(arguments: list[str]) -> None:
     match arguments:
-        case ["build", out]:
-            build(Path(out))
-        case ["wheels", out]:
-            build(Path(out), "-t", "wheel")
+        case ["build", folder]:
+            build(Path(folder))
+        case ["wheels", folder]:
+            build(Path(folder), "-t", "wheel")
         case []:
-            with tempfile.TemporaryDirectory() as folder:
-                out = Path(folder, "dist")
+            with tempfile.TemporaryDirectory() as scratch:
+                out = Path(scratch, "dist")
                 build(out)
                 check_files(out)
                 constraints = pins(out)
                 for number, (asked, siblings) in enumerate(SUBSETS.items()):
-                    try_subset(Path(folder, f"environment-{number}"), constraints, asked, siblings)
+                    try_subset(Path(scratch, f"environment-{number}"), constraints, asked, siblings)
         case _:
             sys.exit("usage: dists.py [build OUT | wheels OUT]")
 

@@ -106,12 +106,22 @@ class RunningServer:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_TIMEOUT)
         self.kill()
-        return self.process.wait(STOP_TIMEOUT)
+        code = self.process.wait(STOP_TIMEOUT)
+        self._wait_for_group()
+        return code
 
     def kill(self) -> None:
         """Ends what is left of the group: a server that was killed may leave workers."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _wait_for_group(self) -> None:
+        """Workers of a parent that is gone are reaped by init, in its own time."""
+        deadline = time.monotonic() + STOP_TIMEOUT
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(self.process.pid, 0)
+                time.sleep(0.01)
 
 
 @contextlib.contextmanager

@@ -1,16 +1,10 @@
-"""Fixtures of what is built once: wheels, and environments of one test each. Makes `environments` of this folder importable."""
+"""Fixtures of what is built once: wheels, and environments of one test each."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-FOLDER = str(Path(__file__).parent)
-if FOLDER not in sys.path:
-    sys.path.append(FOLDER)
-
-from environments import Environment, build_wheels, make_environment  # noqa: E402
+from environments import Environment, build_wheels, make_environment
 
 
 @pytest.fixture(scope="session")

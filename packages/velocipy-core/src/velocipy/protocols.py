@@ -182,8 +182,6 @@ class Dialect:
     """The request method, and the percent-decoded path, of an HTTP exchange."""
     headers: str
     """A RequestHeaders; bound to the local `headers` once."""
-    hosts: str
-    """Every Host line, or the authority that stands for one; `headers` is bound."""
     query_text: str
     """The raw query as text, without `?`."""
     connect: str
@@ -204,6 +202,8 @@ class Dialect:
     """Statements at the head of the entry, for exchanges of the protocol that are neither HTTP nor WebSocket; may use `app`."""
     native: Callable[[HeaderPairs], Sequence[Any]]
     """Checked pairs -> the form that send_body takes."""
+    hosts: str = "headers.get_all('host')"
+    """Every Host line, or the authority that a protocol has in its place; `headers` is bound."""
     env: Mapping[str, object] = field(default_factory=dict)
     start: LifespanCall | None = None
     stop: LifespanCall | None = None

@@ -25,7 +25,6 @@ dialect = Dialect(
     method="scope['method']",
     path="scope['path']",
     headers="HeaderView(scope['headers'])",
-    hosts="headers.get_all('host')",
     query_text="scope['query_string'].decode('latin-1')",
     connect="ASGIConnection(scope, receive, send)",
     connect_socket="ASGIWebSocket(scope, receive, send)",

@@ -29,6 +29,7 @@ from velocipy.handlers.plan import (
 )
 from velocipy.handlers.results import (
     ReadyResults,
+    add_missed,
     expect_response,
     header_maker,
     merge_given,
@@ -75,6 +76,7 @@ ENV: dict[str, object] = {
     "Teardown": Teardown,
     "ValidationError": ValidationError,
     "WebSocket": WebSocket,
+    "add_missed": add_missed,
     "check_host": check_host,
     "cookie_text": cookie_text,
     "deliver": deliver,
@@ -160,7 +162,13 @@ class _SegmentWriter:
         with self.source.block("try:"):
             self._body_of_try()
         with self.source.block("except Exception as exc:"):
-            self.source.line(f"response = await {self.fail}({self._request_or_new()}, {self._thrown()})")
+            if self.wraps:
+                # Middleware inside of a wrapping one was passed by the exception; its headers count all the same.
+                self.source.line(f"request = {self._request_or_new()}")
+                failed = f"await {self.fail}(request, {self._thrown()})"
+                self.source.line(f"response = add_missed(request.missed, {failed})")
+            else:
+                self.source.line(f"response = await {self.fail}({self._request_or_new()}, {self._thrown()})")
         self._merge_given()
         self._send()
 
@@ -179,10 +187,15 @@ class _SegmentWriter:
                 self.source.line(f"{local} = request.carried[{local!r}]")
             with self.source.block("try:"):
                 self._body_of_try()
-            with self.source.block("except Exception as exc:"):
-                self.source.line(f"response = await {self.answer}(request, {self._thrown()})")
-            self._merge_given()
             defaults = self._defaults()
+            adds_headers = defaults != "()" or self.given_response is not None
+            with self.source.block("except Exception as exc:"):
+                if adds_headers:
+                    self.source.line(f"request.missed = (*request.missed, ({self.given_response}, {defaults}))")
+                self.source.line(f"response = await {self.answer}(request, {self._thrown()})")
+                if adds_headers:
+                    self.source.line("request.missed = ()")
+            self._merge_given()
             if defaults != "()":
                 self.source.line("response = response.fresh()")
                 self.source.line(f"response.add_defaults({defaults})")

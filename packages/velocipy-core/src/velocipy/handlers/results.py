@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from velocipy.exceptions import HTTPException
 from velocipy.http.gate import BODYLESS
 from velocipy.http.headers import check_header
-from velocipy.http.response import BYTES_TYPE, JSON_TYPE, TEXT_TYPE, JSONResponse, PlainTextResponse, Response
+from velocipy.http.response import APPENDED, BYTES_TYPE, JSON_TYPE, TEXT_TYPE, JSONResponse, PlainTextResponse, Response
 from velocipy.http.streaming import StreamingResponse
 from velocipy.json.base import JSONEncoder
 
@@ -79,18 +79,30 @@ def expect_response(response: object, label: str) -> Response:
     raise TypeError(f"middleware {label} returned {type(response).__qualname__} instead of the Response of call_next")
 
 
-def merge_given(given: Response, response: Response | None) -> Response | None:
+def merge_given(given: Response, response: Response) -> Response:
     """The answer with what dependencies set on the Response they asked for; its status counts unless the answer is an error."""
-    if response is None:
-        return None
     response = response.fresh()
-    for name, value in given.headers.items():
-        if name == "set-cookie":
+    for name in given.headers:
+        values = given.headers.get_all(name)
+        if name == "vary":
+            response.headers.add_vary(*", ".join(values).split(", "))
+            continue
+        if name not in APPENDED:
+            response.headers.remove(name)
+        for value in values:
             response.headers.add(name, value)
-        else:
-            response.headers[name] = value
     if given.status_code != 200 and response.status_code < 400:
         response.status_code = given.status_code
+    return response
+
+
+def add_missed(
+    missed: Iterable[tuple[Response | None, Iterable[tuple[str, str]]]], response: Response
+) -> Response:
+    """The answer to an exception that went through wrapping middleware, with the headers of what it passed, inner first."""
+    for given, defaults in missed:
+        response = response.fresh() if given is None else merge_given(given, response)
+        response.add_defaults(defaults)
     return response
 
 

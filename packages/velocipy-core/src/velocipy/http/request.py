@@ -102,6 +102,8 @@ class Request(Exchange):
     # Set by handlers that have wrapping middleware: how far in the request has come, and what is still to be torn down.
     depth = 0
     teardown: Any = None
+    missed: tuple[Any, ...] = ()
+    """Headers of middleware that an exception has passed on its way out, inner first."""
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, ItemsView, Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -10,11 +10,20 @@ from velocipy.exceptions import PayloadTooLargeException
 from velocipy.protocols import Dialect, HeaderPairs, HTTPConnection, ResponseStream
 
 
-class Headers(dict[str, str]):
+class Headers:
     """Request headers without duplicates, in lower case."""
 
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def get(self, name: str, default: str | None = None, /) -> str | None:
+        return self._values.get(name, default)
+
     def get_all(self, name: str, /) -> list[str]:
-        return [self[name]] if name in self else []
+        return [self._values[name]] if name in self._values else []
+
+    def items(self) -> ItemsView[str, str]:
+        return self._values.items()
 
 
 class Call:
@@ -31,7 +40,7 @@ class Call:
         self.method = method
         self.path = path
         self.query = query
-        self.headers = Headers(headers or {})
+        self.headers = Headers({"host": "lemur.test"} | dict(headers or {}))
         self.body = body
         self.status = 0
         self.answered: HeaderPairs = ()

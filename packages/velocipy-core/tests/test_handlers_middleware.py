@@ -1,0 +1,621 @@
+"""The three levels of middleware: their order, what they may do, and that every answer passes them."""
+
+import logging
+import re
+from typing import Annotated, Any
+
+import pytest
+
+from velocipy import (
+    APIRouter,
+    Depends,
+    Header,
+    HTTPException,
+    Request,
+    Response,
+    StreamingResponse,
+    VelociPy,
+    WebSocket,
+)
+from velocipy.exceptions import ConfigurationError
+from velocipy.middleware import (
+    Middleware,
+    RequestIDMiddleware,
+    SecurityHeadersMiddleware,
+    TimingMiddleware,
+)
+from velocipy.testing import TestClient, WebSocketDenied
+
+both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+
+
+class Wrap:
+    """Notes when it is entered and left, and puts its name before those of inner ones."""
+
+    def __init__(self, name: str, events: list[str]) -> None:
+        self.name = name
+        self.events = events
+
+    async def dispatch(self, request: Request, call_next: Any) -> Response:
+        self.events.append(f"> {self.name}")
+        try:
+            response: Response = await call_next(request)
+        except Exception as exc:
+            self.events.append(f"{self.name} saw {type(exc).__name__}")
+            raise
+        self.events.append(f"< {self.name}")
+        return response
+
+
+class Hook:
+    """A before and a header."""
+
+    def __init__(self, name: str, events: list[str], refuse: bool = False) -> None:
+        self.name = name
+        self.events = events
+        self.refuse = refuse
+        self.header_name = f"x-{name}"
+
+    def before(self, refuse: str = "") -> Response | str:
+        self.events.append(self.name)
+        return Response(f"refused by {self.name}", 403) if refuse == self.name else self.name
+
+    def header(self, token: str) -> str:
+        return token.upper()
+
+
+class Constant:
+    """Headers only."""
+
+    def __init__(self, *headers: tuple[str, str]) -> None:
+        self.response_headers = headers
+
+
+async def plain() -> dict[str, str]:
+    return {"a": "b"}
+
+
+@both
+@pytest.mark.case(97)
+def test_the_first_added_is_the_outermost_whatever_its_level(interface: str) -> None:
+    events: list[str] = []
+    app = VelociPy()
+    for item in (Hook("a", events), Wrap("b", events), Hook("c", events), Wrap("d", events), Hook("e", events)):
+        app.add_middleware(item)
+    app.get("/")(plain)
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/")
+    assert events == ["a", "> b", "c", "> d", "e", "< d", "< b"]
+    assert [answer.headers[f"x-{name}"] for name in "ace"] == ["A", "C", "E"]
+
+
+@both
+@pytest.mark.case(97)
+def test_middleware_of_an_app_is_outside_a_router_s_and_a_route_s(interface: str) -> None:
+    events: list[str] = []
+    app = VelociPy(middleware=[Wrap("app", events)])
+    router = APIRouter(middleware=[Hook("router", events)])
+    router.get("/", middleware=[Wrap("route", events)])(plain)
+    app.include_router(router, "/r")
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/r/").status_code == 200
+    assert events == ["> app", "router", "> route", "< route", "< app"]
+
+
+@both
+def test_a_before_that_refuses_keeps_everything_inside_from_running(interface: str) -> None:
+    events: list[str] = []
+    app = VelociPy()
+    for item in (Wrap("w", events), Hook("a", events), Hook("b", events), Hook("c", events)):
+        app.add_middleware(item)
+
+    @app.get("/")
+    async def endpoint() -> None:
+        events.append("endpoint")
+
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/?refuse=b")
+        assert events == ["> w", "a", "b", "< w"]
+        assert (answer.status_code, answer.text) == (403, "refused by b")
+        assert answer.headers["x-a"] == "A"
+        assert "x-b" not in answer.headers and "x-c" not in answer.headers
+
+
+@both
+def test_a_before_that_raises_is_answered_with_the_headers_of_those_outside(interface: str) -> None:
+    class Failing:
+        def before(self) -> None:
+            raise HTTPException(429)
+
+    app = VelociPy(middleware=[Hook("a", []), Constant(("x-constant", "1")), Failing(), Hook("b", [])])
+    app.get("/")(plain)
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/")
+    assert answer.status_code == 429
+    assert (answer.headers["x-a"], answer.headers["x-constant"]) == ("A", "1")
+    assert "x-b" not in answer.headers
+
+
+@both
+@pytest.mark.case(96)
+def test_calling_next_twice_is_a_500(interface: str, caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[int] = []
+
+    async def twice(request: Request, call_next: Any) -> Response:
+        await call_next(request)
+        again: Response = await call_next(request)
+        return again
+
+    app = VelociPy(middleware=[twice, Wrap("inner", [])])
+
+    @app.get("/")
+    async def endpoint() -> None:
+        calls.append(1)
+
+    with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
+        assert client.get("/").status_code == 500
+    assert calls == [1]
+    assert len(caplog.records) == 1
+    assert "call_next was called twice" in str(caplog.records[0].exc_info)
+
+
+@both
+@pytest.mark.case(96)
+@pytest.mark.parametrize("outer", [False, True])
+def test_middleware_that_returns_no_response_is_a_logged_500(
+    interface: str, outer: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def forgetful(request: Request, call_next: Any) -> None:
+        await call_next(request)
+
+    app = VelociPy(middleware=[Wrap("outer", []), forgetful] if outer else [forgetful])
+    app.get("/")(plain)
+    with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
+        answer = client.get("/")
+    assert (answer.status_code, answer.json()) == (500, {"detail": "Internal Server Error"})
+    assert len(caplog.records) == 1
+    assert "forgetful returned NoneType" in str(caplog.records[0].exc_info)
+
+
+@both
+@pytest.mark.case(96)
+def test_unhandled_exceptions_pass_wrappers_as_exceptions_and_are_logged_once(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    events: list[str] = []
+    app = VelociPy(middleware=[Wrap("a", events), Hook("h", events), Wrap("b", events)])
+
+    @app.get("/")
+    async def endpoint() -> None:
+        raise LookupError("x")
+
+    with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
+        assert client.get("/").status_code == 500
+    assert events == ["> a", "h", "> b", "b saw LookupError", "a saw LookupError"]
+    assert len(caplog.records) == 1
+
+
+@both
+def test_handled_exceptions_are_responses_before_any_middleware_sees_them(interface: str) -> None:
+    events: list[str] = []
+    app = VelociPy(middleware=[Wrap("a", events), Hook("h", events), Wrap("b", events)])
+
+    @app.get("/")
+    async def endpoint(page: int) -> None:
+        raise LookupError("x")
+
+    @app.exception_handler(LookupError)
+    async def handle(request: Request, exc: LookupError) -> Response:
+        return Response("gone", 410)
+
+    with TestClient(app, interface=interface) as client:
+        answers = [client.get("/?page=1"), client.get("/?page=x")]
+    assert [answer.status_code for answer in answers] == [410, 422]
+    assert all(answer.headers["x-h"] == "H" for answer in answers)
+    assert events == ["> a", "h", "> b", "< b", "< a"] * 2
+
+
+@both
+@pytest.mark.case(96)
+def test_middleware_that_answers_for_an_exception_ends_it(interface: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def catching(request: Request, call_next: Any) -> Response:
+        try:
+            answer: Response = await call_next(request)
+        except LookupError:
+            return Response("caught", 418)
+        return answer
+
+    app = VelociPy(middleware=[Hook("a", []), catching])
+
+    @app.get("/")
+    async def endpoint() -> None:
+        raise LookupError
+
+    with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
+        answer = client.get("/")
+    assert (answer.status_code, answer.text, answer.headers["x-a"]) == (418, "caught", "A")
+    assert caplog.records == []
+
+
+FAMILIAR = ("x-request-id", "server-timing", "x-content-type-options", "x-frame-options", "content-security-policy")
+
+
+@both
+@pytest.mark.case(92)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_every_answer_has_the_headers_of_the_built_ins(interface: str, wrapped: bool) -> None:
+    app = VelociPy(trailing_slash="redirect")
+    if wrapped:
+        app.add_middleware(Wrap("outer", []))
+    app.add_middleware(RequestIDMiddleware)
+    app.add_middleware(TimingMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware)
+    if wrapped:
+        app.add_middleware(Wrap("inner", []))
+    app.get("/dict")(plain)
+
+    @app.get("/none")
+    async def none() -> None:
+        return None
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(iter(["a", "b"]))
+
+    @app.get("/fails")
+    async def fails(response: Response) -> None:
+        raise RuntimeError
+
+    @app.post("/items/{id:int}")
+    async def item(id: int, data: dict[str, Any]) -> Response:
+        return Response("x", 201)
+
+    with TestClient(app, interface=interface) as client:
+        answers = {
+            200: client.get("/dict"),
+            204: client.get("/none"),
+            404: client.get("/nowhere"),
+            405: client.put("/dict"),
+            500: client.get("/fails"),
+            308: client.get("/dict/"),
+            400: client.post("/items/1", content=b"{", headers={"content-type": "application/json"}),
+            415: client.post("/items/1", content=b"{"),
+            201: client.post("/items/1", json={}),
+        }
+        others = [client.head("/dict"), client.options("/dict"), client.get("/stream"), client.head("/nowhere")]
+    assert [answer.status_code for answer in answers.values()] == list(answers)
+    assert [answer.status_code for answer in others] == [200, 204, 200, 404]
+    for answer in (*answers.values(), *others):
+        for name in FAMILIAR:
+            assert len(answer.headers.get_list(name)) == 1, (answer, name)
+
+
+@both
+def test_the_headers_of_middleware_stand_on_a_400_for_a_bad_host(interface: str) -> None:
+    app = VelociPy(middleware=[RequestIDMiddleware(), Constant(("x-constant", "1"))])
+    app.get("/")(plain)
+    with TestClient(app, interface=interface) as client:
+        reply = client.exchange("GET", "/", headers=[("host", "a@b")]).reply()
+    assert reply.status == 400
+    assert len(reply.header(b"x-request-id")) == 1
+    assert reply.header(b"x-constant") == [b"1"]
+
+
+SHARED = Response(b"shared", headers={"x-own": "1"})
+
+
+@both
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_shared_response_never_grows(interface: str, wrapped: bool) -> None:
+    async def tagging(response: Response) -> None:
+        response.headers["x-given"] = "1"
+
+    app = VelociPy(dependencies=[Depends(tagging)])
+    app.add_middleware(RequestIDMiddleware)
+    if wrapped:
+        app.add_middleware(Wrap("w", []))
+    app.add_middleware(SecurityHeadersMiddleware)
+
+    @app.get("/")
+    async def endpoint() -> Response:
+        return SHARED
+
+    before = SHARED.headers.raw
+    with TestClient(app, interface=interface) as client:
+        sizes = {len(client.get("/").headers) for _ in range(3)}
+    assert len(sizes) == 1
+    assert SHARED.headers.raw == before
+
+
+@both
+def test_a_response_s_own_header_beats_a_constant_and_lists_join(interface: str) -> None:
+    app = VelociPy(
+        middleware=[
+            Constant(("x-kind", "outer"), ("vary", "Accept"), ("link", "<a>")),
+            Constant(("x-kind", "inner"), ("vary", "Origin, Accept"), ("link", "<b>")),
+        ]
+    )
+    app.get("/dict")(plain)
+
+    @app.get("/own")
+    async def own() -> Response:
+        return Response("x", headers={"x-kind": "own", "vary": "Cookie"})
+
+    with TestClient(app, interface=interface) as client:
+        of_dict, of_own = client.get("/dict"), client.get("/own")
+    assert of_dict.headers.get_list("x-kind") == ["inner"]
+    assert of_own.headers.get_list("x-kind") == ["own"]
+    assert of_dict.headers["vary"] == "Accept, Origin"
+    assert of_own.headers["vary"] == "Cookie, Accept, Origin"
+    assert of_dict.headers.get_list("link") == of_own.headers.get_list("link") == ["<a>", "<b>"]
+
+
+@both
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_of_a_constant_and_a_hook_with_one_header_the_inner_wins(interface: str, wrapped: bool) -> None:
+    between = [Wrap("w", [])] if wrapped else []
+    inner_hook = VelociPy(middleware=[Constant(("x-a", "constant")), *between, Hook("a", [])])
+    inner_constant = VelociPy(middleware=[Hook("a", []), *between, Constant(("x-a", "constant"))])
+
+    async def own() -> Response:
+        return Response("x")
+
+    for app, expected in ((inner_hook, "A"), (inner_constant, "constant")):
+        app.get("/")(plain)
+        app.get("/own")(own)
+        with TestClient(app, interface=interface) as client:
+            assert client.get("/").headers.get_list("x-a") == [expected]
+            assert client.get("/own").headers.get_list("x-a") == [expected]
+
+
+@both
+def test_a_header_that_cannot_be_made_is_left_out_and_logged_on_every_way(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing:
+        header_name = "x-failing"
+
+        def before(self) -> int:
+            return 1
+
+        def header(self, token: int) -> str:
+            return f"{token}\r\nx-injected: 1"
+
+    app = VelociPy(middleware=[Failing(), Hook("a", [])])
+    app.get("/dict")(plain)
+
+    @app.get("/own")
+    async def own() -> Response:
+        return Response("x")
+
+    @app.get("/none")
+    async def none() -> None:
+        return None
+
+    with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
+        answers = [client.get(path) for path in ("/dict", "/own", "/none")]
+    assert [answer.status_code for answer in answers] == [200, 200, 204]
+    assert all("x-failing" not in answer.headers and answer.headers["x-a"] == "A" for answer in answers)
+    assert [record.message for record in caplog.records] == ["the hook for header 'x-failing' failed"] * 3
+
+
+@both
+@pytest.mark.case(94)
+@pytest.mark.parametrize("sent", [None, "abc-1", "a b", "x" * 129, "é", "a\tb"])
+def test_the_request_id_is_in_the_answer_and_in_the_state(interface: str, sent: str | None) -> None:
+    app = VelociPy(middleware=[RequestIDMiddleware()])
+
+    @app.get("/")
+    async def endpoint(request: Request) -> str:
+        return str(request.state.request_id)
+
+    headers = [("host", "a")] + ([] if sent is None else [("x-request-id", sent)])
+    with TestClient(app, interface=interface) as client:
+        reply = client.exchange("GET", "/", headers=[(k.encode(), v.encode()) for k, v in headers]).reply()
+    answered = reply.body.decode()
+    assert reply.header(b"x-request-id") == [reply.body]
+    if sent == "abc-1":
+        assert answered == sent
+    else:
+        assert re.fullmatch("[0-9a-f]{32}", answered)
+
+
+@both
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_request_id_is_in_the_state_of_whoever_asks_for_it(
+    interface: str, wrapped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Wrapping middleware inside, dependencies, endpoints, exception handlers and the log of a 500."""
+    seen: list[str] = []
+
+    async def looking(request: Request, call_next: Any) -> Response:
+        seen.append(request.state.request_id)
+        answer: Response = await call_next(request)
+        return answer
+
+    app = VelociPy(middleware=[RequestIDMiddleware()])
+    if wrapped:
+        app.add_middleware(looking)
+
+    @app.get("/")
+    async def endpoint() -> None:
+        raise LookupError
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise RuntimeError
+
+    @app.exception_handler(LookupError)
+    async def handle(request: Request, exc: LookupError) -> Response:
+        return Response(request.state.request_id)
+
+    with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
+        answer = client.get("/", headers={"x-request-id": "abc"})
+        client.get("/fails", headers={"x-request-id": "def"})
+    assert answer.text == "abc"
+    assert seen == (["abc", "def"] if wrapped else [])
+    assert "request id def" in caplog.records[0].message
+
+
+@both
+def test_hooks_share_dependencies_with_the_endpoint_through_wrapping_middleware(interface: str) -> None:
+    calls: list[str] = []
+
+    async def user(authorization: Annotated[str, Header()] = "nobody") -> str:
+        calls.append(authorization)
+        return authorization
+
+    class Auditing:
+        header_name = "x-user"
+
+        async def before(self, user: Annotated[str, Depends(user)]) -> str:
+            return user
+
+        def header(self, token: str) -> str:
+            return token
+
+    app = VelociPy(middleware=[Auditing(), Wrap("a", []), Wrap("b", [])])
+
+    @app.get("/")
+    async def endpoint(user: Annotated[str, Depends(user)]) -> str:
+        return user
+
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/", headers={"authorization": "me"})
+    assert (answer.text, answer.headers["x-user"]) == ("me", "me")
+    assert calls == ["me"]
+
+
+@both
+def test_hooks_and_endpoints_on_both_sides_of_a_wrapper_may_ask_for_the_exchange(interface: str) -> None:
+    class Asking:
+        state_key = "asked"
+
+        def before(self, request: Request, response: Response) -> str:
+            response.headers["x-path"] = request.path
+            return request.path
+
+    app = VelociPy(middleware=[Asking(), Wrap("w", [])])
+
+    @app.get("/{name}")
+    async def endpoint(name: str, request: Request, response: Response) -> list[str]:
+        response.headers["x-inner"] = name
+        return [name, request.state.asked]
+
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/n")
+    assert answer.json() == ["n", "/n"]
+    assert (answer.headers["x-path"], answer.headers["x-inner"]) == ("/n", "n")
+
+
+@both
+def test_hooks_apply_to_websockets_and_may_refuse_them(interface: str) -> None:
+    app = VelociPy(middleware=[RequestIDMiddleware(), Hook("h", []), Wrap("never", []), Constant(("x-a", "1"))])
+
+    @app.websocket("/ws")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(websocket.state.request_id)
+
+    with TestClient(app, interface=interface) as client:
+        with client.websocket_connect("/ws", headers={"x-request-id": "abc"}) as session:
+            assert session.receive_text() == "abc"
+        with pytest.raises(WebSocketDenied) as refused, client.websocket_connect("/ws?refuse=h"):
+            pass
+    assert refused.value.status_code == 403
+
+
+@both
+def test_middleware_sees_the_matched_route(interface: str) -> None:
+    seen: list[str] = []
+
+    async def looking(request: Request, call_next: Any) -> Response:
+        seen.append(request.route.path)
+        answer: Response = await call_next(request)
+        return answer
+
+    app = VelociPy(middleware=[looking])
+    app.get("/items/{id}")(echo)
+    with TestClient(app, interface=interface) as client:
+        client.get("/items/1")
+    assert seen == ["/items/{id}"]
+
+
+async def echo(id: str) -> str:
+    return id
+
+
+@both
+def test_a_subclass_of_response_in_an_annotation_refuses_too(interface: str) -> None:
+    class Teapot(Response):
+        pass
+
+    class Refusing(Middleware):
+        def before(self) -> Teapot:
+            return Teapot("tea", 418)
+
+    app = VelociPy(middleware=[Refusing()])
+    app.get("/")(plain)
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/").status_code == 418
+
+
+class WithoutName:
+    def header(self) -> str:
+        return "x"
+
+
+class WithoutToken:
+    header_name = "x-a"
+
+    def before(self) -> str:
+        return "x"
+
+    def header(self) -> str:
+        return "x"
+
+
+class Both(Hook):
+    async def dispatch(self, request: Request, call_next: Any) -> Response:
+        return Response()
+
+
+class ThreeArguments:
+    async def dispatch(self, request: Request, call_next: Any, more: int) -> Response:
+        return Response()
+
+
+def not_async(request: Request, call_next: Any) -> Response:
+    return Response()
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (object(), "is no middleware: it needs async dispatch"),
+        (Middleware(), "is no middleware"),
+        (TimingMiddleware, r"TimingMiddleware is a class: write TimingMiddleware\(...\)"),
+        (Both("x", []), "has dispatch and hooks"),
+        (ThreeArguments(), r"dispatch \(.*test_handlers_middleware.py:\d+\) must take \(request, call_next\)"),
+        (not_async, r"not_async \(.*test_handlers_middleware.py:\d+\) must be async"),
+        (WithoutName(), "header_name"),
+        (WithoutToken(), r"header \(.*:\d+\) must take \(token\)"),
+        (Constant(("x y", "1")), "header name 'x y' is not a token"),
+        (Constant(("x-a", "a\nb")), "control character"),
+    ],
+)
+def test_what_is_no_middleware_is_refused_when_it_is_added(item: Any, message: str) -> None:
+    app = VelociPy(middleware=[item])
+    with pytest.raises(ConfigurationError, match=message):
+        app.get("/")(plain)
+
+
+@both
+def test_middleware_added_after_the_first_request_counts(interface: str) -> None:
+    app = VelociPy()
+    app.get("/")(plain)
+    with TestClient(app, interface=interface) as client:
+        assert "x-a" not in client.get("/").headers
+        app.add_middleware(Constant(("x-a", "1")))
+        assert client.get("/").headers["x-a"] == "1"
+        assert client.get("/nowhere").headers["x-a"] == "1"
