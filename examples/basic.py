@@ -1,9 +1,9 @@
 """The quick start: one app, served by Granian (RSGI) or by Uvicorn and Hypercorn (ASGI).
 
-    granian basic:app --interface rsgi --reload
-    uvicorn basic:app --reload
-    curl http://127.0.0.1:8000/
-    curl 'http://127.0.0.1:8000/items?page=2'
+granian basic:app --interface rsgi --reload
+uvicorn basic:app --reload
+curl http://127.0.0.1:8000/
+curl 'http://127.0.0.1:8000/items?page=2'
 """
 
 from collections.abc import AsyncIterator

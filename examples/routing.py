@@ -1,10 +1,10 @@
 """Routes: static and typed paths, parts of a segment, the rest of a path, nested routers, and URLs by name.
 
-    granian routing:app --interface rsgi
-    curl http://127.0.0.1:8000/users/me
-    curl http://127.0.0.1:8000/shop/items/42
-    curl http://127.0.0.1:8000/files/css/site.css
-    curl -i -X PUT http://127.0.0.1:8000/users/me        # 405, and Allow says what would do
+granian routing:app --interface rsgi
+curl http://127.0.0.1:8000/users/me
+curl http://127.0.0.1:8000/shop/items/42
+curl http://127.0.0.1:8000/files/css/site.css
+curl -i -X PUT http://127.0.0.1:8000/users/me        # 405, and Allow says what would do
 """
 
 from datetime import date

@@ -1,6 +1,6 @@
 """Tests without a server: TestClient and AsyncTestClient, on the protocol of your choice.
 
-    python testing.py        # runs the tests below; pytest finds them too
+python testing.py        # runs the tests below; pytest finds them too
 """
 
 import asyncio

@@ -53,7 +53,9 @@ def test_an_adapter_knows_neither_the_app_nor_another_adapter(adapter: str) -> N
     others = tuple(f"velocipy.{other}" for other in ADAPTERS if other != adapter)
     for path in folder(adapter).glob("*.py"):
         for name in imports(path, types=True):
-            assert not name.startswith(("velocipy.app", "velocipy.routing", "velocipy.dispatch", *others)), f"{path.name}: {name}"
+            assert not name.startswith(("velocipy.app", "velocipy.routing", "velocipy.dispatch", *others)), (
+                f"{path.name}: {name}"
+            )
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

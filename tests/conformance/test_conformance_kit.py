@@ -9,7 +9,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from velocipy.testing.conformance import ABORT, CASES, METHOD_CASE, Case, Nonconforming, SocketTarget, run_case, target
+from velocipy.testing.conformance import (
+    ABORT,
+    CASES,
+    METHOD_CASE,
+    Case,
+    Nonconforming,
+    SocketTarget,
+    run_case,
+    target,
+)
 from velocipy.testing.conformance.case import case, noted, plain, same
 from velocipy.testing.conformance.frames import TEXT, frame
 from velocipy.testing.conformance.target import Closing, RawRequest, Reply, ask, handshake, request
@@ -22,7 +31,9 @@ Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[
 
 def test_importing_the_kit_imports_no_test_runner() -> None:
     """An author of an adapter may run it under whatever runner."""
-    code = "import sys, velocipy.testing.conformance; print('pytest' in sys.modules, '_pytest' in sys.modules)"
+    code = (
+        "import sys, velocipy.testing.conformance; print('pytest' in sys.modules, '_pytest' in sys.modules)"
+    )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout.split() == ["False", "False"]
 
@@ -122,7 +133,10 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
     [
         (OK, b"ok"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, b"ok"),
-        (b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\na\r\n2\r\nbc\r\n0\r\nt: 1\r\n\r\n", b"abc"),
+        (
+            b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\na\r\n2\r\nbc\r\n0\r\nt: 1\r\n\r\n",
+            b"abc",
+        ),
         (b"HTTP/1.1 200 OK\r\n\r\nto the end", b"to the end"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
     ],
@@ -195,7 +209,12 @@ def test_the_client_joins_fragments_and_answers_pings() -> None:
     """RFC 6455 sections 5.4 and 5.5.2; the close is what stays."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(SWITCH + b"\x01\x02na\x89\x01p\x80\x04\xc3\xafve\x82\x7e\x00\x80" + b"b" * 128 + b"\x88\x05\x0f\xa1bye")
+        writer.write(
+            SWITCH
+            + b"\x01\x02na\x89\x01p\x80\x04\xc3\xafve\x82\x7e\x00\x80"
+            + b"b" * 128
+            + b"\x88\x05\x0f\xa1bye"
+        )
         pong = await reader.readexactly(7)
         assert pong[0] == 0x8A and pong[1] == 0x81
 
@@ -220,7 +239,10 @@ def test_the_client_tells_a_lost_connection_from_a_close() -> None:
 def test_a_refused_handshake_has_its_status() -> None:
     """And its body."""
     with pytest.raises(WebSocketDenied) as denied:
-        against(b"HTTP/1.1 401 No\r\ncontent-length: 2\r\n\r\nno", lambda target: target.open_socket(handshake("/")))
+        against(
+            b"HTTP/1.1 401 No\r\ncontent-length: 2\r\n\r\nno",
+            lambda target: target.open_socket(handshake("/")),
+        )
     assert (denied.value.status_code, denied.value.body) == (401, b"no")
 
 
@@ -241,7 +263,7 @@ def test_waiting_for_a_note_ends() -> None:
     """A server that never tells is told of."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n[\"a\"]")
+        writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n["a"]')
 
     with pytest.raises(Nonconforming, match="never noted 'b', only"):
         against(script, lambda target: noted(target, "key", "b", 0.1))

@@ -16,7 +16,11 @@ from velocipy.testing.conformance import CASES, run_in_process
 QUICK = 1.5
 """Seconds that a case gets on a mutant: some of them hang."""
 
-HARMLESS = ("the_lifespan_starts_once_before_requests", "methods_and_paths_arrive", "messages_come_back_as_they_went")
+HARMLESS = (
+    "the_lifespan_starts_once_before_requests",
+    "methods_and_paths_arrive",
+    "messages_come_back_as_they_went",
+)
 
 CAUGHT = [(mutant, name) for mutant in MUTANTS for name in mutant.caught_by]
 
@@ -28,7 +32,11 @@ def install(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     def put(mutant: Mutant) -> None:
         load = plugins.load
         wanted = (protocols.GROUP, mutant.dialect.name)
-        monkeypatch.setattr(plugins, "load", lambda group, name: mutant.dialect if (group, name) == wanted else load(group, name))
+        monkeypatch.setattr(
+            plugins,
+            "load",
+            lambda group, name: mutant.dialect if (group, name) == wanted else load(group, name),
+        )
         for place, replacement in mutant.gates.items():
             module, _, name = place.partition(":")
             monkeypatch.setattr(import_module(module), name, replacement)

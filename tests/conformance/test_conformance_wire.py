@@ -6,7 +6,8 @@ One server a kind serves all cases; only the case that stops its server has one 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,21 +43,29 @@ SHARED = [name for name, case in CASES.items() if STOP not in case.needs]
 pytestmark = [pytest.mark.servers, pytest.mark.wire]
 
 
-@pytest.fixture(scope="session", params=SERVERS)
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SocketTarget]:
-    """A server of one kind, which must outlive every case."""
-    with serve(request.param, APP, cwd=tmp_path_factory.mktemp(request.param)) as server:
-        yield SocketTarget("127.0.0.1", server.port, SERVERS[request.param])
-        assert server.alive(), f"{server.kind} ended while cases ran:\n{server.tail()}"
-
-
 RUNS = [(kind, name) for kind, able in SERVERS.items() for name in SHARED if CASES[name].needs <= able]
 
 
-@pytest.mark.parametrize(("served", "name"), RUNS, indirect=["served"])
-def test_the_server_shows_the_behaviour(served: SocketTarget, name: str) -> None:
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], SocketTarget]]:
+    """A function from a kind to its server, which is started at its first use and must outlive every case."""
+    running: dict[str, RunningServer] = {}
+    with ExitStack() as stack:
+
+        def find(kind: str) -> SocketTarget:
+            if kind not in running:
+                running[kind] = stack.enter_context(serve(kind, APP, cwd=tmp_path_factory.mktemp(kind)))
+            return SocketTarget("127.0.0.1", running[kind].port, SERVERS[kind])
+
+        yield find
+        for server in running.values():
+            assert server.alive(), f"{server.kind} ended while cases ran:\n{server.tail()}"
+
+
+@pytest.mark.parametrize(("kind", "name"), RUNS)
+def test_the_server_shows_the_behaviour(kind: str, name: str, served: Callable[[str], SocketTarget]) -> None:
     """The case holds over a real connection; what it proves is its docstring."""
-    asyncio.run(run_case(CASES[name], served))
+    asyncio.run(run_case(CASES[name], served(kind)))
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -64,7 +73,9 @@ def test_the_server_runs_the_lifespan_once(kind: str, tmp_path: Path) -> None:
     """Start and stop of the server are start and stop of the app, once each."""
     journal = tmp_path / "journal"
     with serve(kind, APP, cwd=tmp_path, env={JOURNAL: str(journal)}) as server:
-        target = SocketTarget("127.0.0.1", server.port, frozenset({STOP}), stop=lambda: stopped(server, journal))
+        target = SocketTarget(
+            "127.0.0.1", server.port, frozenset({STOP}), stop=lambda: stopped(server, journal)
+        )
         asyncio.run(run_case(CASES["the_lifespan_stops_once"], target))
 
 

@@ -84,7 +84,9 @@ def test_routing_finds(routing: TestClient, path: str, answer: dict[str, object]
     assert response.json() == answer
 
 
-@pytest.mark.parametrize("path", ["/days/monday", "/orders/1", "/shop/items/x", "//users/me", "/users//posts"])
+@pytest.mark.parametrize(
+    "path", ["/days/monday", "/orders/1", "/shop/items/x", "//users/me", "/users//posts"]
+)
 def test_routing_does_not_find(routing: TestClient, path: str) -> None:
     response = routing.get(path)
     assert response.status_code == 404
@@ -103,7 +105,11 @@ def test_routing_takes_a_route_that_was_added_by_a_call(routing: TestClient) -> 
 
 def test_the_testing_example_passes_its_own_tests() -> None:
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "testing.py")], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(EXAMPLES / "testing.py")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("passed:") == 4

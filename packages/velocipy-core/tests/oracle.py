@@ -13,7 +13,20 @@ from typing import Any
 
 from velocipy.error_handlers import Failure, merge_handlers
 from velocipy.exceptions import ValidationError
-from velocipy.handlers.plan import Body, Call, Check, Give, Hook, Next, Plan, Read, Refuse, Segment, Step, Take
+from velocipy.handlers.plan import (
+    Body,
+    Call,
+    Check,
+    Give,
+    Hook,
+    Next,
+    Plan,
+    Read,
+    Refuse,
+    Segment,
+    Step,
+    Take,
+)
 from velocipy.handlers.results import response_maker
 from velocipy.handlers.signature import How
 from velocipy.http.headers import Headers
@@ -42,7 +55,9 @@ class Connection(HTTPConnection):
     server = ("127.0.0.1", 80)
     authority = None
 
-    def __init__(self, method: str, path: str, query: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    def __init__(
+        self, method: str, path: str, query: str, headers: list[tuple[str, str]], body: bytes
+    ) -> None:
         self.method = method
         self.path = path
         self.query_string = query
@@ -94,7 +109,9 @@ ENTERS = {How.GENERATOR, How.ASYNC_GENERATOR, How.CONTEXT, How.ASYNC_CONTEXT}
 class Oracle:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, encoder: JSONEncoder, connection: Connection, values: list[object]) -> None:
+    def __init__(
+        self, plan: Plan, encoder: JSONEncoder, connection: Connection, values: list[object]
+    ) -> None:
         self.plan = plan
         self.connection = connection
         self.values = values

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from velocipy import APIRouter, Depends, HTTPException, Request, Response, VelociPy, WebSocket
-from velocipy.exceptions import BindingError, ConfigurationError, MissingAdapterError, PathError, RouteConflictError
+from velocipy.exceptions import (
+    BindingError,
+    ConfigurationError,
+    MissingAdapterError,
+    PathError,
+    RouteConflictError,
+)
 from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
@@ -250,7 +256,13 @@ async def other() -> str:
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("/x", "/x"), ("/{a}", "/{b}"), ("/{a:int}/y", "/{b:int}/y"), ("/x", "/x/"), ("/f/{rest*}", "/f/{path:path}")],
+    [
+        ("/x", "/x"),
+        ("/{a}", "/{b}"),
+        ("/{a:int}/y", "/{b:int}/y"),
+        ("/x", "/x/"),
+        ("/f/{rest*}", "/f/{path:path}"),
+    ],
 )
 def test_two_routes_for_one_method_and_path_are_refused_with_both_places(first: str, second: str) -> None:
     app = VelociPy()
@@ -463,7 +475,9 @@ def test_url_for_names_what_exists_when_asked_for_what_does_not() -> None:
         make_named().url_for("nobody")
 
 
-@pytest.mark.parametrize("params", [{"name": "a"}, {"name": "a", "year": "x"}, {"name": "", "year": 1}, {"name": "a/b", "year": 1}])
+@pytest.mark.parametrize(
+    "params", [{"name": "a"}, {"name": "a", "year": "x"}, {"name": "", "year": 1}, {"name": "a/b", "year": 1}]
+)
 def test_url_for_refuses_values_that_do_not_fit(params: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="user|year|name"):
         make_named().url_for("user", **params)

@@ -106,7 +106,9 @@ def test_options_answers_204_with_every_method_of_the_path(interface: str) -> No
 
 @both
 @pytest.mark.case(7)
-@pytest.mark.parametrize("method", ["PUT", "TRACE", "CONNECT", "__class__", "get", "Get", "FOO", "WEBSOCKET", "*"])
+@pytest.mark.parametrize(
+    "method", ["PUT", "TRACE", "CONNECT", "__class__", "get", "Get", "FOO", "WEBSOCKET", "*"]
+)
 def test_a_method_that_no_route_has_is_405_with_allow(interface: str, method: str) -> None:
     """Methods are case-sensitive (RFC 9110 section 9.1), and their text reaches no attribute."""
     answer = call(make_methods(), interface, method, "/x")
@@ -322,7 +324,14 @@ def test_ignoring_slashes_serves_one_more_or_less(interface: str, path: str) -> 
 @both
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/bare", 200), ("/bare/", 404), ("/slashed", 404), ("/slashed/", 200), ("/hole/a", 200), ("/hole/a/", 404)],
+    [
+        ("/bare", 200),
+        ("/bare/", 404),
+        ("/slashed", 404),
+        ("/slashed/", 200),
+        ("/hole/a", 200),
+        ("/hole/a/", 404),
+    ],
 )
 def test_strict_slashes_serve_what_is_written(interface: str, path: str, status: int) -> None:
     assert call(make_slashes("strict"), interface, "GET", path).status == status
@@ -341,7 +350,9 @@ def test_strict_slashes_serve_what_is_written(interface: str, path: str, status:
         ("/hole/%0d%0aX:1/", "/hole/%0D%0AX:1"),
     ],
 )
-def test_redirecting_slashes_keep_the_query_and_encode_the_path(interface: str, target: str, location: str) -> None:
+def test_redirecting_slashes_keep_the_query_and_encode_the_path(
+    interface: str, target: str, location: str
+) -> None:
     answer = call(make_slashes("redirect"), interface, "GET", target)
     assert answer.status == 308
     assert answer.header(b"location") == [location.encode()]
@@ -358,7 +369,9 @@ def test_redirecting_slashes_needs_a_route_of_that_method(interface: str) -> Non
 @both
 @slashes
 @pytest.mark.case(5)
-@pytest.mark.parametrize("target", ["//evil.test/x", "//evil.test/x/", "/%5Cevil.test/x/", "/%2Fevil.test/", "//evil.test"])
+@pytest.mark.parametrize(
+    "target", ["//evil.test/x", "//evil.test/x/", "/%5Cevil.test/x/", "/%2Fevil.test/", "//evil.test"]
+)
 def test_no_location_leads_to_another_host(interface: str, trailing_slash: Any, target: str) -> None:
     app = VelociPy(trailing_slash=trailing_slash)
     app.get("/{rest*}")(_rest)
@@ -393,7 +406,9 @@ def test_two_host_lines_are_400(interface: str) -> None:
 @both
 @pytest.mark.case(3)
 @pytest.mark.parametrize("path", ["/", "/nowhere"])
-@pytest.mark.parametrize("host", ["example.com/abc?bar=", "a@evil", "a b", "[", "a:99999", "a" * 300, "a\\b", "a%2fb"])
+@pytest.mark.parametrize(
+    "host", ["example.com/abc?bar=", "a@evil", "a b", "[", "a:99999", "a" * 300, "a\\b", "a%2fb"]
+)
 def test_a_host_that_two_readers_could_read_differently_is_400(interface: str, host: str, path: str) -> None:
     app = VelociPy()
     app.get("/")(hello)
@@ -416,7 +431,9 @@ def test_without_a_host_the_url_has_the_address_of_the_server(interface: str, he
 
 @both
 @pytest.mark.case(3)
-@pytest.mark.parametrize(("authority", "status"), [("good.example:443", 200), ("a@evil", 400), ("a/b?", 400), ("a b", 400)])
+@pytest.mark.parametrize(
+    ("authority", "status"), [("good.example:443", 200), ("a@evil", 400), ("a/b?", 400), ("a b", 400)]
+)
 def test_the_authority_of_http2_is_a_host_too(interface: str, authority: str, status: int) -> None:
     app = VelociPy()
     app.get("/")(hello)
@@ -467,4 +484,6 @@ def test_routes_of_our_own_are_bounded(interface: str) -> None:
     dispatcher = app._dispatcher
     assert len(dispatcher._nowhere) <= 5
     assert all(len(leaf.own) <= 2 for leaf in dispatcher._leaves)
-    assert all(handlers.keys() <= {"GET", "HEAD", "DELETE"} for handlers in dispatcher._leaves[0].handlers.values())
+    assert all(
+        handlers.keys() <= {"GET", "HEAD", "DELETE"} for handlers in dispatcher._leaves[0].handlers.values()
+    )

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from velocipy import APIRouter, HTTPException, JSONResponse, PayloadTooLargeException, Request, Response, VelociPy
+from velocipy import (
+    APIRouter,
+    HTTPException,
+    JSONResponse,
+    PayloadTooLargeException,
+    Request,
+    Response,
+    VelociPy,
+)
 from velocipy.exceptions import BadRequest, NotFound, ValidationError
 from velocipy.middleware import RequestIDMiddleware
 from velocipy.testing import TestClient
@@ -60,7 +68,9 @@ class Leaf(Middle): ...
     ],
     ids=lambda value: value if isinstance(value, int) else None,
 )
-def test_an_http_exception_is_its_status_and_detail(interface: str, exc: Any, status: int, body: bytes) -> None:
+def test_an_http_exception_is_its_status_and_detail(
+    interface: str, exc: Any, status: int, body: bytes
+) -> None:
     with quiet(raising(exc), interface) as client:
         answer = client.get("/x")
         assert answer.status_code == status
@@ -70,7 +80,9 @@ def test_an_http_exception_is_its_status_and_detail(interface: str, exc: Any, st
 
 @both
 @pytest.mark.case(14)
-@pytest.mark.parametrize("exc", [ValueError("secret <b>"), Leaf("secret"), RecursionError(), ExceptionGroup("g", [OSError()])])
+@pytest.mark.parametrize(
+    "exc", [ValueError("secret <b>"), Leaf("secret"), RecursionError(), ExceptionGroup("g", [OSError()])]
+)
 def test_an_unhandled_exception_is_a_bare_500_logged_once(
     interface: str, exc: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -132,7 +144,9 @@ def test_the_path_of_a_log_record_is_escaped(interface: str, caplog: pytest.LogC
         ([500, Exception], HTTPException(500), 500),
     ],
 )
-def test_the_nearest_handler_takes_an_exception(interface: str, handled: list[Any], raised: Exception, taken_by: Any) -> None:
+def test_the_nearest_handler_takes_an_exception(
+    interface: str, handled: list[Any], raised: Exception, taken_by: Any
+) -> None:
     app = raising(raised)
     for key in handled:
         app.add_exception_handler(key, _named(key))
@@ -286,7 +300,9 @@ def test_a_route_may_have_handlers_of_its_own(interface: str) -> None:
 
 @both
 @pytest.mark.case(98)
-def test_a_handler_that_raises_is_a_bare_500_logged_once(interface: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_handler_that_raises_is_a_bare_500_logged_once(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
     app = raising(Base())
 
     @app.exception_handler(Base)
@@ -435,7 +451,13 @@ def test_errors_carry_the_headers_of_middleware(interface: str) -> None:
         return Response("abc", headers={"content-length": "7"})
 
     with quiet(app, interface) as client:
-        answers = [client.get("/x"), client.get("/gate"), client.get("/nowhere"), client.post("/x"), client.options("/x")]
+        answers = [
+            client.get("/x"),
+            client.get("/gate"),
+            client.get("/nowhere"),
+            client.post("/x"),
+            client.options("/x"),
+        ]
     assert [answer.status_code for answer in answers] == [500, 500, 404, 405, 204]
     assert all(answer.headers["x-mark"] == "1" for answer in answers)
 

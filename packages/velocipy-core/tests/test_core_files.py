@@ -105,7 +105,9 @@ def test_a_missing_file_is_noticed_where_it_is_asked_for(tmp_path: Path) -> None
 
 
 @both
-def test_a_missing_file_that_nobody_handles_is_a_500_that_tells_nothing(interface: str, tmp_path: Path) -> None:
+def test_a_missing_file_that_nobody_handles_is_a_500_that_tells_nothing(
+    interface: str, tmp_path: Path
+) -> None:
     with quiet(serving(lambda: FileResponse(tmp_path / "secret-name")), interface) as client:
         answer = client.get("/")
         assert answer.status_code == 500

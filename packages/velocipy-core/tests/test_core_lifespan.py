@@ -107,7 +107,10 @@ def test_a_failing_stop_is_told_to_the_server(interface: str) -> None:
         yield
         raise RuntimeError("cannot let go")
 
-    with pytest.raises(RuntimeError, match="cannot let go"), TestClient(VelociPy(lifespan=lifespan), interface=interface):
+    with (
+        pytest.raises(RuntimeError, match="cannot let go"),
+        TestClient(VelociPy(lifespan=lifespan), interface=interface),
+    ):
         pass
 
 

@@ -97,7 +97,11 @@ def test_headers_keep_order_and_duplicates(interface: str) -> None:
 
     @app.get("/")
     async def show(request: Request) -> list[Any]:
-        return [request.headers.get_all("x-a"), request.headers.get("x-a"), [n for n, _ in request.headers.items()]]
+        return [
+            request.headers.get_all("x-a"),
+            request.headers.get("x-a"),
+            [n for n, _ in request.headers.items()],
+        ]
 
     headers = [("host", "a"), ("x-a", "1"), ("x-a", "2"), ("x-b", "3")]
     with TestClient(app, interface=interface) as client:
@@ -234,7 +238,9 @@ def test_a_model_and_the_raw_body_may_be_asked_for_together(interface: str, path
 
 
 @both
-@pytest.mark.parametrize("body", [b"", b"{", b"nul", b"\xff", b'{"a":1}x', b"NaN", "{}".encode("utf-16"), b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"nul", b"\xff", b'{"a":1}x', b"NaN", "{}".encode("utf-16"), b"[" * 100_000]
+)
 def test_a_request_whose_json_is_broken_is_400(interface: str, body: bytes) -> None:
     with TestClient(make_reader(), interface=interface) as client:
         answer = client.post("/json", content=body)
@@ -320,7 +326,9 @@ def test_a_body_beyond_the_limit_is_413(interface: str, path: str) -> None:
 @both
 @ways
 @pytest.mark.case(29)
-def test_a_declared_length_beyond_the_limit_is_refused_before_the_body_comes(interface: str, path: str) -> None:
+def test_a_declared_length_beyond_the_limit_is_refused_before_the_body_comes(
+    interface: str, path: str
+) -> None:
     headers = [("host", "a"), ("content-type", "application/json"), ("content-length", "11")]
     with TestClient(make_limited(), interface=interface) as client:
         exchange = client.exchange("POST", path, headers=headers, body=None)
@@ -371,7 +379,9 @@ def test_a_content_length_that_is_no_number_is_400(interface: str, path: str, le
 @pytest.mark.case(18)
 @pytest.mark.parametrize("length", ["10", None])
 @pytest.mark.parametrize("sent", [b"", b"[1]"])
-def test_a_cut_body_never_reaches_the_handler(interface: str, path: str, length: str | None, sent: bytes) -> None:
+def test_a_cut_body_never_reaches_the_handler(
+    interface: str, path: str, length: str | None, sent: bytes
+) -> None:
     app = make_limited()
     headers = [("host", "a"), ("content-type", "application/json")]
     headers.append(("content-length", length) if length else ("transfer-encoding", "chunked"))
@@ -505,7 +515,9 @@ def test_a_compressed_body_is_refused_and_not_inflated(interface: str) -> None:
 
 @both
 @pytest.mark.parametrize("path", ["/item", "/raw"])
-@pytest.mark.parametrize("body", [b"", b"{", b'{"name":}', b"\xff", b'{"x":' * 100_000, b'{"name":"a"} x', b"NaN"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b'{"name":}', b"\xff", b'{"x":' * 100_000, b'{"name":"a"} x', b"NaN"]
+)
 def test_broken_json_is_400(interface: str, path: str, body: bytes) -> None:
     with TestClient(make_models(), interface=interface) as client:
         answer = client.post(path, content=body, headers=JSON)
@@ -525,7 +537,9 @@ def test_broken_json_is_400(interface: str, path: str, body: bytes) -> None:
         ("/raw", b"[]", ["body"], "type_error"),
     ],
 )
-def test_json_that_does_not_fit_is_422_with_its_place(interface: str, path: str, body: bytes, loc: Any, kind: str) -> None:
+def test_json_that_does_not_fit_is_422_with_its_place(
+    interface: str, path: str, body: bytes, loc: Any, kind: str
+) -> None:
     with TestClient(make_models(), interface=interface) as client:
         answer = client.post(path, content=body, headers=JSON)
         assert answer.status_code == 422

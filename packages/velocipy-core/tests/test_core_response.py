@@ -117,7 +117,9 @@ def test_response_cookies_are_lines_of_their_own(interface: str) -> None:
 
 
 @pytest.mark.case(12)
-@pytest.mark.parametrize(("key", "value"), [("a b", "1"), ("a", "1;2"), ("a", "1\r\n"), ("", "x"), ("a=", "1")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("a b", "1"), ("a", "1;2"), ("a", "1\r\n"), ("", "x"), ("a=", "1")]
+)
 def test_a_cookie_that_a_browser_would_read_otherwise_is_refused(key: str, value: str) -> None:
     response = Response()
     with pytest.raises(ValueError, match="cookie"):
@@ -130,7 +132,12 @@ def test_a_cookie_that_a_browser_would_read_otherwise_is_refused(key: str, value
 
 @pytest.mark.parametrize(
     ("url", "location"),
-    [("/a b", "/a%20b"), ("/ü?q=ü", "/%C3%BC?q=%C3%BC"), ("https://x.test/a", "https://x.test/a"), ("/a%20b", "/a%20b")],
+    [
+        ("/a b", "/a%20b"),
+        ("/ü?q=ü", "/%C3%BC?q=%C3%BC"),
+        ("https://x.test/a", "https://x.test/a"),
+        ("/a%20b", "/a%20b"),
+    ],
 )
 def test_a_redirect_is_percent_encoded(url: str, location: str) -> None:
     assert RedirectResponse(url).headers["location"] == location
@@ -262,7 +269,9 @@ def test_a_media_type_is_a_header_value(media_type: str) -> None:
 
 @both
 @pytest.mark.case(12)
-@pytest.mark.parametrize("pair", [("x\r\n", "y"), ("x", "a\r\nb"), ("connection", "close"), ("content-length", "abc")])
+@pytest.mark.parametrize(
+    "pair", [("x\r\n", "y"), ("x", "a\r\nb"), ("connection", "close"), ("content-length", "abc")]
+)
 def test_a_hostile_header_is_a_logged_500_and_the_server_lives(interface: str, pair: Any) -> None:
     with quiet(answering(lambda: Response("x", headers=[pair])), interface) as client:
         assert client.get("/").content == BARE
@@ -288,7 +297,9 @@ def test_a_declared_length_that_is_not_the_body_s_is_a_500(
 @both
 @pytest.mark.case(10)
 def test_a_right_declared_length_is_sent_once(interface: str) -> None:
-    with TestClient(answering(lambda: Response("abc", headers={"content-length": "3"})), interface=interface) as client:
+    with TestClient(
+        answering(lambda: Response("abc", headers={"content-length": "3"})), interface=interface
+    ) as client:
         assert client.exchange("GET", "/").reply().header(b"content-length") == [b"3"]
 
 
@@ -305,7 +316,9 @@ def test_a_second_length_is_refused() -> None:
 @pytest.mark.case(9)
 @pytest.mark.parametrize("status", [204, 205, 304])
 def test_a_status_without_a_body_is_sent_without_one(interface: str, status: int) -> None:
-    with TestClient(answering(lambda: Response(None, status, media_type="a/b")), interface=interface) as client:
+    with TestClient(
+        answering(lambda: Response(None, status, media_type="a/b")), interface=interface
+    ) as client:
         reply = client.exchange("GET", "/").reply()
     assert (reply.status, reply.body) == (status, b"")
     assert reply.header(b"content-type") == []
@@ -338,7 +351,9 @@ def test_a_body_where_none_may_be_is_a_500(interface: str, status: int, way: str
 
 @both
 def test_a_304_may_say_the_length_of_what_it_stands_for(interface: str) -> None:
-    with TestClient(answering(lambda: Response(None, 304, {"content-length": "77"})), interface=interface) as client:
+    with TestClient(
+        answering(lambda: Response(None, 304, {"content-length": "77"})), interface=interface
+    ) as client:
         reply = client.exchange("GET", "/").reply()
         assert (reply.status, reply.body) == (304, b"")
 
@@ -352,7 +367,9 @@ def test_a_body_is_text_or_bytes(content: Any) -> None:
 @both
 @pytest.mark.case(40)
 @pytest.mark.parametrize("value", [object(), {1, object()}, {"a": {(1, 2): 3}}])
-def test_a_result_that_json_cannot_say_is_a_500(interface: str, value: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_result_that_json_cannot_say_is_a_500(
+    interface: str, value: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     for make in (lambda: JSONResponse(value), lambda: [value]):
         caplog.clear()
         with quiet(answering(make), interface) as client:
@@ -412,7 +429,15 @@ class Unset(Response):
 
 
 def test_a_fresh_response_has_headers_of_its_own_and_the_same_content() -> None:
-    for response in (Response("x"), Slotted("a"), OneSlot("a"), WithDict("a"), SlottedDict(), Unset("x"), JSONResponse([1])):
+    for response in (
+        Response("x"),
+        Slotted("a"),
+        OneSlot("a"),
+        WithDict("a"),
+        SlottedDict(),
+        Unset("x"),
+        JSONResponse([1]),
+    ):
         response.headers["x-own"] = "1"
         twin = response.fresh()
         assert type(twin) is type(response)

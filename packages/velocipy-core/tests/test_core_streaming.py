@@ -55,7 +55,10 @@ def quiet(app: VelociPy, interface: str) -> TestClient:
 @pytest.mark.parametrize(
     ("make", "body"),
     [
-        (lambda: StreamingResponse(parts("a", b"b", bytearray(b"c"), memoryview(b"d"), "ü")), "abcdü".encode()),
+        (
+            lambda: StreamingResponse(parts("a", b"b", bytearray(b"c"), memoryview(b"d"), "ü")),
+            "abcdü".encode(),
+        ),
         (lambda: StreamingResponse(iter(["a", b"b"])), b"ab"),
         (lambda: StreamingResponse(["a", "b"]), b"ab"),
         (lambda: StreamingResponse(Items()), b"ab"),
@@ -65,7 +68,10 @@ def quiet(app: VelociPy, interface: str) -> TestClient:
         (lambda: StreamingResponse(x for x in "abc"), b"abc"),
         (lambda: parts("a", "b"), b"ab"),
         (lambda: (x for x in "abc"), b"abc"),
-        (lambda: StreamingResponse(parts(b"x" * 1_000_000, b"y" * 1_000_000)), b"x" * 1_000_000 + b"y" * 1_000_000),
+        (
+            lambda: StreamingResponse(parts(b"x" * 1_000_000, b"y" * 1_000_000)),
+            b"x" * 1_000_000 + b"y" * 1_000_000,
+        ),
     ],
 )
 def test_an_iterator_is_sent_chunk_by_chunk(interface: str, make: Any, body: bytes) -> None:
@@ -87,7 +93,9 @@ def test_chunks_leave_as_they_are_made(interface: str) -> None:
             await gate.wait()
             yield "second"
 
-        async with AsyncTestClient(streaming(lambda: StreamingResponse(slow())), interface=interface) as client:
+        async with AsyncTestClient(
+            streaming(lambda: StreamingResponse(slow())), interface=interface
+        ) as client:
             async with client.stream("GET", "/") as answer:
                 chunks = answer.aiter_bytes()
                 assert await anext(chunks) == b"first"
@@ -102,7 +110,11 @@ def test_status_headers_and_media_type_are_those_of_the_response(interface: str)
     make = lambda: StreamingResponse(parts("a"), 206, {"x-a": "1"}, "text/csv")  # noqa: E731
     with TestClient(streaming(make), interface=interface) as client:
         answer = client.get("/")
-        assert (answer.status_code, answer.headers["x-a"], answer.headers["content-type"]) == (206, "1", "text/csv")
+        assert (answer.status_code, answer.headers["x-a"], answer.headers["content-type"]) == (
+            206,
+            "1",
+            "text/csv",
+        )
 
 
 @pytest.mark.parametrize("content", [b"bytes", "text", 3, None, object()])
@@ -147,7 +159,9 @@ def test_a_stream_of_another_length_is_broken_off_and_logged_once(
 
 @both
 @pytest.mark.case(10)
-def test_what_a_stream_gives_beyond_its_length_never_leaves(interface: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_stream_gives_beyond_its_length_never_leaves(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
     make = lambda: StreamingResponse(parts("abc", "HTTP/1.1 200 OK"), headers={"content-length": "3"})  # noqa: E731
     with quiet(streaming(make), interface) as client:
         exchange = client.exchange("GET", "/")
@@ -232,7 +246,9 @@ def test_an_iterable_that_cannot_be_iterated_is_a_500(interface: str) -> None:
 @both
 @pytest.mark.case(8)
 @pytest.mark.parametrize("length", [None, "5"])
-def test_head_never_starts_the_iterator_and_has_the_headers_of_get(interface: str, length: str | None) -> None:
+def test_head_never_starts_the_iterator_and_has_the_headers_of_get(
+    interface: str, length: str | None
+) -> None:
     started: list[str] = []
 
     class Source:
@@ -264,7 +280,9 @@ def test_head_never_starts_the_iterator_and_has_the_headers_of_get(interface: st
 @both
 @pytest.mark.case(17)
 @pytest.mark.case(152)
-def test_a_generator_is_closed_when_the_client_leaves(interface: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_generator_is_closed_when_the_client_leaves(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
     seen: list[str] = []
 
     async def endless() -> AsyncIterator[bytes]:
@@ -351,7 +369,9 @@ def test_a_body_may_be_streamed_back_while_it_arrives(interface: str) -> None:
         return StreamingResponse(request.stream(), media_type="application/octet-stream")
 
     with TestClient(app, interface=interface) as client:
-        exchange = client.exchange("POST", "/echo", headers=[("host", "a"), ("transfer-encoding", "chunked")], body=None)
+        exchange = client.exchange(
+            "POST", "/echo", headers=[("host", "a"), ("transfer-encoding", "chunked")], body=None
+        )
         for number in range(20):
             chunk = b"%03d" % number
             exchange.feed(chunk)
@@ -380,7 +400,9 @@ def test_a_cut_body_ends_the_stream_that_reads_it(interface: str) -> None:
         return StreamingResponse(copy())
 
     with TestClient(app, interface=interface) as client:
-        exchange = client.exchange("POST", "/echo", headers=[("host", "a"), ("content-length", "9")], body=None)
+        exchange = client.exchange(
+            "POST", "/echo", headers=[("host", "a"), ("content-length", "9")], body=None
+        )
         exchange.feed(b"abc")
         assert exchange.chunk() == b"abc"
         exchange.cut()

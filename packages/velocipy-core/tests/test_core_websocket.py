@@ -36,7 +36,9 @@ async def echo(websocket: WebSocket) -> None:
 
 
 @both
-@pytest.mark.parametrize("message", ["text", "", "ü€😀", b"bytes", b"", b"\x00\xff", "x" * 100_000, b"y" * 100_000])
+@pytest.mark.parametrize(
+    "message", ["text", "", "ü€😀", b"bytes", b"", b"\x00\xff", "x" * 100_000, b"y" * 100_000]
+)
 def test_a_message_comes_back_as_its_kind(interface: str, message: str | bytes) -> None:
     with TestClient(serving(echo), interface=interface) as client, client.websocket_connect("/ws") as ws:
         for _ in range(3):
@@ -192,7 +194,9 @@ def test_json_comes_as_text_or_bytes(interface: str, mode: Any) -> None:
 
 @both
 @pytest.mark.case(104)
-@pytest.mark.parametrize(("wanted", "sent", "code"), [("text", b"x", 1003), ("bytes", "x", 1003), ("json", "{", 1007)])
+@pytest.mark.parametrize(
+    ("wanted", "sent", "code"), [("text", b"x", 1003), ("bytes", "x", 1003), ("json", "{", 1007)]
+)
 def test_a_message_of_the_wrong_kind_closes(interface: str, wanted: str, sent: Any, code: int) -> None:
     seen: list[int] = []
 
@@ -213,8 +217,12 @@ def test_a_message_of_the_wrong_kind_closes(interface: str, wanted: str, sent: A
 
 
 @both
-@pytest.mark.parametrize(("how", "value"), [("send_text", b"x"), ("send_text", 3), ("send_bytes", "x"), ("send_bytes", None)])
-def test_sending_the_wrong_kind_is_a_type_error_and_the_websocket_lives(interface: str, how: str, value: Any) -> None:
+@pytest.mark.parametrize(
+    ("how", "value"), [("send_text", b"x"), ("send_text", 3), ("send_bytes", "x"), ("send_bytes", None)]
+)
+def test_sending_the_wrong_kind_is_a_type_error_and_the_websocket_lives(
+    interface: str, how: str, value: Any
+) -> None:
     async def endpoint(websocket: WebSocket) -> None:
         await websocket.accept()
         with pytest.raises(TypeError, match=how):
@@ -230,7 +238,9 @@ def test_sending_the_wrong_kind_is_a_type_error_and_the_websocket_lives(interfac
 
 @both
 @pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1008, "policy"), (4321, "own"), (3000, "x" * 123)])
-def test_the_app_closes_with_code_and_reason_where_the_server_can(interface: str, code: int, reason: str) -> None:
+def test_the_app_closes_with_code_and_reason_where_the_server_can(
+    interface: str, code: int, reason: str
+) -> None:
     async def endpoint(websocket: WebSocket) -> None:
         await websocket.accept()
         await websocket.close(code, reason)
@@ -240,12 +250,16 @@ def test_the_app_closes_with_code_and_reason_where_the_server_can(interface: str
     with TestClient(serving(endpoint), interface=interface) as client, client.websocket_connect("/ws") as ws:
         with pytest.raises(WebSocketDisconnect) as caught:
             ws.receive()
-        assert (caught.value.code, caught.value.reason) == ((code, reason) if interface == "asgi" else (1005, ""))
+        assert (caught.value.code, caught.value.reason) == (
+            (code, reason) if interface == "asgi" else (1005, "")
+        )
 
 
 @both
 @pytest.mark.case(105)
-@pytest.mark.parametrize(("code", "reason"), [(1005, ""), (1006, ""), (1015, ""), (999, ""), (5000, ""), (0, ""), (1000, "é" * 62)])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1005, ""), (1006, ""), (1015, ""), (999, ""), (5000, ""), (0, ""), (1000, "é" * 62)]
+)
 def test_a_close_that_must_not_be_sent_is_refused(interface: str, code: int, reason: str) -> None:
     async def endpoint(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -514,7 +528,9 @@ def test_a_hostile_host_is_refused_on_a_websocket_too(interface: str) -> None:
 
 @both
 @pytest.mark.case(102)
-def test_a_subprotocol_is_chosen_where_the_server_can_and_else_refused_before_anything_is_sent(interface: str) -> None:
+def test_a_subprotocol_is_chosen_where_the_server_can_and_else_refused_before_anything_is_sent(
+    interface: str,
+) -> None:
     refused: list[UnsupportedByServer] = []
 
     async def endpoint(websocket: WebSocket) -> None:
@@ -540,7 +556,10 @@ def test_only_an_offered_subprotocol_can_be_chosen(interface: str, chosen: str) 
             await websocket.accept(chosen)
         await websocket.accept()
 
-    with TestClient(serving(endpoint), interface=interface) as client, client.websocket_connect("/ws", ["a", "b"]):
+    with (
+        TestClient(serving(endpoint), interface=interface) as client,
+        client.websocket_connect("/ws", ["a", "b"]),
+    ):
         pass
 
 
@@ -571,7 +590,9 @@ def test_hostile_headers_of_the_handshake_are_refused(interface: str, headers: d
         pass
 
 
-@pytest.mark.parametrize(("interface", "capabilities"), [("asgi", (True,) * 4), ("rsgi", (False, False, False, True))])
+@pytest.mark.parametrize(
+    ("interface", "capabilities"), [("asgi", (True,) * 4), ("rsgi", (False, False, False, True))]
+)
 def test_capabilities_say_what_a_server_can_do(interface: str, capabilities: tuple[bool, ...]) -> None:
     seen: list[Capabilities] = []
 

@@ -111,7 +111,8 @@ def test_a_guard_that_is_not_cached_is_still_called_once_for_its_parameter(inter
 
     @app.get("/")
     async def endpoint(
-        one: Annotated[str, Depends(user, use_cache=False)], two: Annotated[str, Depends(user, use_cache=False)]
+        one: Annotated[str, Depends(user, use_cache=False)],
+        two: Annotated[str, Depends(user, use_cache=False)],
     ) -> str:
         return one + two
 
@@ -298,7 +299,9 @@ def test_a_dependency_sets_headers_cookies_and_status_of_whatever_is_sent(interf
         raise RuntimeError
 
     with TestClient(app, interface=interface) as client:
-        answers = {path: client.get(path) for path in ("/dict", "/none", "/own", "/own", "/error", "/unhandled")}
+        answers = {
+            path: client.get(path) for path in ("/dict", "/none", "/own", "/own", "/error", "/unhandled")
+        }
     assert [answer.status_code for answer in answers.values()] == [202, 202, 202, 404, 500]
     for answer in answers.values():
         assert answer.headers["x-tracked"] == "yes"

@@ -80,7 +80,13 @@ async def plain() -> dict[str, str]:
 def test_the_first_added_is_the_outermost_whatever_its_level(interface: str) -> None:
     events: list[str] = []
     app = VelociPy()
-    for item in (Hook("a", events), Wrap("b", events), Hook("c", events), Wrap("d", events), Hook("e", events)):
+    for item in (
+        Hook("a", events),
+        Wrap("b", events),
+        Hook("c", events),
+        Wrap("d", events),
+        Hook("e", events),
+    ):
         app.add_middleware(item)
     app.get("/")(plain)
     with TestClient(app, interface=interface) as client:
@@ -217,7 +223,9 @@ def test_handled_exceptions_are_responses_before_any_middleware_sees_them(interf
 
 @both
 @pytest.mark.case(96)
-def test_middleware_that_answers_for_an_exception_ends_it(interface: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_middleware_that_answers_for_an_exception_ends_it(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def catching(request: Request, call_next: Any) -> Response:
         try:
             answer: Response = await call_next(request)
@@ -237,7 +245,13 @@ def test_middleware_that_answers_for_an_exception_ends_it(interface: str, caplog
     assert caplog.records == []
 
 
-FAMILIAR = ("x-request-id", "server-timing", "x-content-type-options", "x-frame-options", "content-security-policy")
+FAMILIAR = (
+    "x-request-id",
+    "server-timing",
+    "x-content-type-options",
+    "x-frame-options",
+    "content-security-policy",
+)
 
 
 @both
@@ -282,7 +296,12 @@ def test_every_answer_has_the_headers_of_the_built_ins(interface: str, wrapped: 
             415: client.post("/items/1", content=b"{"),
             201: client.post("/items/1", json={}),
         }
-        others = [client.head("/dict"), client.options("/dict"), client.get("/stream"), client.head("/nowhere")]
+        others = [
+            client.head("/dict"),
+            client.options("/dict"),
+            client.get("/stream"),
+            client.head("/nowhere"),
+        ]
     assert [answer.status_code for answer in answers.values()] == list(answers)
     assert [answer.status_code for answer in others] == [200, 204, 200, 404]
     for answer in (*answers.values(), *others):
@@ -510,7 +529,9 @@ def test_hooks_and_endpoints_on_both_sides_of_a_wrapper_may_ask_for_the_exchange
 
 @both
 def test_hooks_apply_to_websockets_and_may_refuse_them(interface: str) -> None:
-    app = VelociPy(middleware=[RequestIDMiddleware(), Hook("h", []), Wrap("never", []), Constant(("x-a", "1"))])
+    app = VelociPy(
+        middleware=[RequestIDMiddleware(), Hook("h", []), Wrap("never", []), Constant(("x-a", "1"))]
+    )
 
     @app.websocket("/ws")
     async def endpoint(websocket: WebSocket) -> None:
@@ -596,7 +617,10 @@ def not_async(request: Request, call_next: Any) -> Response:
         (Middleware(), "is no middleware"),
         (TimingMiddleware, r"TimingMiddleware is a class: write TimingMiddleware\(...\)"),
         (Both("x", []), "has dispatch and hooks"),
-        (ThreeArguments(), r"dispatch \(.*test_handlers_middleware.py:\d+\) must take \(request, call_next\)"),
+        (
+            ThreeArguments(),
+            r"dispatch \(.*test_handlers_middleware.py:\d+\) must take \(request, call_next\)",
+        ),
         (not_async, r"not_async \(.*test_handlers_middleware.py:\d+\) must be async"),
         (WithoutName(), "header_name"),
         (WithoutToken(), r"header \(.*:\d+\) must take \(token\)"),

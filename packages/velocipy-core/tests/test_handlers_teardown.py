@@ -95,7 +95,9 @@ def test_dependencies_are_left_last_in_first_out_exactly_once(interface: str, wr
 
 @both
 @with_and_without_wrapping
-def test_a_buffered_answer_waits_for_teardown_and_a_stream_goes_before_it(interface: str, wrapped: bool) -> None:
+def test_a_buffered_answer_waits_for_teardown_and_a_stream_goes_before_it(
+    interface: str, wrapped: bool
+) -> None:
     app = make_app(wrapped)
     events: list[str] = []
 
@@ -169,7 +171,9 @@ def test_scopes_say_when_a_dependency_is_left(interface: str, wrapped: bool) -> 
 @both
 @with_and_without_wrapping
 @pytest.mark.case(143)
-def test_an_exception_is_thrown_into_what_was_entered_and_may_be_replaced(interface: str, wrapped: bool) -> None:
+def test_an_exception_is_thrown_into_what_was_entered_and_may_be_replaced(
+    interface: str, wrapped: bool
+) -> None:
     app = make_app(wrapped)
     seen: list[str] = []
 
@@ -399,7 +403,9 @@ def test_a_stream_that_breaks_off_is_no_success_to_its_dependencies(
 
 
 @both
-def test_teardown_that_fails_after_the_answer_is_logged(interface: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_teardown_that_fails_after_the_answer_is_logged(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
     app = VelociPy()
     events: list[str] = []
 
@@ -413,7 +419,8 @@ def test_teardown_that_fails_after_the_answer_is_logged(interface: str, caplog: 
 
     @app.get("/")
     async def endpoint(
-        first: Annotated[None, Depends(first, scope="request")], late: Annotated[None, Depends(late, scope="request")]
+        first: Annotated[None, Depends(first, scope="request")],
+        late: Annotated[None, Depends(late, scope="request")],
     ) -> str:
         return "sent"
 
@@ -440,7 +447,9 @@ def test_context_managers_are_entered_as_generators_are(interface: str) -> None:
         events.append("left b")
 
     @app.get("/")
-    async def endpoint(a: Annotated[str, Depends(opened)], b: Annotated[str, Depends(opened_in_thread)]) -> str:
+    async def endpoint(
+        a: Annotated[str, Depends(opened)], b: Annotated[str, Depends(opened_in_thread)]
+    ) -> str:
         return a + b
 
     with TestClient(app, interface=interface) as client:

@@ -133,7 +133,9 @@ def files_short_of_a_byte() -> Dialect:
     """Takes the end of a range for its last byte."""
 
     class Short(RSGIConnection):
-        async def send_file(self, status: int, headers: HeaderPairs, path: Any, start: int, stop: int) -> None:
+        async def send_file(
+            self, status: int, headers: HeaderPairs, path: Any, start: int, stop: int
+        ) -> None:
             await super().send_file(status, headers, path, start, max(start, stop - 1))
 
     return rsgi_with(RSGIConnection=Short)
@@ -230,13 +232,19 @@ def streams_are_text() -> Dialect:
     return asgi_streaming(Textual)
 
 
-@mutant("a_stream_may_declare_its_length", "a_failing_stream_with_a_length_breaks_off", "a_stream_over_its_length_breaks_off")
+@mutant(
+    "a_stream_may_declare_its_length",
+    "a_failing_stream_with_a_length_breaks_off",
+    "a_stream_over_its_length_breaks_off",
+)
 def declared_lengths_dropped() -> Dialect:
     """Drops the Content-Length of a stream."""
 
     class Lengthless(RSGIConnection):
         async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
-            return await super().start_stream(status, [pair for pair in headers if pair[0] != "content-length"])
+            return await super().start_stream(
+                status, [pair for pair in headers if pair[0] != "content-length"]
+            )
 
     return rsgi_with(RSGIConnection=Lengthless)
 
@@ -304,7 +312,10 @@ def any_status(status: Any) -> Any:
 
 @mutant(
     "impossible_statuses_are_500",
-    gates={"velocipy.http.response:check_status": any_status, "velocipy.http.streaming:check_status": any_status},
+    gates={
+        "velocipy.http.response:check_status": any_status,
+        "velocipy.http.streaming:check_status": any_status,
+    },
 )
 def statuses_unchecked() -> Dialect:
     """Has responses of its own, that take any status."""

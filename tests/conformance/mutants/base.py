@@ -25,7 +25,9 @@ class Mutant:
 MUTANTS: list[Mutant] = []
 
 
-def mutant(*caught_by: str, gates: Mapping[str, object] | None = None) -> Callable[[Callable[[], Dialect]], None]:
+def mutant(
+    *caught_by: str, gates: Mapping[str, object] | None = None
+) -> Callable[[Callable[[], Dialect]], None]:
     """Register what a function returns, under its name; its docstring says what is broken."""
 
     def register(make: Callable[[], Dialect]) -> None:

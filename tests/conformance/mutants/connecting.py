@@ -174,7 +174,9 @@ def subprotocols_dropped() -> Dialect:
 @mutant("http_and_sockets_do_not_mix")
 def handshakes_taken_for_requests() -> Dialect:
     """Routes a handshake as a GET where a route for one is there."""
-    return asgi(is_socket="scope['type'] == 'websocket' and not scope['path'].startswith('/results')", method="'GET'")
+    return asgi(
+        is_socket="scope['type'] == 'websocket' and not scope['path'].startswith('/results')", method="'GET'"
+    )
 
 
 # -- the lifespan --------------------------------------------------------------------------------------------------------

@@ -163,7 +163,9 @@ def only_gets() -> Dialect:
 @mutant("unknown_methods_are_refused")
 def unknown_methods_are_gets() -> Dialect:
     """Takes a method that it does not know for GET."""
-    return asgi(method="scope['method'] if scope['method'] in ('GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS') else 'GET'")
+    return asgi(
+        method="scope['method'] if scope['method'] in ('GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS') else 'GET'"
+    )
 
 
 @mutant("methods_are_case_sensitive")

@@ -16,11 +16,22 @@ from velocipy.exports import lazy
 if TYPE_CHECKING:
     from velocipy.__about__ import __version__
     from velocipy.app import VelociPy
-    from velocipy.exceptions import HTTPException, PayloadTooLargeException, RouteConflictError, WebSocketException
+    from velocipy.exceptions import (
+        HTTPException,
+        PayloadTooLargeException,
+        RouteConflictError,
+        WebSocketException,
+    )
     from velocipy.handlers.markers import Body, Cookie, Depends, Header, Path, Query, guard
     from velocipy.http.files import FileResponse
     from velocipy.http.request import Request
-    from velocipy.http.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+    from velocipy.http.response import (
+        HTMLResponse,
+        JSONResponse,
+        PlainTextResponse,
+        RedirectResponse,
+        Response,
+    )
     from velocipy.http.streaming import StreamingResponse
     from velocipy.middleware.base import Middleware
     from velocipy.routing.route import Route
@@ -82,17 +93,27 @@ _SIBLINGS = {
     "velocipy.limiter": ("Limiter", "RateLimitAlgorithm", "RateLimitRule", "rate_limit"),
     "velocipy.openapi": ("OpenAPI",),
     "velocipy.redis": ("RedisStorage",),
-    "velocipy.security": ("APIKeyCookie", "APIKeyHeader", "APIKeyQuery", "HTTPBasic", "HTTPBearer", "OAuth2PasswordBearer"),
+    "velocipy.security": (
+        "APIKeyCookie",
+        "APIKeyHeader",
+        "APIKeyQuery",
+        "HTTPBasic",
+        "HTTPBearer",
+        "OAuth2PasswordBearer",
+    ),
 }
 """Names of other dists that are looked for here."""
 
-
 _load, __dir__ = lazy(__name__, _HOMES)
 
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
 
-def __getattr__(name: str) -> object:
-    for module, names in _SIBLINGS.items():
-        if name in names:
-            dist = module.replace(".", "-")
-            raise AttributeError(f"{name} lives in {module}: from {module} import {name} (pip install {dist})")
-    return _load(name)
+    def __getattr__(name: str) -> object:
+        for module, names in _SIBLINGS.items():
+            if name in names:
+                dist = module.replace(".", "-")
+                # Of an AttributeError, `from velocipy import ...` would keep nothing but "cannot import name".
+                raise ImportError(
+                    f"{name} lives in {module}: from {module} import {name} (pip install {dist})"
+                )
+        return _load(name)

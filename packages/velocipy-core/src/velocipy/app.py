@@ -95,7 +95,9 @@ class VelociPy(APIRouter):
 
         routes = self._names.get(name, [])
         if not routes:
-            raise KeyError(f"no route is named {name!r}; there are {', '.join(sorted(self._names)) or 'none'}")
+            raise KeyError(
+                f"no route is named {name!r}; there are {', '.join(sorted(self._names)) or 'none'}"
+            )
         if len({route.path for route in routes}) > 1:
             places = ", ".join(f"{route.title} ({route.location})" for route in routes)
             raise ValueError(f"several routes are named {name!r}: {places}; give one name=")
@@ -242,5 +244,3 @@ class Overrides(dict[Callable[..., Any], Callable[..., Any]]):
         value = super().setdefault(dependency, replacement)
         self._changed()
         return value
-
-

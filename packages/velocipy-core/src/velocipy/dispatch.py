@@ -62,7 +62,9 @@ class Dispatcher:
     def add(self, route: Route) -> None:
         """Take a route in. Raises RouteConflictError for a place that is taken, BindingError for what cannot be bound."""
         leaf = self._tree.leaf(route.template)
-        methods = [method for method in route.methods if not _yields_head(method, route, leaf.routes.get(method))]
+        methods = [
+            method for method in route.methods if not _yields_head(method, route, leaf.routes.get(method))
+        ]
         for method in methods:
             known = leaf.routes.get(method)
             if known is not None and not _yields_head(method, known, route):
@@ -138,7 +140,9 @@ class Dispatcher:
             if route is not None:
                 return self._handler(leaf, route, method, dialect), values
         if method == WEBSOCKET:
-            return self._own_handler(self._nowhere, "socket", _refuse_socket, dialect, methods=(WEBSOCKET,)), (path,)
+            return self._own_handler(
+                self._nowhere, "socket", _refuse_socket, dialect, methods=(WEBSOCKET,)
+            ), (path,)
         if path[:1] != "/":
             return self._odd_target(dialect, method, path)
         serving = [leaf for leaf, _ in matched if leaf.routes.keys() - {WEBSOCKET}]
@@ -173,7 +177,9 @@ class Dispatcher:
         layers = next(route.layers[:-1] for route in leaf.routes.values() if not route.is_socket)
         if method == "OPTIONS":
             return self._own_handler(leaf.own, "options", _options, dialect, layers), (", ".join(allowed),)
-        return self._own_handler(leaf.own, "method", _method_not_allowed, dialect, layers), (", ".join(allowed),)
+        return self._own_handler(leaf.own, "method", _method_not_allowed, dialect, layers), (
+            ", ".join(allowed),
+        )
 
     def _odd_target(self, dialect: Dialect, method: str, path: str) -> Found:
         """A target that is no path: `OPTIONS *` asks for the server itself (RFC 9110 section 9.3.7), all else is malformed."""
@@ -206,7 +212,9 @@ class Dispatcher:
         if handler is None:
             options = RouteOptions(name=key, status_code=status)
             around = (*(layers or (self._app.layer,)), Layer())
-            route = Route(methods, _ANYWHERE, endpoint, options, around, self._app, self._app.max_content_length)
+            route = Route(
+                methods, _ANYWHERE, endpoint, options, around, self._app, self._app.max_content_length
+            )
             handler = table[dialect.name, key] = self._compile(route, dialect)[0]
         return handler
 

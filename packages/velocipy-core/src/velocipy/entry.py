@@ -24,7 +24,9 @@ class Entry:
     """`call(*dialect.args)` serves one exchange of one protocol."""
 
     def __init__(self, dialect: Dialect, app: Any, serial: int, match: Match, find: Find) -> None:
-        source = Source(f"<velocipy entry {dialect.name} #{serial}>", {**dialect.env, "app": app}, frozenset())
+        source = Source(
+            f"<velocipy entry {dialect.name} #{serial}>", {**dialect.env, "app": app}, frozenset()
+        )
         self._usual: dict[str, object] = {source.bind("match", match): match, source.bind("find", find): find}
         _write(source, dialect, *self._usual)
         self.call: Handler = source.compile("enter")

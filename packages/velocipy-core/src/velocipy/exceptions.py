@@ -1,22 +1,22 @@
 """The exceptions of VelociPy. Knows what can go wrong and its HTTP status; does not know how an answer is made.
 
-    VelociPyException
-    ├── ConfigurationError (ValueError)      the app is put together wrongly: raised at registration
-    │   ├── PathError                        a path template that cannot be read
-    │   ├── RouteConflictError               two routes for one method and path, or one name
-    │   └── BindingError                     a parameter that nothing can fill
-    ├── MissingAdapterError (RuntimeError)   a dist or library that is needed is not installed
-    ├── HTTPException                        an answer with a status of 400 or more
-    │   ├── BadRequest                       400, the request cannot be understood
-    │   ├── NotFound                         404
-    │   ├── MethodNotAllowed                 405, carries Allow
-    │   ├── PayloadTooLargeException         413
-    │   ├── UnsupportedMediaType             415
-    │   └── ValidationError                  422, carries every error of every parameter
-    ├── ClientDisconnected                   the client left; nobody is there to answer
-    ├── WebSocketException                   close this WebSocket with a code and a reason
-    ├── WebSocketDisconnect                  the peer closed this WebSocket
-    └── UnsupportedByServer (RuntimeError)   this protocol cannot do what was asked; said before anything is sent
+VelociPyException
+├── ConfigurationError (ValueError)      the app is put together wrongly: raised at registration
+│   ├── PathError                        a path template that cannot be read
+│   ├── RouteConflictError               two routes for one method and path, or one name
+│   └── BindingError                     a parameter that nothing can fill
+├── MissingAdapterError (RuntimeError)   a dist or library that is needed is not installed
+├── HTTPException                        an answer with a status of 400 or more
+│   ├── BadRequest                       400, the request cannot be understood
+│   ├── NotFound                         404
+│   ├── MethodNotAllowed                 405, carries Allow
+│   ├── PayloadTooLargeException         413
+│   ├── UnsupportedMediaType             415
+│   └── ValidationError                  422, carries every error of every parameter
+├── ClientDisconnected                   the client left; nobody is there to answer
+├── WebSocketException                   close this WebSocket with a code and a reason
+├── WebSocketDisconnect                  the peer closed this WebSocket
+└── UnsupportedByServer (RuntimeError)   this protocol cannot do what was asked; said before anything is sent
 """
 
 from __future__ import annotations

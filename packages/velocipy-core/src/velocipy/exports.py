@@ -11,7 +11,8 @@ def lazy(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """(`__getattr__`, `__dir__`) for a package whose sub-modules `homes` define the names beside them.
 
-    Raises AttributeError for every other name, which `import` words as an ImportError.
+    `__dir__` lists these names and the package's own with two underscores: what is public, loaded or not. `__getattr__` raises
+    AttributeError for every other name, which `import` words as an ImportError.
     """
     found = {name: home for home, names in homes.items() for name in names}
     names = vars(sys.modules[package])
@@ -26,6 +27,6 @@ def lazy(
         return value
 
     def list_names() -> list[str]:
-        return sorted({*names, *found})
+        return sorted({*found, *(name for name in names if name.startswith("__"))})
 
     return load, list_names

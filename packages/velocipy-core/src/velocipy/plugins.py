@@ -75,7 +75,9 @@ def _load_first_party(where: FirstParty) -> object:
 def _is_broken_from_inside(exc: ModuleNotFoundError, where: FirstParty) -> bool:
     """Whether a module other than the adapter (or the library it adapts) is what could not be found."""
     missing = exc.name
-    return missing is None or missing != where.requirement and not f"{where.module}.".startswith(f"{missing}.")
+    return (
+        missing is None or missing != where.requirement and not f"{where.module}.".startswith(f"{missing}.")
+    )
 
 
 def _load_third_party(group: str, name: str) -> object:

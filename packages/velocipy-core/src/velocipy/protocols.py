@@ -211,5 +211,5 @@ class Dialect:
 
 
 def find_dialect(name: str) -> Dialect:
-    """"rsgi" -> its Dialect. Raises MissingAdapterError with the command that installs it."""
+    """ "rsgi" -> its Dialect. Raises MissingAdapterError with the command that installs it."""
     return cast("Dialect", plugins.load(GROUP, name))

@@ -14,7 +14,9 @@ class State(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"this state has no {name!r}; it has {', '.join(map(repr, self)) or 'nothing'}") from None
+            raise AttributeError(
+                f"this state has no {name!r}; it has {', '.join(map(repr, self)) or 'nothing'}"
+            ) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value

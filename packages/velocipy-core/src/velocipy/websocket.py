@@ -76,11 +76,17 @@ class WebSocket(Exchange):
         self._expect(SocketState.CONNECTING, "accept")
         pairs = header_pairs(headers)
         if subprotocol is not None and subprotocol not in self.subprotocols:
-            raise ValueError(f"the client did not offer the subprotocol {subprotocol!r} but {list(self.subprotocols)}")
+            raise ValueError(
+                f"the client did not offer the subprotocol {subprotocol!r} but {list(self.subprotocols)}"
+            )
         if subprotocol is not None and not self.capabilities.subprotocols:
-            raise UnsupportedByServer("this server cannot answer with a subprotocol: serve the app over ASGI for that")
+            raise UnsupportedByServer(
+                "this server cannot answer with a subprotocol: serve the app over ASGI for that"
+            )
         if pairs and not self.capabilities.accept_headers:
-            raise UnsupportedByServer("this server cannot send headers with accept(): serve the app over ASGI for that")
+            raise UnsupportedByServer(
+                "this server cannot send headers with accept(): serve the app over ASGI for that"
+            )
         # Set before anything is awaited: a second accept, from whichever task, would end a Granian worker.
         self.connection_state = SocketState.ACCEPTING
         try:
@@ -204,6 +210,8 @@ class WebSocket(Exchange):
 def check_close(code: int, reason: str) -> None:
     """Raise ValueError for a code that no endpoint may send or a reason that does not fit its frame."""
     if not is_ws_code_sendable(code):
-        raise ValueError(f"close code {code!r} must not be sent: 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 7.4)")
+        raise ValueError(
+            f"close code {code!r} must not be sent: 1000-1003, 1007-1014 or 3000-4999 (RFC 6455 7.4)"
+        )
     if len(reason.encode()) > MAX_REASON:
         raise ValueError(f"a close reason has at most {MAX_REASON} bytes, this one {len(reason.encode())}")

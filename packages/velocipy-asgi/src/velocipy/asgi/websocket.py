@@ -113,6 +113,8 @@ class ASGIWebSocket(WebSocketConnection):
             raise self._lost
         try:
             await self._send(message)
+            if self._ahead is not None:
+                await asyncio.sleep(0)  # after a disconnect `send` never waits, and nothing would be received
         except OSError:  # ASGI 2.4: how a server says that the peer has left
             self._lost = WebSocketDisconnect(1006)
             raise self._lost from None

@@ -177,7 +177,11 @@ class Binder:
     def _resolve(self, dependency: Dependency) -> Callable[..., Any]:
         """What is called: the dependency, or what overrides it."""
         key = identity(dependency.call)
-        return self._overrides.get(dependency.call, dependency.call) if key is dependency.call else dependency.call
+        return (
+            self._overrides.get(dependency.call, dependency.call)
+            if key is dependency.call
+            else dependency.call
+        )
 
     def _call(self, dependency: Dependency) -> tuple[list[Step], list[Step], str]:
         """A dependency's reads, its calls (those it depends on first), and the local that holds its value."""
@@ -310,7 +314,9 @@ class Binder:
         limits = marker.constraints if marker else NO_LIMITS
         wrong = misplaced(limits, annotation)
         if wrong is not None:
-            raise BindingError(f"{parameter.where}: {wrong} says nothing about {_type_name(annotation)}: leave it out")
+            raise BindingError(
+                f"{parameter.where}: {wrong} says nothing about {_type_name(annotation)}: leave it out"
+            )
         if source == "header":
             key = (key if marker and marker.alias else key.replace("_", "-")).lower()
         parse, kind = found
@@ -331,13 +337,17 @@ class Binder:
 
     def _read_body(self, parameter: Parameter, local: str) -> Step:
         if self.route.is_socket:
-            raise BindingError(f"{parameter.where}: a WebSocket's handshake has no body; receive() a first message")
+            raise BindingError(
+                f"{parameter.where}: a WebSocket's handshake has no body; receive() a first message"
+            )
         if self._body is not None:
             raise BindingError(
                 f"{parameter.where} and {self._body.where} both take the body: keep one, or make them fields of one model"
             )
         if isinstance(parameter.marker, Marker) and parameter.marker.constraints != NO_LIMITS:
-            raise BindingError(f"{parameter.where}: Body() takes no constraints: they belong to the model's fields")
+            raise BindingError(
+                f"{parameter.where}: Body() takes no constraints: they belong to the model's fields"
+            )
         self._body = parameter
         decode = self._decoder(parameter)
         has_default = parameter.default is not MISSING
@@ -360,9 +370,7 @@ class Binder:
     def _unbindable(self, parameter: Parameter, key: str) -> str:
         near = _near(key, set(self._holes) - self._taken)
         if parameter.annotation is UNANNOTATED:
-            return (
-                f"{parameter.where} has no annotation: write {parameter.name}: str, or Request, or Depends(...){near}"
-            )
+            return f"{parameter.where} has no annotation: write {parameter.name}: str, or Request, or Depends(...){near}"
         return (
             f"{parameter.where}: nothing fills {_type_name(parameter.annotation)}. A scalar is read from the query, a "
             f"msgspec Struct, dict or list from the body; for anything else write Depends(...){near}"
@@ -406,12 +414,16 @@ def _given_by(parameter: Parameter) -> Given | None:
 
 def _check(reads: Sequence[Step]) -> list[Step]:
     """A Check, if one of the reads can find an error."""
-    can_fail = any(isinstance(step, Body) or (isinstance(step, Read) and step.reader is not None) for step in reads)
+    can_fail = any(
+        isinstance(step, Body) or (isinstance(step, Read) and step.reader is not None) for step in reads
+    )
     return [Check()] if can_fail else []
 
 
 def _dependencies_of(function: Callable[..., Any]) -> list[Dependency]:
-    return [parameter.marker for parameter in read_signature(function) if isinstance(parameter.marker, Dependency)]
+    return [
+        parameter.marker for parameter in read_signature(function) if isinstance(parameter.marker, Dependency)
+    ]
 
 
 def _entered(function: Callable[..., Any], how: How) -> Callable[..., Any]:

@@ -94,8 +94,10 @@ ENV: dict[str, object] = {
 
 def compile_plan(plan: Plan, dialect: Dialect, tools: Tools) -> tuple[Callable[..., Any], str]:
     """(the handler, its source). A handler is called with the dialect's arguments and the values of the path."""
-    title = f"<velocipy {plan.route.title} {dialect.name}>" if tools.serial == 1 else (
-        f"<velocipy {plan.route.title} {dialect.name} #{tools.serial}>"
+    title = (
+        f"<velocipy {plan.route.title} {dialect.name}>"
+        if tools.serial == 1
+        else (f"<velocipy {plan.route.title} {dialect.name} #{tools.serial}>")
     )
     functions = {f"inner_{number}" for number in range(1, len(plan.segments))}
     source = Source(title, {**ENV, **dialect.env}, RESERVED | functions)
@@ -117,9 +119,16 @@ class _SegmentWriter:
         self.segment: Segment = plan.segments[number]
         self.wraps = isinstance(self.segment.core[-1], Next)
         self.route = source.bind("ROUTE", plan.route)
-        self.make_response = source.bind("make_response", response_maker(tools.encoder, plan.route.options.status_code))
+        self.make_response = source.bind(
+            "make_response", response_maker(tools.encoder, plan.route.options.status_code)
+        )
         self.given_response = next(
-            (step.target for step in self.segment.steps if isinstance(step, Give) and step.what == "response"), None
+            (
+                step.target
+                for step in self.segment.steps
+                if isinstance(step, Give) and step.what == "response"
+            ),
+            None,
         )
         self.fail = source.bind("fail", tools.fail)
         self.answer = source.bind("answer", tools.answer)
@@ -191,7 +200,9 @@ class _SegmentWriter:
             adds_headers = defaults != "()" or self.given_response is not None
             with self.source.block("except Exception as exc:"):
                 if adds_headers:
-                    self.source.line(f"request.missed = (*request.missed, ({self.given_response}, {defaults}))")
+                    self.source.line(
+                        f"request.missed = (*request.missed, ({self.given_response}, {defaults}))"
+                    )
                 self.source.line(f"response = await {self.answer}(request, {self._thrown()})")
                 if adds_headers:
                     self.source.line("request.missed = ()")
@@ -254,7 +265,9 @@ class _SegmentWriter:
             self.source.line(f"{self.given_response} = Response()")
 
     def _needs_request_local(self) -> bool:
-        return self.wraps or any(isinstance(step, Give) and step.what in ("request", "state") for step in self.segment.steps)
+        return self.wraps or any(
+            isinstance(step, Give) and step.what in ("request", "state") for step in self.segment.steps
+        )
 
     def reads_body_itself(self) -> bool:
         """Whether a body is read past the Request, which then has to be told of it."""
@@ -418,7 +431,9 @@ class _SegmentWriter:
     def _request_or_new(self) -> str:
         if self._needs_request_local():
             return f"request or {self._new_request()}"
-        return f"with_body({self._new_request()}, received)" if self.reads_body_itself() else self._new_request()
+        return (
+            f"with_body({self._new_request()}, received)" if self.reads_body_itself() else self._new_request()
+        )
 
 
 def _ready_results(segment: Segment, dialect: Dialect, tools: Tools) -> ReadyResults:
@@ -444,7 +459,9 @@ def _emit_read(writer: _SegmentWriter, step: Read) -> None:
         writer.need("errors", "[]")
         writer.source.line(f"{step.target} = {reader}({text}, errors)")
     else:
-        bound = "" if default is None else ", " + writer.source.bind(f"default_{step.parameter.name}", default)
+        bound = (
+            "" if default is None else ", " + writer.source.bind(f"default_{step.parameter.name}", default)
+        )
         writer.source.line(f"{step.target} = {_SOURCES[step.source](writer, step, bound)}")
 
 
@@ -495,7 +512,9 @@ def _emit_give(writer: _SegmentWriter, step: Give) -> None:
     elif step.what == "state":
         if not writer.plan.route.is_socket:
             writer.need_request()
-        writer.source.line(f"{step.target} = {'websocket' if writer.plan.route.is_socket else 'request'}.state")
+        writer.source.line(
+            f"{step.target} = {'websocket' if writer.plan.route.is_socket else 'request'}.state"
+        )
 
 
 def _emit_call(writer: _SegmentWriter, step: Call) -> None:
@@ -503,7 +522,9 @@ def _emit_call(writer: _SegmentWriter, step: Call) -> None:
     args = list(step.args)
     if step.keywords:
         args.append("**{" + ", ".join(f"{name!r}: {local}" for name, local in step.keywords) + "}")
-    call = _CALLS[step.how].format(function=function, args=", ".join(args), comma=", " if args else "", scope=step.scope)
+    call = _CALLS[step.how].format(
+        function=function, args=", ".join(args), comma=", " if args else "", scope=step.scope
+    )
     writer.source.line(f"{step.target} = {call}" if step.target else call)
 
 
@@ -534,7 +555,9 @@ def _emit_next(writer: _SegmentWriter, step: Next) -> None:
         writer.source.line(f"request.carried[{local!r}] = {local}")
     label = callable_name(step.dispatch)
     dispatch = writer.source.bind(label, step.dispatch)
-    writer.source.line(f"response = expect_response(await {dispatch}(request, inner_{step.inner}), {label!r})")
+    writer.source.line(
+        f"response = expect_response(await {dispatch}(request, inner_{step.inner}), {label!r})"
+    )
 
 
 EMITTERS: dict[type, Callable[[_SegmentWriter, Any], None]] = {

@@ -147,7 +147,9 @@ def _with_checks(source: str, key: str, read: Reader, checks: tuple[Check, ...])
 
 def make_checks(limits: Constraints) -> tuple[Check, ...]:
     """The constraints that are set, as predicates."""
-    return tuple(make(bound) for name, make in _CHECKS.items() if (bound := getattr(limits, name)) is not None)
+    return tuple(
+        make(bound) for name, make in _CHECKS.items() if (bound := getattr(limits, name)) is not None
+    )
 
 
 def _is_multiple(of: float) -> Callable[[Any], bool]:
@@ -171,8 +173,16 @@ _CHECKS: dict[str, Callable[[Any], Check]] = {
     "lt": lambda n: (lambda value: value < n, f"must be less than {n}", "less_than"),
     "le": lambda n: (lambda value: value <= n, f"must be at most {n}", "less_than_equal"),
     "multiple_of": lambda n: (_is_multiple(n), f"must be a multiple of {n}", "multiple_of"),
-    "min_length": lambda n: (lambda value: len(value) >= n, f"must have at least {n} characters", "string_too_short"),
-    "max_length": lambda n: (lambda value: len(value) <= n, f"must have at most {n} characters", "string_too_long"),
+    "min_length": lambda n: (
+        lambda value: len(value) >= n,
+        f"must have at least {n} characters",
+        "string_too_short",
+    ),
+    "max_length": lambda n: (
+        lambda value: len(value) <= n,
+        f"must have at most {n} characters",
+        "string_too_long",
+    ),
     "pattern": lambda p: (_matcher(p), f"must match {p!r}", "string_pattern_mismatch"),
 }
 

@@ -49,7 +49,9 @@ class Constraints:
             try:
                 re.compile(self.pattern)
             except re.error as exc:
-                raise ConfigurationError(f"the pattern {self.pattern!r} is not a regular expression: {exc}") from None
+                raise ConfigurationError(
+                    f"the pattern {self.pattern!r} is not a regular expression: {exc}"
+                ) from None
 
 
 NO_LIMITS: Final = Constraints()
@@ -116,7 +118,10 @@ Body = _marker("body")
 
 @overload
 def Depends(
-    dependency: Callable[..., AbstractAsyncContextManager[T]], *, use_cache: bool = ..., scope: Scope | None = ...
+    dependency: Callable[..., AbstractAsyncContextManager[T]],
+    *,
+    use_cache: bool = ...,
+    scope: Scope | None = ...,
 ) -> T: ...
 @overload
 def Depends(
@@ -127,9 +132,13 @@ def Depends(
     dependency: Callable[..., AsyncIterator[T]], *, use_cache: bool = ..., scope: Scope | None = ...
 ) -> T: ...
 @overload
-def Depends(dependency: Callable[..., Iterator[T]], *, use_cache: bool = ..., scope: Scope | None = ...) -> T: ...
+def Depends(
+    dependency: Callable[..., Iterator[T]], *, use_cache: bool = ..., scope: Scope | None = ...
+) -> T: ...
 @overload
-def Depends(dependency: Callable[..., Awaitable[T]], *, use_cache: bool = ..., scope: Scope | None = ...) -> T: ...
+def Depends(
+    dependency: Callable[..., Awaitable[T]], *, use_cache: bool = ..., scope: Scope | None = ...
+) -> T: ...
 @overload
 def Depends(dependency: Callable[..., T], *, use_cache: bool = ..., scope: Scope | None = ...) -> T: ...
 def Depends(dependency: Callable[..., Any], *, use_cache: bool = True, scope: Scope | None = None) -> Any:
@@ -139,7 +148,9 @@ def Depends(dependency: Callable[..., Any], *, use_cache: bool = True, scope: Sc
     answer is sent and after the last byte of a stream; `scope="request"` tears down after sending always, `"function"` before.
     """
     if not callable(dependency):
-        raise ConfigurationError(f"Depends needs a function or class, not {dependency!r}: write Depends(open_db)")
+        raise ConfigurationError(
+            f"Depends needs a function or class, not {dependency!r}: write Depends(open_db)"
+        )
     if scope not in (None, "function", "request"):
         raise ConfigurationError(f"the scope of a dependency is 'function' or 'request', not {scope!r}")
     return Dependency(dependency, use_cache, scope)

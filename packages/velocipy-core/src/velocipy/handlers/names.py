@@ -47,6 +47,11 @@ class Names:
 
 
 def _clean(wanted: str) -> str:
-    if wanted.isascii() and wanted.isidentifier() and len(wanted) <= _MAX_LENGTH and wanted[0] != "_" != wanted[-1]:
+    if (
+        wanted.isascii()
+        and wanted.isidentifier()
+        and len(wanted) <= _MAX_LENGTH
+        and wanted[0] != "_" != wanted[-1]
+    ):
         return wanted
     return _OTHER.sub("_", wanted)[:_MAX_LENGTH].strip("_") or "x"

@@ -128,7 +128,9 @@ class Segment:
     def targets(self) -> frozenset[str]:
         """The locals that its steps set."""
         return frozenset(
-            step.target for step in self.steps if isinstance(step, (Take, Read, Body, Give, Call)) and step.target
+            step.target
+            for step in self.steps
+            if isinstance(step, (Take, Read, Body, Give, Call)) and step.target
         )
 
     @property
@@ -136,7 +138,9 @@ class Segment:
         """The locals that its calls take, each once."""
         calls = [step for step in self.steps if isinstance(step, Call)]
         return tuple(
-            dict.fromkeys(local for call in calls for local in (*call.args, *(local for _, local in call.keywords)))
+            dict.fromkeys(
+                local for call in calls for local in (*call.args, *(local for _, local in call.keywords))
+            )
         )
 
 
@@ -153,7 +157,11 @@ class Plan:
     @property
     def enters(self) -> bool:
         """Whether something must be left after the request."""
-        return any(isinstance(step, Call) and step.how in ENTERED for segment in self.segments for step in segment.steps)
+        return any(
+            isinstance(step, Call) and step.how in ENTERED
+            for segment in self.segments
+            for step in segment.steps
+        )
 
     def explain(self) -> str:
         """The plan as text, a step a line."""
@@ -182,7 +190,9 @@ def _describe_call(step: Call) -> str:
 
 _TEXTS: dict[type, Callable[[Any], str]] = {
     Take: lambda step: f"take     {step.target} = value {step.index} of the path",
-    Read: lambda step: f"read     {step.target} = {step.source} {step.key!r}" + _describe_default(step.parameter),
+    Read: lambda step: (
+        f"read     {step.target} = {step.source} {step.key!r}" + _describe_default(step.parameter)
+    ),
     Body: lambda step: f"body     {step.target} (at most {step.limit} bytes)",
     Check: lambda step: "check    422 with every error so far",
     Give: lambda step: f"give     {step.target} = the {step.what}",

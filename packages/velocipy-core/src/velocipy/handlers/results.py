@@ -9,7 +9,15 @@ from typing import Any
 from velocipy.exceptions import HTTPException
 from velocipy.http.gate import BODYLESS
 from velocipy.http.headers import check_header
-from velocipy.http.response import APPENDED, BYTES_TYPE, JSON_TYPE, TEXT_TYPE, JSONResponse, PlainTextResponse, Response
+from velocipy.http.response import (
+    APPENDED,
+    BYTES_TYPE,
+    JSON_TYPE,
+    TEXT_TYPE,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+)
 from velocipy.http.streaming import StreamingResponse
 from velocipy.json.base import JSONEncoder
 
@@ -29,7 +37,10 @@ class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
 
     def __init__(self, encoder: JSONEncoder, natives: Callable[[str], Any]) -> None:
         self._json = (encoder.encode, natives(JSON_TYPE))
-        self._first: dict[type, tuple[Encode, Any] | None] = {str: (str.encode, natives(TEXT_TYPE)), bytes: (bytes, natives(BYTES_TYPE))}
+        self._first: dict[type, tuple[Encode, Any] | None] = {
+            str: (str.encode, natives(TEXT_TYPE)),
+            bytes: (bytes, natives(BYTES_TYPE)),
+        }
         super().__init__(self._first)
 
     def __missing__(self, kind: type) -> tuple[Encode, Any] | None:
@@ -57,7 +68,9 @@ def response_maker(encoder: JSONEncoder, status: int | None) -> Callable[[Any], 
         elif result is None:
             return Response(None, status or 204)
         elif success in BODYLESS:
-            raise ValueError(f"the route answers {success}, which has no body, but the endpoint returned {type(result)}")
+            raise ValueError(
+                f"the route answers {success}, which has no body, but the endpoint returned {type(result)}"
+            )
         elif isinstance(result, str):
             response = PlainTextResponse(result, success)
         elif isinstance(result, (bytes, bytearray, memoryview)):
@@ -76,7 +89,9 @@ def expect_response(response: object, label: str) -> Response:
     """What a wrapping middleware returned; TypeError, and so a logged 500, when it is no Response."""
     if isinstance(response, Response):
         return response
-    raise TypeError(f"middleware {label} returned {type(response).__qualname__} instead of the Response of call_next")
+    raise TypeError(
+        f"middleware {label} returned {type(response).__qualname__} instead of the Response of call_next"
+    )
 
 
 def merge_given(given: Response, response: Response) -> Response:

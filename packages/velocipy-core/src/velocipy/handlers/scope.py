@@ -60,7 +60,9 @@ class Teardown:
 
     async def before_send(self, response: Response | None) -> None:
         """The answer stands: leave what must be left before it is sent. What teardown raises is raised, and answered."""
-        exc = await self._leave(_BEFORE_STREAM if response is not None and response.streams else _BEFORE_BUFFERED, None)
+        exc = await self._leave(
+            _BEFORE_STREAM if response is not None and response.streams else _BEFORE_BUFFERED, None
+        )
         if exc is not None:
             raise exc
 

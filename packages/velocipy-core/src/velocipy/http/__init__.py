@@ -9,7 +9,13 @@ if TYPE_CHECKING:
     from velocipy.http.headers import Headers, ResponseHeaders
     from velocipy.http.query import Query
     from velocipy.http.request import Request
-    from velocipy.http.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+    from velocipy.http.response import (
+        HTMLResponse,
+        JSONResponse,
+        PlainTextResponse,
+        RedirectResponse,
+        Response,
+    )
     from velocipy.http.streaming import StreamingResponse
     from velocipy.http.url import URL
 
@@ -30,10 +36,19 @@ __all__ = [
 
 _HOMES = {
     "files": ("FileResponse",),
-    "headers": ("Headers", "ResponseHeaders",),
+    "headers": (
+        "Headers",
+        "ResponseHeaders",
+    ),
     "query": ("Query",),
     "request": ("Request",),
-    "response": ("HTMLResponse", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response",),
+    "response": (
+        "HTMLResponse",
+        "JSONResponse",
+        "PlainTextResponse",
+        "RedirectResponse",
+        "Response",
+    ),
     "streaming": ("StreamingResponse",),
     "url": ("URL",),
 }

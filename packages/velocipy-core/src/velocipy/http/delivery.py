@@ -63,7 +63,9 @@ def hook_headers(
     return pairs
 
 
-def native_pair(name: str, native: Callable[[Sequence[tuple[str, str]]], Sequence[Any]]) -> Callable[[str], Any]:
+def native_pair(
+    name: str, native: Callable[[Sequence[tuple[str, str]]], Sequence[Any]]
+) -> Callable[[str], Any]:
     """A function from a header's value to its checked pair in a dialect's native form."""
 
     def pair(value: str) -> Any:

@@ -120,7 +120,9 @@ class Request(Exchange):
     def enter(self, depth: int) -> None:
         """Note that `call_next` of a wrapping middleware was called; RuntimeError when it is called twice."""
         if self.depth >= depth:
-            raise RuntimeError("call_next was called twice for one request: call it once and keep its response")
+            raise RuntimeError(
+                "call_next was called twice for one request: call it once and keep its response"
+            )
         self.depth = depth
 
     @cached_property

@@ -135,7 +135,9 @@ class Response:
         )
         self._headers.add("set-cookie", line)
 
-    def delete_cookie(self, key: str, *, path: str = "/", domain: str | None = None, secure: bool = False) -> None:
+    def delete_cookie(
+        self, key: str, *, path: str = "/", domain: str | None = None, secure: bool = False
+    ) -> None:
         """Ask the browser to forget a cookie; `path`, `domain` and `secure` must be those it was set with."""
         self.set_cookie(key, max_age=0, expires=0, path=path, domain=domain, secure=secure)
 

@@ -35,7 +35,11 @@ class StreamingResponse(Response):
         headers: HeaderSource = None,
         media_type: str | None = None,
     ) -> None:
-        if isinstance(content, (bytes, str)) or not hasattr(content, "__aiter__") and not hasattr(content, "__iter__"):
+        if (
+            isinstance(content, (bytes, str))
+            or not hasattr(content, "__aiter__")
+            and not hasattr(content, "__iter__")
+        ):
             raise ValueError(f"a stream needs an iterator of bytes or str, not {type(content).__qualname__}")
         if check_status(status_code) in BODYLESS:
             raise ValueError(f"status {status_code} has no body, so nothing can be streamed with it")

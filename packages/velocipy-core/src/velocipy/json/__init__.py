@@ -14,7 +14,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "base": ("JSONEncoder", "best_encoder", "find_encoder",),
+    "base": (
+        "JSONEncoder",
+        "best_encoder",
+        "find_encoder",
+    ),
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -20,7 +20,7 @@ BEST_FIRST = ("msgspec", "orjson", "stdlib")
 
 
 class JSONEncoder(Protocol):
-    """Python values <-> JSON bytes (RFC 8259), UTF-8, compact separators."""
+    """Python values <-> JSON bytes (RFC 8259), UTF-8, compact separators; NaN and infinities, which JSON lacks, are null."""
 
     name: str
 
@@ -29,7 +29,7 @@ class JSONEncoder(Protocol):
         ...
 
     def decode(self, data: bytes) -> Any:
-        """Bytes -> value. Raises ValueError for anything that is not one JSON text in UTF-8."""
+        """Bytes -> value. Raises ValueError, or RecursionError, for anything that is not one JSON text in UTF-8."""
         ...
 
 
@@ -70,37 +70,44 @@ def encode_extra(value: object) -> Any:
     """The JSON form of what an encoder library does not know itself; the same under every encoder.
 
     datetime and friends as ISO 8601 (UTC as `Z`), timedelta as ISO 8601 duration, Decimal and UUID as text, Enum as its
-    value, bytes as base64, sets and mappings as list and object, dataclasses as objects. Raises TypeError otherwise.
+    value, bytes as base64, sets, tuples and mappings as list and object, dataclasses as objects, subclasses of text and
+    numbers as these. Raises TypeError otherwise.
     """
     for kind, form in _FORMS:
         if isinstance(value, kind):
             return form(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    raise TypeError(f"{type(value).__qualname__} cannot be written as JSON: return a model, dict, list or scalar")
+    raise TypeError(
+        f"{type(value).__qualname__} cannot be written as JSON: return a model, dict, list or scalar"
+    )
 
 
-def _datetime_text(value: datetime) -> str:
+def _time_text(value: datetime | time) -> str:
     text = value.isoformat()
     return text[:-6] + "Z" if text.endswith("+00:00") else text
 
 
 def _duration_text(value: timedelta) -> str:
-    """timedelta(days=1, seconds=2.5) -> "P1DT2.5S" (ISO 8601 section 5.5.2)."""
+    """timedelta(days=1, seconds=2.5) -> "P1DT2.5S", none at all -> "P0D" (ISO 8601 section 5.5.2)."""
     sign, span = ("-", -value) if value < timedelta(0) else ("", value)
     fraction = f".{span.microseconds:06d}".rstrip("0") if span.microseconds else ""
-    days = f"{span.days}D" if span.days else ""
-    rest = f"T{span.seconds}{fraction}S" if span.seconds or fraction or not days else ""
+    days = f"{span.days}D" if span.days or not span else ""
+    rest = f"T{span.seconds}{fraction}S" if span.seconds or fraction else ""
     return f"{sign}P{days}{rest}"
 
 
 _FORMS: tuple[tuple[type | tuple[type, ...], Any], ...] = (
     (Enum, lambda value: value.value),
-    (datetime, _datetime_text),
-    ((date, time), lambda value: value.isoformat()),
+    ((datetime, time), _time_text),
+    (date, date.isoformat),
     (timedelta, _duration_text),
     ((Decimal, UUID), str),
     ((bytes, bytearray, memoryview), lambda value: b64encode(value).decode("ascii")),
-    ((set, frozenset), list),
+    ((set, frozenset, tuple), list),
     (Mapping, dict),
+    (str, str.__str__),
+    (bool, lambda value: "true" if value else "false"),  # only as a key of a dict does this get here
+    (int, int.__int__),
+    (float, float.__float__),
 )

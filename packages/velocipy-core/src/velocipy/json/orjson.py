@@ -8,11 +8,12 @@ import orjson
 
 from velocipy.json.base import encode_extra
 
-_OPTIONS = orjson.OPT_UTC_Z
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+"""By itself it takes text keys only, leaves out fields like `_x`, and knows no time with a zone."""
 
 
 class OrjsonJSON:
-    """orjson with UTC written as `Z`, as the other encoders write it."""
+    """orjson, writing what the other encoders write. Numbers are its own: an int has 64 bits, and a longer one reads as float."""
 
     name = "orjson"
 

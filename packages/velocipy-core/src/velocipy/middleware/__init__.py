@@ -19,7 +19,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "base": ("CallNext", "Middleware",),
+    "base": (
+        "CallNext",
+        "Middleware",
+    ),
     "request_id": ("RequestIDMiddleware",),
     "security_headers": ("SecurityHeadersMiddleware",),
     "timing": ("TimingMiddleware",),

@@ -36,7 +36,10 @@ class RequestIDMiddleware(Middleware):
         def before(sent: str | None = None) -> str:
             return sent if sent is not None and matches(sent) is not None else uuid4().hex
 
-        before.__annotations__ = {"sent": Annotated[str | None, Header(alias=self.header_name)], "return": str}
+        before.__annotations__ = {
+            "sent": Annotated[str | None, Header(alias=self.header_name)],
+            "return": str,
+        }
         return before
 
     def header(self, token: str) -> str:

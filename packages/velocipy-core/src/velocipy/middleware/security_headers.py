@@ -28,7 +28,12 @@ class SecurityHeadersMiddleware(Middleware):
     def __init__(self, headers: Mapping[str, str | None] | None = None, *, hsts: bool | int = False) -> None:
         if not isinstance(hsts, int) or hsts < 0:
             raise ConfigurationError(f"hsts is True, False or seconds, not {hsts!r}")
-        chosen: dict[str, str | None] = {**DEFAULTS, **{name.lower(): value for name, value in (headers or {}).items()}}
+        chosen: dict[str, str | None] = {
+            **DEFAULTS,
+            **{name.lower(): value for name, value in (headers or {}).items()},
+        }
         if hsts:
-            chosen["strict-transport-security"] = f"max-age={YEAR if hsts is True else hsts}; includeSubDomains"
+            chosen["strict-transport-security"] = (
+                f"max-age={YEAR if hsts is True else hsts}; includeSubDomains"
+            )
         self.response_headers = tuple((name, value) for name, value in chosen.items() if value is not None)

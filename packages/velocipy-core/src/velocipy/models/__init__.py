@@ -13,7 +13,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "base": ("ModelBackend", "find_backends",),
+    "base": (
+        "ModelBackend",
+        "find_backends",
+    ),
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

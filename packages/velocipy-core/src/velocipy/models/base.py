@@ -37,6 +37,6 @@ def find_backends() -> Sequence[ModelBackend]:
 
     So this imports no library by itself. Backends of other dists are found by their entry points.
     """
-    ours = [plugins.load(GROUP, name) for name in FIRST_PARTY if name in sys.modules]
+    ours = [plugins.load(GROUP, name) for name in FIRST_PARTY if sys.modules.get(name) is not None]
     others = [backend for _, backend in plugins.installed(GROUP)]
     return [cast("ModelBackend", made() if isinstance(made, type) else made) for made in (*others, *ours)]

@@ -10,8 +10,8 @@ import msgspec
 from velocipy.exceptions import BadRequest, ErrorItem
 from velocipy.models.base import Decode
 
-_AT = re.compile(r"(?P<text>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
-_STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+)\]")
+_AT = re.compile(r"(?P<text>.*) - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`$", re.DOTALL)
+_STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+)\]|\[(?P<any>\.\.\.)\]")
 
 
 class MsgspecBackend:
@@ -42,11 +42,18 @@ class MsgspecBackend:
 
 
 def _error(message: str) -> ErrorItem:
-    """msgspec's "Expected `int`, got `str` - at `$.items[0].price`" as an entry of a 422."""
+    """msgspec's "Expected `int`, got `str` - at `$.items[0].price`" as an entry of a 422.
+
+    Which key of a dict it was is not told: a value stands at "...", a key at "[key]".
+    """
     found = _AT.match(message)
     path = found["path"] if found else ""
     loc: list[str | int] = ["body"]
-    loc += [int(step["index"]) if step["index"] else step["key"] for step in _STEP.finditer(path)]
+    loc += [
+        int(step["index"]) if step["index"] else step["key"] or step["any"] for step in _STEP.finditer(path)
+    ]
+    if found and found["key"]:
+        loc.append("[key]")
     text = found["text"] if found else message
     missing = re.fullmatch(r"Object missing required field `(.*)`", text)
     if missing:

@@ -21,7 +21,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "converters": ("Converter", "add_converter",),
+    "converters": (
+        "Converter",
+        "add_converter",
+    ),
     "path": ("PathTemplate",),
     "route": ("Route",),
     "router": ("APIRouter",),

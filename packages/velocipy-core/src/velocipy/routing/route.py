@@ -37,7 +37,9 @@ class Layer:
     ) -> None:
         self.dependencies: list[Any] = list(dependencies)
         self.middleware: list[Any] = list(middleware)
-        self.exception_handlers: dict[int | type[BaseException], Callable[..., Any]] = dict(exception_handlers or {})
+        self.exception_handlers: dict[int | type[BaseException], Callable[..., Any]] = dict(
+            exception_handlers or {}
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

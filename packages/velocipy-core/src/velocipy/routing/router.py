@@ -78,7 +78,11 @@ class APIRouter:
         return tuple(self._routes)
 
     def add_route(
-        self, path: str, endpoint: Endpoint, methods: Iterable[str] | None = None, **keywords: Unpack[RouteKeywords]
+        self,
+        path: str,
+        endpoint: Endpoint,
+        methods: Iterable[str] | None = None,
+        **keywords: Unpack[RouteKeywords],
     ) -> Route:
         """Serve `endpoint` at `path` for `methods` (GET unless said otherwise; GET brings HEAD).
 
@@ -167,7 +171,9 @@ class APIRouter:
         A class is called with `options`; a function `async f(request, call_next)` and an instance are taken as they are.
         """
         if options and not isinstance(middleware, type):
-            raise ConfigurationError(f"{middleware!r} is no class, so it takes no options: {', '.join(options)}")
+            raise ConfigurationError(
+                f"{middleware!r} is no class, so it takes no options: {', '.join(options)}"
+            )
         self.layer.middleware.append(middleware(**options) if isinstance(middleware, type) else middleware)
         try:
             self._notify(None)
@@ -210,7 +216,9 @@ class APIRouter:
             found |= child._descendants()
         return found
 
-    def _declare(self, path: str, endpoint: Endpoint, methods: tuple[str, ...], keywords: RouteKeywords) -> Route:
+    def _declare(
+        self, path: str, endpoint: Endpoint, methods: tuple[str, ...], keywords: RouteKeywords
+    ) -> Route:
         try:
             # An empty path is the router's prefix itself, without a slash behind it.
             template = PathTemplate.parse(path or self.prefix or "/")
@@ -237,11 +245,15 @@ class APIRouter:
 
 def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...]:
     if isinstance(methods, str):
-        raise ConfigurationError(f"methods of {location_of(endpoint)} is one str: write methods=[{methods!r}]")
+        raise ConfigurationError(
+            f"methods of {location_of(endpoint)} is one str: write methods=[{methods!r}]"
+        )
     names = dict.fromkeys(method.upper() for method in methods)
     for name in names:
         if _METHOD.fullmatch(name) is None:
-            raise ConfigurationError(f"{name!r} at {location_of(endpoint)} is not an HTTP method (RFC 9110 section 9.1)")
+            raise ConfigurationError(
+                f"{name!r} at {location_of(endpoint)} is not an HTTP method (RFC 9110 section 9.1)"
+            )
     if "GET" in names:
         names["HEAD"] = None
     return tuple(names)

@@ -18,7 +18,9 @@ CLOSED, BYTES, TEXT = range(3)
 class RSGIWebSocket(WebSocketConnection):
     """Reads from a scope; `transport` is there once the handshake is complete."""
 
-    capabilities = Capabilities(subprotocols=False, accept_headers=False, close_codes=False, denial_status=True)
+    capabilities = Capabilities(
+        subprotocols=False, accept_headers=False, close_codes=False, denial_status=True
+    )
 
     def __init__(self, scope: Any, proto: Any) -> None:
         self.scope = scope
@@ -75,7 +77,11 @@ class RSGIWebSocket(WebSocketConnection):
             raise _lost(exc) from None
         if message.kind == CLOSED:
             return SocketMessage(close=(1005, ""))
-        return SocketMessage(text=message.data) if message.kind == TEXT else SocketMessage(data=bytes(message.data))
+        return (
+            SocketMessage(text=message.data)
+            if message.kind == TEXT
+            else SocketMessage(data=bytes(message.data))
+        )
 
     async def send_text(self, text: str) -> None:
         """Send text, waiting for the socket."""

@@ -36,7 +36,13 @@ async def status(code: int) -> Response:
 @router.get("/repeated")
 async def repeated() -> Response:
     """Two lines of one name, and others between them."""
-    headers = [("set-cookie", "a=1"), ("x-one", "1"), ("Set-Cookie", "b=2; Path=/"), ("x-two", "2"), ("x-one", "3")]
+    headers = [
+        ("set-cookie", "a=1"),
+        ("x-one", "1"),
+        ("Set-Cookie", "b=2; Path=/"),
+        ("x-two", "2"),
+        ("x-one", "3"),
+    ]
     return Response(b"", headers=headers)
 
 
@@ -134,11 +140,16 @@ async def some_statuses_have_no_body(target: Target) -> None:
     paths = ("/no-content", "/results/none", "/bodyless/204", "/bodyless/205", "/bodyless/304")
     wanted = (204, 204, 204, 205, 304)
     for path, code in zip(paths, wanted, strict=True):
-        first, second = await target.pipeline([(request("GET", path), b""), (request("GET", "/results/text"), b"")])
+        first, second = await target.pipeline(
+            [(request("GET", path), b""), (request("GET", "/results/text"), b"")]
+        )
         same(f"{path}: status and body", (first.status, first.body), (code, b""))
         if code == 204:
             same(f"{path}: content-length", header(first, "content-length"), [])
-        holds(f"{path}: a length of {header(first, 'content-length')}", header(first, "content-length") in ([], ["0"]))
+        holds(
+            f"{path}: a length of {header(first, 'content-length')}",
+            header(first, "content-length") in ([], ["0"]),
+        )
         same(f"after {path}", second.body, "naïve".encode())
 
 
@@ -153,7 +164,9 @@ async def a_redirect_is_encoded(target: Target) -> None:
 async def headed(target: Target, path: str, *names: str) -> Reply:
     """HEAD beside GET: equal status and headers, no body, and the next answer on the connection is in step."""
     got = await ask(target, "GET", path)
-    head, after = await target.pipeline([(request("HEAD", path), b""), (request("GET", "/results/text"), b"")])
+    head, after = await target.pipeline(
+        [(request("HEAD", path), b""), (request("GET", "/results/text"), b"")]
+    )
     same(f"HEAD {path}: status and body", (head.status, head.body), (got.status, b""))
     same(f"HEAD {path}: headers", lines(head, *names), lines(got, *names))
     same(f"after HEAD {path}", after.body, "naïve".encode())
@@ -163,7 +176,14 @@ async def headed(target: Target, path: str, *names: str) -> Reply:
 @case()
 async def head_has_the_headers_of_get(target: Target) -> None:
     """HEAD follows GET for results, Responses, errors and 404: its headers, Content-Length included, without a body."""
-    for path in ("/results/json", "/results/response", "/results/json-response", "/refused", "/nowhere", "/unhandled"):
+    for path in (
+        "/results/json",
+        "/results/response",
+        "/results/json-response",
+        "/refused",
+        "/nowhere",
+        "/unhandled",
+    ):
         await headed(target, path, "content-type", "content-length", "www-authenticate")
 
 
@@ -171,7 +191,9 @@ async def head_has_the_headers_of_get(target: Target) -> None:
 async def head_does_not_start_a_stream(target: Target) -> None:
     """HEAD of a stream answers with its headers, says no length, and never starts the generator."""
     key = new_key()
-    head, after = await target.pipeline([(request("HEAD", f"/lazy/{key}"), b""), (request("GET", "/results/text"), b"")])
+    head, after = await target.pipeline(
+        [(request("HEAD", f"/lazy/{key}"), b""), (request("GET", "/results/text"), b"")]
+    )
     same("status, body", (head.status, head.body), (200, b""))
     same("headers", lines(head, "x-kind", "content-length"), [("x-kind", ["stream"]), ("content-length", [])])
     same("after HEAD", after.body, "naïve".encode())
@@ -192,7 +214,11 @@ async def files_are_sent_whole(target: Target) -> None:
     for name, data in FILES.items():
         reply = await ask(target, "GET", f"/files/{name}")
         plain(name, reply, 200, data, types.get(name, "application/octet-stream"))
-        same(f"{name}: ETag and date", [len(header(reply, "etag")), len(header(reply, "last-modified"))], [1, 1])
+        same(
+            f"{name}: ETag and date",
+            [len(header(reply, "etag")), len(header(reply, "last-modified"))],
+            [1, 1],
+        )
 
 
 @case()
@@ -208,6 +234,8 @@ async def errors_have_one_wording(target: Target) -> None:
 @case()
 async def an_unhandled_exception_is_a_bare_500(target: Target) -> None:
     """An exception that nobody handles answers a 500 that tells nothing, and the connection goes on."""
-    first, second = await target.pipeline([(request("GET", "/unhandled"), b""), (request("GET", "/results/json"), b"")])
+    first, second = await target.pipeline(
+        [(request("GET", "/unhandled"), b""), (request("GET", "/results/json"), b"")]
+    )
     plain("500", first, 500, SERVER_ERROR, "application/json")
     same("the next answer", json_of("json", second), {"a": [1, "é"]})

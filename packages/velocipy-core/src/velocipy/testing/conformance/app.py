@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from velocipy.app import VelociPy
-from velocipy.testing.conformance import answers, bodies, hostile, lifecycle, notes, requests, sockets, streams
+from velocipy.testing.conformance import (
+    answers,
+    bodies,
+    hostile,
+    lifecycle,
+    notes,
+    requests,
+    sockets,
+    streams,
+)
 
 PARTS = (requests, bodies, answers, streams, sockets, hostile, lifecycle, notes)
 

@@ -28,7 +28,11 @@ router = APIRouter()
 async def body(request: Request) -> dict[str, Any]:
     """The whole body, asked for twice."""
     data = await request.body()
-    return {"length": len(data), "digest": hashlib.sha256(data).hexdigest(), "again": await request.body() == data}
+    return {
+        "length": len(data),
+        "digest": hashlib.sha256(data).hexdigest(),
+        "again": await request.body() == data,
+    }
 
 
 @router.post("/streamed-body")
@@ -94,7 +98,11 @@ async def bodies_arrive_whole(target: Target) -> None:
     """A body with a Content-Length arrives byte for byte, whether it is empty, short or long, and can be asked for twice."""
     for data in (b"", b"hello", LONG):
         for path in ("/body", "/streamed-body"):
-            same(f"{path}, {len(data)} bytes", json_of(path, await ask(target, "POST", path, body=data)), described(data))
+            same(
+                f"{path}, {len(data)} bytes",
+                json_of(path, await ask(target, "POST", path, body=data)),
+                described(data),
+            )
 
 
 @case()
@@ -152,7 +160,7 @@ async def a_cut_body_never_reaches_the_endpoint(target: Target) -> None:
     """A body that breaks off is no short body: the endpoint does not run, though what came is a whole JSON text."""
     for framing in ({"length": 200}, {"chunked": True}):
         key = new_key()
-        asked = request("POST", f"/items/{key}", ("content-type", "application/json"), **framing)  # type: ignore[arg-type]
+        asked = request("POST", f"/items/{key}", ("content-type", "application/json"), **framing)
         await cut_off(target, asked, b'{"a":1}')
         same("still served", (await ask(target, "POST", f"/items/{new_key()}", body=b"{}")).status, 415)
         await noted_nothing(target, key)
@@ -164,7 +172,7 @@ async def a_cut_body_is_a_disconnect(target: Target) -> None:
     for how in ("whole", "stream"):
         for framing in ({"length": 200}, {"chunked": True}):
             key = new_key()
-            await cut_off(target, request("POST", f"/uploads/{how}/{key}", **framing), b"some of it")  # type: ignore[arg-type]
+            await cut_off(target, request("POST", f"/uploads/{how}/{key}", **framing), b"some of it")
             seen = await noted(target, key, "cut")
             same(f"{how}, {framing}: complete", "complete" in seen, False)
 

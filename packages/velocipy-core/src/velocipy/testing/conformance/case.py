@@ -97,7 +97,9 @@ def plain(what: str, reply: Reply, status: int, body: bytes, media_type: str | N
 def json_of(what: str, reply: Reply, status: int = 200) -> Any:
     """The JSON body of an answer that must have this status."""
     if reply.status != status:
-        raise Nonconforming(f"{what}: status {reply.status}, wanted {status}; the body is {reply.body[:300]!r}")
+        raise Nonconforming(
+            f"{what}: status {reply.status}, wanted {status}; the body is {reply.body[:300]!r}"
+        )
     try:
         return json.loads(reply.body)
     except ValueError:

@@ -254,7 +254,10 @@ async def impossible_closes_do_no_harm(target: Target) -> None:
     before = await process(target)
     early = [f"/hostile/closing/early/{index}" for index in range(len(CLOSES))]
     for path in [*early, *(f"/hostile/denial/{index}" for index in range(len(STATUSES)))]:
-        holds(f"{path} was refused with {await refused(target, path)}", await refused(target, path) in (403, 500))
+        holds(
+            f"{path} was refused with {await refused(target, path)}",
+            await refused(target, path) in (403, 500),
+        )
     late = [f"/hostile/closing/late/{index}" for index in range(len(CLOSES))]
     for path in [*late, "/hostile/accepting-twice"]:
         socket = await target.open_socket(handshake(path))

@@ -46,7 +46,9 @@ class SocketTarget:
         reader, writer = await asyncio.open_connection(self._host, self._port)
         last = len(asked) - 1
         for number, (request, body) in enumerate(asked):
-            writer.write(request_head(request, (b"connection", b"close")) if number == last else request_head(request))
+            writer.write(
+                request_head(request, (b"connection", b"close")) if number == last else request_head(request)
+            )
             writer.write(body)
         try:
             return await read_replies(reader, [request for request, _ in asked])
@@ -98,7 +100,9 @@ async def read_replies(reader: asyncio.StreamReader, requests: Sequence[RawReque
 class NetworkExchange:
     """The client's end of an exchange on a connection of its own."""
 
-    def __init__(self, request: RawRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, request: RawRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.reader = reader
         self.writer = writer
         self.answer = Answer(reader, request.method)
@@ -186,7 +190,9 @@ class Answer:
             return
         self._chunked = (b"transfer-encoding", b"chunked") in pairs
         if self._chunked and lengths:
-            raise Nonconforming("an answer has both a Content-Length and a chunked body (RFC 9112 section 6.1)")
+            raise Nonconforming(
+                "an answer has both a Content-Length and a chunked body (RFC 9112 section 6.1)"
+            )
         self._left = int(lengths.pop()) if lengths else None
 
     async def _read_piece(self) -> bytes | None:

@@ -17,7 +17,17 @@ router = APIRouter()
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-BAD_HOSTS = ("a b", "a@evil.test", "example.com/abc?bar=", "[", "a:99999", "a:b", "x" * 300, "a,b", "%61.test")
+BAD_HOSTS = (
+    "a b",
+    "a@evil.test",
+    "example.com/abc?bar=",
+    "[",
+    "a:99999",
+    "a:b",
+    "x" * 300,
+    "a,b",
+    "%61.test",
+)
 
 
 @router.route("/mirror/{rest*}", methods=METHODS)
@@ -64,7 +74,9 @@ async def plain_field(x_name: Annotated[str, Header()] = "default") -> str:
 
 
 @router.get("/cookies")
-async def cookies(request: Request, a: Annotated[str, Cookie()] = "-", b: Annotated[str, Cookie()] = "-") -> list[Any]:
+async def cookies(
+    request: Request, a: Annotated[str, Cookie()] = "-", b: Annotated[str, Cookie()] = "-"
+) -> list[Any]:
     """Cookies, by parameter and by Request."""
     return [a, b, request.cookies]
 
@@ -111,9 +123,15 @@ async def the_query_arrives(target: Target) -> None:
 @case()
 async def typed_parameters_are_converted(target: Target) -> None:
     """Path, query, header and cookie parameters come converted, and missing ones have their defaults."""
-    reply = await ask(target, "GET", "/typed/7/Bob%20B?ratio=0.5&flag=yes", ("x-id", "abc"), ("cookie", "session=s1"))
+    reply = await ask(
+        target, "GET", "/typed/7/Bob%20B?ratio=0.5&flag=yes", ("x-id", "abc"), ("cookie", "session=s1")
+    )
     same("all given", json_of("typed", reply), [7, "Bob B", 0.5, True, "abc", "s1"])
-    same("defaults", json_of("typed", await ask(target, "GET", "/typed/7/x?ratio=1")), [7, "x", 1.0, False, None, None])
+    same(
+        "defaults",
+        json_of("typed", await ask(target, "GET", "/typed/7/x?ratio=1")),
+        [7, "x", 1.0, False, None, None],
+    )
 
 
 @case()

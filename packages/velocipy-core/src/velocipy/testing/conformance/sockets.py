@@ -10,6 +10,7 @@ from velocipy.handlers.markers import Header
 from velocipy.routing.router import APIRouter
 from velocipy.testing.conformance.case import Nonconforming, case, holds, new_key, noted, same
 from velocipy.testing.conformance.notes import note
+from velocipy.testing.conformance.streams import RUSH
 from velocipy.testing.conformance.target import (
     CLOSE_CODES,
     DENIAL_STATUS,
@@ -48,7 +49,9 @@ async def socket_parameters(
 ) -> None:
     """What the handshake was asked with."""
     await websocket.accept()
-    await websocket.send_json([room, number, page, x_name, websocket.path, websocket.query_string, websocket.scheme])
+    await websocket.send_json(
+        [room, number, page, x_name, websocket.path, websocket.query_string, websocket.scheme]
+    )
 
 
 @router.websocket("/denied/{how}")
@@ -97,6 +100,18 @@ async def ticker(websocket: WebSocket, key: str) -> None:
         for _ in range(TICKS):
             await websocket.send_text("x" * 1_000)
             await asyncio.sleep(0.005)
+    except WebSocketDisconnect:
+        note(key, "disconnected")
+
+
+@router.websocket("/rushing-socket/{key}")
+async def rushing_socket(websocket: WebSocket, key: str) -> None:
+    """Sends without a pause, and notes whether it got to its end."""
+    await websocket.accept()
+    try:
+        for _ in range(RUSH):
+            await websocket.send_text("x" * 100)
+        note(key, "finished")
     except WebSocketDisconnect:
         note(key, "disconnected")
 
@@ -222,6 +237,16 @@ async def a_lost_peer_ends_sending(target: Target) -> None:
     same("first message", await socket.receive(), "x" * 1_000)
     await socket.leave()
     await noted(target, key, "disconnected")
+
+
+@case()
+async def a_lost_peer_ends_sending_without_pause(target: Target) -> None:
+    """The same for an endpoint that never gives way: it does not keep the server from hearing."""
+    key = new_key()
+    socket = await target.open_socket(handshake(f"/rushing-socket/{key}"))
+    same("first message", await socket.receive(), "x" * 100)
+    await socket.leave()
+    same("notes", await noted(target, key, "disconnected"), ["disconnected"])
 
 
 @case(SUBPROTOCOLS)

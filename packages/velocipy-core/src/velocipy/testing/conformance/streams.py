@@ -19,6 +19,9 @@ from velocipy.testing.errors import ServerClosed
 if TYPE_CHECKING:
     from velocipy.testing.conformance.target import Exchange, Target
 
+RUSH = 200_000
+"""Pieces of a hundred bytes that are sent without a pause; a server that hears nothing meanwhile is through in seconds."""
+
 router = APIRouter()
 
 
@@ -94,6 +97,21 @@ async def endless(key: str) -> Response:
     return StreamingResponse(rows())
 
 
+@router.get("/rushing/{key}")
+async def rushing(key: str) -> Response:
+    """A stream that never waits, and notes whether it got to its end."""
+
+    async def rows() -> AsyncIterator[bytes]:
+        try:
+            for _ in range(RUSH):
+                yield b"x" * 100
+            note(key, "finished")
+        finally:
+            note(key, "closed")
+
+    return StreamingResponse(rows())
+
+
 @router.get("/waiting/{key}")
 async def waiting(key: str, request: Request) -> str:
     """An endpoint that works until its client leaves."""
@@ -156,7 +174,11 @@ async def streams_arrive_whole(target: Target) -> None:
     """Text and bytes of async and blocking generators arrive in order and whole, without a declared length."""
     for kind in ("async", "blocking"):
         reply = await ask(target, "GET", f"/rows/{kind}")
-        same(f"{kind}: status and type", (reply.status, header(reply, "content-type")), (200, ["application/x-rows"]))
+        same(
+            f"{kind}: status and type",
+            (reply.status, header(reply, "content-type")),
+            (200, ["application/x-rows"]),
+        )
         same(f"{kind}: body", reply.body, "naïve ".encode() + b"\xff\x00" + b"x" * 70_000)
         same(f"{kind}: content-length", header(reply, "content-length"), [])
 
@@ -189,6 +211,19 @@ async def a_client_that_leaves_ends_the_stream(target: Target) -> None:
     await exchange.chunk()
     await exchange.leave()
     await noted(target, key, "closed")
+    await exchange.close()
+
+
+@case()
+async def a_stream_that_never_waits_ends_too(target: Target) -> None:
+    """A generator that never gives way does not keep the server from hearing that its client has left."""
+    key = new_key()
+    exchange = await target.open(request("GET", f"/rushing/{key}"))
+    await exchange.end()
+    await exchange.head()
+    await exchange.chunk()
+    await exchange.leave()
+    same("notes", await noted(target, key, "closed"), ["closed"])
     await exchange.close()
 
 

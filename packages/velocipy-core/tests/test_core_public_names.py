@@ -1,0 +1,107 @@
+"""The public door of velocipy-core: its names, where the others live, and `python -m velocipy`."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+import velocipy
+
+PACKAGES = [
+    "velocipy",
+    "velocipy.http",
+    "velocipy.json",
+    "velocipy.middleware",
+    "velocipy.models",
+    "velocipy.routing",
+]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_is_sorted_complete_and_what_is_visible(package: str) -> None:
+    module = import_module(package)
+    names = module.__all__
+    assert names == sorted(names)
+    assert len(names) == len(set(names))
+    assert {name for name in dir(module) if not name.startswith("_")} == set(names) - {"__version__"}
+    for name in names:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("name", velocipy.__all__)
+def test_a_public_name_can_be_imported_alone(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"from velocipy import {name}"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "dist"),
+    [
+        ("Limiter", "velocipy.limiter", "velocipy-limiter"),
+        ("RateLimitRule", "velocipy.limiter", "velocipy-limiter"),
+        ("RateLimitAlgorithm", "velocipy.limiter", "velocipy-limiter"),
+        ("rate_limit", "velocipy.limiter", "velocipy-limiter"),
+        ("APIKeyHeader", "velocipy.security", "velocipy-security"),
+        ("OAuth2PasswordBearer", "velocipy.security", "velocipy-security"),
+        ("OpenAPI", "velocipy.openapi", "velocipy-openapi"),
+        ("RedisStorage", "velocipy.redis", "velocipy-redis"),
+    ],
+)
+def test_a_name_of_a_sibling_says_where_it_lives(name: str, module: str, dist: str) -> None:
+    with pytest.raises(ImportError) as caught:
+        exec(f"from velocipy import {name}", {})
+    assert str(caught.value) == f"{name} lives in {module}: from {module} import {name} (pip install {dist})"
+    with pytest.raises(ImportError, match=dist):
+        getattr(velocipy, name)
+
+
+def test_a_name_of_nobody_is_a_plain_error() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Nobody'"):
+        exec("from velocipy import Nobody", {})
+    with pytest.raises(AttributeError, match="Nobody"):
+        _ = velocipy.Nobody  # type: ignore[attr-defined]
+
+
+def test_the_test_clients_are_loaded_when_they_are_asked_for() -> None:
+    from velocipy import AsyncTestClient, TestClient, testing
+
+    assert TestClient is testing.TestClient
+    assert AsyncTestClient is testing.AsyncTestClient
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("velocipy.cli", "velocipy-cli is not installed: pip install velocipy-cli"),
+        (
+            "velocipy.cli.__main__",
+            "this velocipy-cli has no commands yet: pip install --upgrade velocipy-cli",
+        ),
+    ],
+)
+def test_without_the_command_line_the_module_says_what_to_install(missing: str, message: str) -> None:
+    script = (
+        "import importlib.util, runpy\n"
+        f"importlib.util.find_spec = lambda name: None if name == {missing!r} else object()\n"
+        "runpy.run_module('velocipy', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{message}\n")
+
+
+def test_the_module_hands_over_to_the_command_line() -> None:
+    script = (
+        "import sys, types, importlib.machinery, importlib.util, runpy\n"
+        "from velocipy import __main__ as entry\n"
+        "called = []\n"
+        "entry.find_spec = lambda name: called.append(name) or object()\n"
+        "entry.runpy = types.SimpleNamespace(run_module=lambda *args, **options: called.append((args, options)))\n"
+        "assert entry.main() is None\n"
+        "print(called)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "(('velocipy.cli',), {'run_name': '__main__', 'alter_sys': True})" in done.stdout
