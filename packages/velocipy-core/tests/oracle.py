@@ -61,7 +61,7 @@ class Connection(HTTPConnection):
         self.method = method
         self.path = path
         self.query_string = query
-        self.headers = Headers(headers)
+        self.headers = Headers(headers)  # type: ignore[assignment]
         self.sent = Sent()
         self._body = body
 
@@ -236,7 +236,7 @@ class Oracle:
                 "header": self.request.headers,
                 "cookie": self.request.cookies,
             }
-            text = sources[step.source].get(step.key)
+            text = sources[step.source].get(step.key)  # type: ignore[attr-defined]
         if step.reader is None:
             return step.parameter.default if text is None else text
         return step.reader(text, errors)

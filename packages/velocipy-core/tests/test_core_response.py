@@ -193,7 +193,7 @@ def test_a_status_set_past_the_setter_stops_at_no_server(interface: str, status:
     """A subclass may do anything; what it answers must at least not be sent as it stands."""
 
     class Rogue(Response):
-        @property
+        @property  # type: ignore[misc]
         def status_code(self) -> int:
             return int(status)
 

@@ -59,7 +59,7 @@ def quiet(app: VelociPy, interface: str) -> TestClient:
             lambda: StreamingResponse(parts("a", b"b", bytearray(b"c"), memoryview(b"d"), "ü")),
             "abcdü".encode(),
         ),
-        (lambda: StreamingResponse(iter(["a", b"b"])), b"ab"),
+        (lambda: StreamingResponse(iter(["a", b"b"])), b"ab"),  # type: ignore[arg-type]
         (lambda: StreamingResponse(["a", "b"]), b"ab"),
         (lambda: StreamingResponse(Items()), b"ab"),
         (lambda: StreamingResponse(AsyncItems()), b"ab"),

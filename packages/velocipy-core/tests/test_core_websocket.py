@@ -227,7 +227,7 @@ def test_sending_the_wrong_kind_is_a_type_error_and_the_websocket_lives(
         await websocket.accept()
         with pytest.raises(TypeError, match=how):
             await getattr(websocket, how)(value)
-        await websocket.send_bytes(bytearray(b"alive"))
+        await websocket.send_bytes(bytearray(b"alive"))  # type: ignore[arg-type]
 
     with TestClient(serving(endpoint), interface=interface) as client, client.websocket_connect("/ws") as ws:
         assert ws.receive() == b"alive"

@@ -242,7 +242,7 @@ def signature_of(world: World, node: Node, calls: list[Callable[..., Any]]) -> i
         inspect.Parameter(
             f"need{index}",
             plain,
-            annotation=Annotated[Any, Depends(calls[of], use_cache=cached, scope=scope)],
+            annotation=Annotated[Any, Depends(calls[of], use_cache=cached, scope=scope)],  # type: ignore[arg-type]
         )  # type: ignore[arg-type]
         for index, (of, cached, scope) in enumerate(node.needs)
     ]

@@ -125,7 +125,7 @@ def test_expires_is_an_aware_moment_or_seconds_from_now():
         "a", expires=datetime(1994, 11, 6, 10, 49, 37, tzinfo=east)
     )
     line = format_cookie("a", expires=3600)
-    written = re.search(r"Expires=([^;]+)", line)[1]
+    written = re.search(r"Expires=([^;]+)", line)[1]  # type: ignore[index]
     moment = datetime.strptime(written, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
     assert timedelta(seconds=3590) < moment - datetime.now(UTC) <= timedelta(seconds=3600)
 

@@ -44,7 +44,7 @@ def test_a_url_is_changed_by_making_another():
     assert str(url.replace(scheme="https", port=None)) == "https://a/x?q=1"
     assert str(url) == "http://a:8000/x?q=1"
     with pytest.raises(AttributeError):
-        url.path = "/y"
+        url.path = "/y"  # type: ignore[misc]
     with pytest.raises(ValueError, match="host"):
         url.replace(host="evil.test/x")
 

@@ -1,4 +1,4 @@
-"""Mutants that get WebSockets and the lifespan wrong. Each is the smallest change that an author could make by mistake."""
+"""Mutants that get WebSockets and the lifespan wrong. Each is a mistake that an adapter's author could make."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def handshakes_without_query() -> Dialect:
     """The handshake has no query."""
 
     class Queryless(RSGIWebSocket):
-        query_string = ""  # type: ignore[assignment]
+        query_string = ""
 
     return rsgi_with(RSGIWebSocket=Queryless)
 
@@ -53,7 +53,7 @@ def handshakes_over_http() -> Dialect:
     """Repeats the scheme that the server says."""
 
     class Literal(RSGIWebSocket):
-        scheme = property(lambda self: self.scope.scheme)  # type: ignore[assignment]
+        scheme = property(lambda self: self.scope.scheme)
 
     return rsgi_with(RSGIWebSocket=Literal)
 
@@ -146,7 +146,7 @@ def codes_of_the_peer_dropped() -> Dialect:
     return asgi_with(ASGIWebSocket=Calm)
 
 
-@mutant("a_lost_peer_ends_sending")
+@mutant("a_lost_peer_ends_sending", "a_lost_peer_ends_sending_without_pause")
 def sends_to_nobody() -> Dialect:
     """Swallows that the peer has gone."""
 

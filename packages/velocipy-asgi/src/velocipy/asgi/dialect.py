@@ -30,13 +30,14 @@ dialect = Dialect(
     connect_socket="ASGIWebSocket(scope, receive, send)",
     unpack=("scope = connection.scope", "receive = connection.receive", "send = connection.emit"),
     read_body="read_body(headers, receive, {limit})",
+    # A list of its own for each answer: servers and foreign middleware add to it.
     send_body=(
         "await send({{'type': 'http.response.start', 'status': {status}, "
         "'headers': [*{headers}, (b'content-length', b'%d' % len(body))]}})",
         "await send({{'type': 'http.response.body', 'body': body}})",
     ),
     send_empty=(
-        "await send({{'type': 'http.response.start', 'status': {status}, 'headers': {headers}}})",
+        "await send({{'type': 'http.response.start', 'status': {status}, 'headers': [*{headers}]}})",
         "await send({{'type': 'http.response.body', 'body': b''}})",
     ),
     enter=("async def enter", "await "),

@@ -1,0 +1,338 @@
+"""One exchange over ASGI, held against hand-made scopes and messages: what servers differ in and no client can show."""
+
+import asyncio
+from collections.abc import AsyncIterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from velocipy import FileResponse, StreamingResponse, VelociPy
+from velocipy.asgi.connection import MAX_KEPT, ASGIConnection, HeaderView, Inbox, read_body
+from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
+
+Message = MutableMapping[str, Any]
+
+
+class Wire:
+    """`receive` and `send` with a script: what the client sends, and what the app has sent."""
+
+    def __init__(self, *incoming: Message) -> None:
+        self.incoming = list(incoming)
+        self.sent: list[Message] = []
+        self.receiving = 0
+        self.arrived = asyncio.Event()
+
+    async def receive(self) -> Message:
+        assert self.receiving == 0, "two are in receive at once"
+        self.receiving += 1
+        try:
+            while not self.incoming:
+                self.arrived.clear()
+                await self.arrived.wait()
+            await asyncio.sleep(0)
+            return self.incoming.pop(0)
+        finally:
+            self.receiving -= 1
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def arrive(self, *messages: Message) -> None:
+        self.incoming.extend(messages)
+        self.arrived.set()
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+
+def chunk(body: bytes, more: bool = True) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE: Message = {"type": "http.disconnect"}
+
+
+def scope(**changes: Any) -> Message:
+    made: Message = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"a")],
+        "http_version": "1.1",
+    }
+    return {**made, **changes}
+
+
+def connect(wire: Wire, **changes: Any) -> ASGIConnection:
+    return ASGIConnection(scope(**changes), wire.receive, wire.send)
+
+
+# -- the scope -------------------------------------------------------------------------------------------------------------
+
+
+def test_headers_are_looked_up_by_lower_case_name_in_order() -> None:
+    view = HeaderView([(b"a", b"1"), (b"b", b"2"), (b"a", b"3"), (b"c", b"\xff")])
+    assert view.get("a") == "1"
+    assert view.get("missing") is None
+    assert view.get("missing", "x") == "x"
+    assert view.get("c", "not ascii") == "not ascii"
+    assert view.get_all("a") == ["1", "3"]
+    assert view.get_all("c") == []
+    assert list(view.items()) == [("a", "1"), ("b", "2"), ("a", "3")]
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        (("127.0.0.1", 80), ("127.0.0.1", 80)),
+        (["::1", "8080"], ("::1", 8080)),  # granian gives ports as text
+        (("/tmp/socket", None), ("/tmp/socket", None)),
+        (("host",), ("host", None)),
+        (None, None),
+        ((), None),
+    ],
+)
+def test_addresses_come_in_many_shapes(given: Any, address: Any) -> None:
+    connection = connect(Wire(), client=given, server=given)
+    assert connection.client == connection.server == address
+
+
+def test_keys_that_a_server_may_leave_out_have_defaults() -> None:
+    connection = connect(Wire())
+    assert connection.scheme == "http"
+    assert connection.client is connection.server is None
+
+
+# -- the body --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_body_is_counted_as_it_arrives_whatever_its_header_says() -> None:
+    async def run(limit: int, *messages: Message) -> bytes:
+        return await read_body(HeaderView([(b"content-length", b"1")]), Wire(*messages).receive, limit)
+
+    assert asyncio.run(run(3, chunk(b"abc", False))) == b"abc"
+    assert asyncio.run(run(3, chunk(b"a"), chunk(b""), chunk(b"bc"), chunk(b"", False))) == b"abc"
+    for messages in ([chunk(b"abcd", False)], [chunk(b"ab"), chunk(b"cd", False)]):
+        with pytest.raises(PayloadTooLargeException):
+            asyncio.run(run(3, *messages))
+
+
+@pytest.mark.case(18)
+@pytest.mark.parametrize("before", [[], [chunk(b"a")], [chunk(b"")]])
+def test_a_disconnect_in_the_body_is_never_a_short_body(before: list[Message]) -> None:
+    with pytest.raises(ClientDisconnected):
+        asyncio.run(read_body(HeaderView([]), Wire(*before, GONE).receive, 10))
+
+
+def test_a_content_length_that_is_no_number_is_400() -> None:
+    with pytest.raises(BadRequest):
+        asyncio.run(read_body(HeaderView([(b"content-length", b"1e3")]), Wire().receive, 10))
+
+
+def test_keys_of_messages_may_be_left_out() -> None:
+    assert asyncio.run(read_body(HeaderView([]), Wire({"type": "http.request"}).receive, 10)) == b""
+
+
+# -- two who listen ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_and_a_watcher_share_one_receive() -> None:
+    async def run() -> list[Any]:
+        wire = Wire()
+        connection = connect(wire)
+        watcher = asyncio.ensure_future(connection.disconnected())
+        reader = asyncio.ensure_future(connection.read_body(100))
+        await asyncio.sleep(0.01)
+        wire.arrive(chunk(b"a"), chunk(b"b"))
+        await asyncio.sleep(0.01)
+        wire.arrive(chunk(b"c", False))
+        body = await reader
+        assert not watcher.done()
+        wire.arrive(GONE)
+        await watcher
+        return [body]
+
+    assert asyncio.run(run()) == [b"abc"]
+
+
+def test_a_reader_that_comes_after_the_watcher_gets_everything_and_then_the_disconnect() -> None:
+    async def run() -> None:
+        inbox = Inbox(Wire(chunk(b"a"), chunk(b"b"), GONE).receive)
+        await inbox.disconnected()
+        assert [(await inbox.next())["type"] for _ in range(3)] == [
+            "http.request",
+            "http.request",
+            "http.disconnect",
+        ]
+
+    asyncio.run(run())
+
+
+def test_a_watcher_keeps_no_more_of_a_body_than_its_bound() -> None:
+    async def run() -> int:
+        wire = Wire(*[chunk(b"x" * 10_000) for _ in range(100)], chunk(b"", False))
+        connection = connect(wire)
+        watcher = asyncio.ensure_future(connection.disconnected())
+        await asyncio.sleep(0.05)
+        kept = 101 - len(wire.incoming)
+        assert kept * 10_000 <= MAX_KEPT + 10_000
+        assert len(await connection.read_body(10_000_000)) == 1_000_000
+        wire.arrive(GONE)
+        await watcher
+        return kept
+
+    assert asyncio.run(run()) > 0
+
+
+# -- answers ---------------------------------------------------------------------------------------------------------------
+
+
+async def serve(app: VelociPy, wire: Wire, **changes: Any) -> None:
+    await app(scope(**changes), wire.receive, wire.send)
+
+
+def streaming(*chunks: Any) -> VelociPy:
+    app = VelociPy()
+
+    async def rows() -> AsyncIterator[Any]:
+        for item in chunks:
+            await asyncio.sleep(0.005)
+            yield item
+
+    @app.get("/")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(rows())
+
+    return app
+
+
+@pytest.mark.case(17)
+def test_a_stream_notices_a_client_that_left_on_servers_that_take_everything_in_silence() -> None:
+    async def run() -> Wire:
+        wire = Wire(chunk(b"", False), GONE)
+        await serve(streaming(*["x"] * 1000), wire)
+        return wire
+
+    wire = asyncio.run(run())
+    assert len(wire.sent) < 10
+    assert not any(message.get("more_body") is False for message in wire.sent)
+
+
+def test_a_whole_stream_ends_with_an_empty_message_and_leaves_no_task() -> None:
+    async def run() -> Wire:
+        wire = Wire(chunk(b"", False))
+        await serve(streaming("a", "b"), wire)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return wire
+
+    wire = asyncio.run(run())
+    assert [message.get("body") for message in wire.sent] == [None, b"a", b"b", b""]
+    assert not wire.sent[-1].get("more_body", False)
+
+
+def test_a_broken_stream_has_no_end_and_leaves_no_task() -> None:
+    async def run() -> Wire:
+        wire = Wire(chunk(b"", False))
+        await serve(streaming("a", 3), wire)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return wire
+
+    wire = asyncio.run(run())
+    assert [message.get("more_body") for message in wire.sent[1:]] == [True]
+
+
+def test_a_receive_that_fails_while_it_is_watched_ends_the_stream() -> None:
+    async def run() -> Wire:
+        wire = Wire()
+
+        async def receive() -> Message:
+            raise ConnectionResetError
+
+        await streaming(*["x"] * 100)(scope(), receive, wire.send)
+        return wire
+
+    assert len(asyncio.run(run()).sent) < 10
+
+
+# -- files -----------------------------------------------------------------------------------------------------------------
+
+
+def sending(path: Path) -> VelociPy:
+    app = VelociPy()
+
+    @app.get("/")
+    async def file() -> FileResponse:
+        return FileResponse(path)
+
+    return app
+
+
+PATHSEND = {"http.response.pathsend": {}}  # type: ignore[var-annotated]
+
+
+def test_a_server_that_sends_files_by_path_gets_the_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("content")
+
+    async def run() -> Wire:
+        wire = Wire()
+        await serve(sending(path), wire, extensions=PATHSEND)
+        return wire
+
+    wire = asyncio.run(run())
+    assert wire.sent[1] == {"type": "http.response.pathsend", "path": str(path)}
+    assert (b"content-length", b"7") in wire.sent[0]["headers"]
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "by_path"), [(0, 7, True), (0, 6, False), (1, 7, False), (2, 3, False)]
+)
+def test_a_part_of_a_file_is_never_sent_by_path(start: int, stop: int, by_path: bool, tmp_path: Path) -> None:
+    """`http.response.pathsend` sends all of it, whatever length was declared."""
+    path = tmp_path / "a.txt"
+    path.write_text("content")
+
+    async def run() -> Wire:
+        wire = Wire()
+        connection = connect(wire, extensions=PATHSEND)
+        await connection.send_file(200, [("content-length", str(stop - start))], path, start, stop)
+        return wire
+
+    wire = asyncio.run(run())
+    assert (wire.sent[1]["type"] == "http.response.pathsend") is by_path
+    if not by_path:
+        assert wire.body == b"content"[start:stop]
+        assert not wire.sent[-1].get("more_body", False)
+
+
+def test_a_file_without_extensions_is_sent_in_pieces(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 700_000)
+
+    async def run() -> Wire:
+        wire = Wire()
+        await serve(sending(path), wire, extensions=None)
+        return wire
+
+    wire = asyncio.run(run())
+    assert wire.body == path.read_bytes()
+    assert [message["more_body"] for message in wire.sent[1:]] == [True, True, False]
+
+
+@pytest.mark.case(63)
+def test_a_file_that_shrinks_ends_without_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 10)
+
+    async def run() -> Wire:
+        wire = Wire()
+        with pytest.raises(OSError, match="5 bytes of it are missing"):
+            await connect(wire).send_file(200, [("content-length", "15")], path, 0, 15)
+        return wire
+
+    assert [message.get("more_body") for message in asyncio.run(run()).sent[1:]] == [True]
