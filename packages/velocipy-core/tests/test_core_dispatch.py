@@ -44,9 +44,11 @@ def test_head_follows_get_without_its_body(interface: str) -> None:
 @pytest.mark.parametrize("first", ["GET", "HEAD"])
 def test_a_head_declared_by_itself_beats_the_one_that_came_with_get(interface: str, first: str) -> None:
     app = VelociPy()
-    declare = {"GET": lambda: app.get("/x")(hello), "HEAD": lambda: app.head("/x")(explicit)}
-    declare.pop(first)()
-    next(iter(declare.values()))()
+    if first == "GET":
+        app.get("/x")(hello)
+    app.head("/x")(explicit)
+    if first == "HEAD":
+        app.get("/x")(hello)
     with TestClient(app, interface=interface) as client:
         assert client.head("/x").headers["x-head"] == "own"
         assert client.get("/x").text == "hello"

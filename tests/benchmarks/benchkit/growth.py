@@ -14,19 +14,19 @@ _REGISTER: Final = """\
 import time
 {load}
 async def endpoint(item_id: int, page: int = 1, size: int = 20) -> dict: return {{}}
-started = time.perf_counter()
+started = time.process_time()
 app = {app}()
 for number in range({count}):
     app.get(f"/area{{number % 100}}/things{{number}}/{{{{item_id}}}}")(endpoint)
 {finish}
-print(time.perf_counter() - started)
+print(time.process_time() - started)
 """
 
 _IMPORT: Final = """\
 import asyncio, time
-started = time.perf_counter()
+started = time.process_time()
 {load}
-print(time.perf_counter() - started)
+print(time.process_time() - started)
 """
 
 
@@ -51,14 +51,14 @@ def match_ns(count: int, rounds: int = 7) -> float:
 
 
 def _timed(call: Callable[[str], object], paths: Sequence[str]) -> float:
-    started = time.perf_counter_ns()
+    started = time.thread_time_ns()
     for path in paths:
         call(path)
-    return (time.perf_counter_ns() - started) / len(paths)
+    return (time.thread_time_ns() - started) / len(paths)
 
 
 def register_ours(count: int) -> str:
-    """A program that registers `count` typed routes and prints the seconds; the first match is part of it."""
+    """A program that registers `count` typed routes and prints the CPU seconds that it took."""
     return _REGISTER.format(load="from velocipy import VelociPy", app="VelociPy", count=count, finish="")
 
 
@@ -67,7 +67,7 @@ def register_fastapi(count: int) -> str:
 
 
 def import_program(statement: str) -> str:
-    """A program that prints the seconds of an import, asyncio already being there."""
+    """A program that prints the CPU seconds of an import, asyncio already being there."""
     return _IMPORT.format(load=statement)
 
 

@@ -125,7 +125,9 @@ class Deaf(ASGIWebSocket):
 
     async def receive(self) -> SocketMessage:
         message = await super().receive()
-        return await asyncio.Event().wait() and message if message.close else message  # type: ignore[return-value]
+        if message.close:
+            await asyncio.Event().wait()
+        return message
 
 
 @mutant("a_peer_that_closes_is_told_of", "a_lost_peer_ends_receiving")

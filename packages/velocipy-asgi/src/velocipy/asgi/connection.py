@@ -270,7 +270,9 @@ class ASGIStream(ResponseStream):
         if self._watcher.done():
             raise ClientDisconnected("the client left during the stream")
         await self._emit({"type": "http.response.body", "body": chunk, "more_body": True})
-        await asyncio.sleep(0)  # after a disconnect `emit` never waits, and the watcher would never run
+        self._written += 1
+        if not self._written % TURN:
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """End the body."""
