@@ -651,3 +651,24 @@ def test_a_peer_that_leaves_during_the_handshake_is_gone() -> None:
 
     asyncio.run(run())
     assert connection.calls == []
+
+
+@both
+@pytest.mark.case(107)
+def test_sending_waits_for_a_slow_reader(interface: str) -> None:
+    sent = 0
+
+    async def flood(websocket: WebSocket) -> None:
+        nonlocal sent
+        await websocket.accept()
+        while True:
+            await websocket.send_bytes(b"x" * 10_000)
+            sent += 1
+
+    with TestClient(serving(flood), interface=interface) as client, client.websocket_connect("/ws") as ws:
+        ws.receive_bytes()
+        held = sent
+        assert held * 10_000 < 1_000_000
+        for _ in range(50):
+            ws.receive_bytes()
+        assert held < sent < 200

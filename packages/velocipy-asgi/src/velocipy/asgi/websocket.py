@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from velocipy.asgi.connection import HeaderView, Message, Receive, Send, address
+from velocipy.asgi.connection import TURN, HeaderView, Message, Receive, Send, address
 from velocipy.exceptions import WebSocketDisconnect
 from velocipy.protocols import Capabilities, SocketMessage, WebSocketConnection
 
@@ -23,7 +23,7 @@ class ASGIWebSocket(WebSocketConnection):
         self._connected = False
         self._lost: WebSocketDisconnect | None = None
         self._ahead: asyncio.Future[Message] | None = None
-        self._sent = False
+        self._sent = 0
         self._can_deny = "websocket.http.response" in (scope.get("extensions") or {})
         self.capabilities = Capabilities(True, True, True, self._can_deny)
 
@@ -75,7 +75,7 @@ class ASGIWebSocket(WebSocketConnection):
 
     async def receive(self) -> SocketMessage:
         """The next message. Some servers set both keys, one of them to None."""
-        self._sent = False
+        self._sent = 0
         message = await (self._receive() if self._ahead is None else self._ahead)
         self._ahead = None
         if message["type"] == "websocket.disconnect":
@@ -109,12 +109,13 @@ class ASGIWebSocket(WebSocketConnection):
 
     async def _send_message(self, message: dict[str, Any]) -> None:
         self._look_ahead()
+        self._sent += 1
         if self._lost is not None:
             raise self._lost
         try:
             await self._send(message)
-            if self._ahead is not None:
-                await asyncio.sleep(0)  # after a disconnect `send` never waits, and nothing would be received
+            if not self._sent % TURN:
+                await asyncio.sleep(0)
         except OSError:  # ASGI 2.4: how a server says that the peer has left
             self._lost = WebSocketDisconnect(1006)
             raise self._lost from None
@@ -127,7 +128,6 @@ class ASGIWebSocket(WebSocketConnection):
         if self._ahead is None:
             if self._sent:
                 self._ahead = asyncio.ensure_future(self._receive())
-            self._sent = True
         elif self._ahead.done() and not self._ahead.cancelled():
             message = self._ahead.result()
             if message["type"] == "websocket.disconnect":

@@ -259,7 +259,7 @@ class _SegmentWriter:
             self.source.line(f"{' = '.join(tokens)} = None")
         if self.reads_body_itself():
             self.source.line("received = None")
-        if self._hook_headers():
+        if self._hook_headers() and not self.plan.route.is_socket:
             self.source.line("entered = 0")
         if self.given_response:
             self.source.line(f"{self.given_response} = Response()")

@@ -61,14 +61,3 @@ def hook_headers(
             except Exception:
                 logger.exception("the hook for header %r failed", name)
     return pairs
-
-
-def native_pair(
-    name: str, native: Callable[[Sequence[tuple[str, str]]], Sequence[Any]]
-) -> Callable[[str], Any]:
-    """A function from a header's value to its checked pair in a dialect's native form."""
-
-    def pair(value: str) -> Any:
-        return native((check_header(name, value),))[0]
-
-    return pair
