@@ -98,7 +98,7 @@ def test_an_int_is_ascii_digits_with_an_optional_minus(text: str) -> None:
     [
         (float, "float", ["nan", "inf", "-inf", "1e999", "1_0", " 1", "", "1.", "0x1p3"]),
         (bool, "bool", ["2", "banana", "", " true", "t", "y", "TRUEE"]),
-        (UUID, "uuid", ["{%s}" % UUID(int=0), f"urn:uuid:{UUID(int=0)}", "0" * 31, "0" * 33, ""]),
+        (UUID, "uuid", [f"{{{UUID(int=0)}}}", f"urn:uuid:{UUID(int=0)}", "0" * 31, "0" * 33, ""]),
         (datetime, "datetime", ["inf", "9" * 400, "0000-00-00", "2026-02-30T00:00", "20260131T000000", "1"]),
         (date, "date", ["2026-02-30", "0000-01-01", "1", "2026-1-1", "2026-01-01T00:00"]),
         (time, "time", ["24:00", "12:60", "1"]),
