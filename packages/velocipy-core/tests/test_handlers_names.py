@@ -33,7 +33,7 @@ both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
         ("2nd", "x_2nd"),
         ("a_page", "x_a_page"),
         ("_a_page", "x_a_page"),
-        ("a\nb; import os", "a_b_import_os"),
+        ("b\nc; import os", "b_c_import_os"),
         ("_", "x"),
         ("x" * 1000, "x" * 60),
     ],

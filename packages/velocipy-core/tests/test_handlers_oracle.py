@@ -243,7 +243,7 @@ def signature_of(world: World, node: Node, calls: list[Callable[..., Any]]) -> i
             f"need{index}",
             plain,
             annotation=Annotated[Any, Depends(calls[of], use_cache=cached, scope=scope)],  # type: ignore[arg-type]
-        )  # type: ignore[arg-type]
+        )
         for index, (of, cached, scope) in enumerate(node.needs)
     ]
     if node.response:
@@ -255,7 +255,7 @@ def signature_of(world: World, node: Node, calls: list[Callable[..., Any]]) -> i
             inspect.Parameter("first", plain, annotation=str),
             inspect.Parameter("second", plain, annotation=int),
         ]
-        bodies = {"dict": dict, "optional": Annotated[dict | None, EMPTY], "struct": Item, "list": list}  # type: ignore[type-arg]
+        bodies = {"dict": dict, "optional": Annotated[dict | None, EMPTY], "struct": Item, "list": list}
         if world.body == "optional":
             parameters.append(inspect.Parameter("data", plain, annotation=dict | None, default=None))
         elif world.body != "none":

@@ -215,7 +215,7 @@ def test_a_name_that_is_imported_only_for_types_is_an_error_with_the_place_and_t
 
 
 def test_an_annotation_that_fails_is_an_error_with_the_place() -> None:
-    def function(value: int[3]) -> None: ...  # type: ignore[type-arg]
+    def function(value: int[3]) -> None: ...  # type: ignore[valid-type]
 
     with pytest.raises(BindingError, match=r"function \(.*:\d+\) has an annotation that cannot be evaluated"):
         read_signature(function)

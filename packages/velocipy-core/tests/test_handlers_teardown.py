@@ -582,6 +582,30 @@ def test_a_wrapping_middleware_that_answers_by_itself_waits_for_teardown_too(int
 
 
 @both
+def test_what_a_wrapping_middleware_raises_is_thrown_into_what_hooks_have_entered(interface: str) -> None:
+    async def translating() -> AsyncIterator[None]:
+        try:
+            yield
+        except LookupError as exc:
+            raise HTTPException(409) from exc
+
+    class Opening:
+        def before(self, _: Annotated[None, Depends(translating)]) -> None: ...
+
+    async def failing(request: Request, call_next: Any) -> Response:
+        raise LookupError
+
+    app = VelociPy(middleware=[Opening(), failing])
+
+    @app.get("/")
+    async def endpoint() -> str:
+        return "never"
+
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/").status_code == 409
+
+
+@both
 def test_dependencies_of_a_websocket_are_left_when_it_ends(interface: str) -> None:
     app = VelociPy()
     events: list[str] = []

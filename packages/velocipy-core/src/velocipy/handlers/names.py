@@ -30,7 +30,7 @@ class Names:
     def take(self, wanted: str) -> str:
         """A free global name that is as much like `wanted` as it can be; never one that a local may have."""
         base = _clean(wanted)
-        if base.startswith(LOCAL) or base[0].isdigit():
+        if f"{base}_".startswith(LOCAL) or base[0].isdigit():  # "a" too: its second would be "a_2"
             base = f"x_{base}"
         return self._free(base)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Literal, cast
 
 from velocipy.exceptions import MissingAdapterError
@@ -35,7 +36,8 @@ def make_server(
 
 def choose(app: App) -> Interface:
     """What the app speaks; for one that speaks both, what is installed, rsgi first."""
-    if not hasattr(app, "__rsgi__"):
+    # Without evaluating it: an app whose adapter is missing raises when it is asked.
+    if getattr_static(app, "__rsgi__", None) is None:
         return "asgi"
     if not callable(app):
         return "rsgi"
