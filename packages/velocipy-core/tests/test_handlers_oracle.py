@@ -255,7 +255,7 @@ def signature_of(world: World, node: Node, calls: list[Callable[..., Any]]) -> i
             inspect.Parameter("first", plain, annotation=str),
             inspect.Parameter("second", plain, annotation=int),
         ]
-        bodies = {"dict": dict, "optional": Annotated[dict | None, EMPTY], "struct": Item, "list": list}
+        bodies: dict[str, Any] = {"dict": dict, "struct": Item, "list": list}
         if world.body == "optional":
             parameters.append(inspect.Parameter("data", plain, annotation=dict | None, default=None))
         elif world.body != "none":

@@ -36,7 +36,8 @@ def by_name(function: Callable[..., Any]) -> dict[str, Parameter]:
 
 
 def test_annotations_as_text_are_evaluated() -> None:
-    def function(page: int, names: list[str], either: int | None = None) -> str: ...
+    def function(page: int, names: list[str], either: int | None = None) -> str:
+        return ""
 
     found = by_name(function)
     assert [parameter.annotation for parameter in found.values()] == [int, list[str], int | None]
@@ -90,7 +91,8 @@ def test_a_parameter_without_annotation_says_so() -> None:
 
 
 def test_partials_have_what_is_left_to_fill() -> None:
-    def function(a: int, b: Page, c: str = "c") -> str: ...
+    def function(a: int, b: Page, c: str = "c") -> str:
+        return ""
 
     found = by_name(functools.partial(functools.partial(function, 1), c="d"))
     assert list(found) == ["b", "c"]
@@ -100,15 +102,19 @@ def test_partials_have_what_is_left_to_fill() -> None:
 class Methods:
     """Every kind of method."""
 
-    def method(self, page: Page) -> int: ...
+    def method(self, page: Page) -> int:
+        return page
 
     @classmethod
-    def of_class(cls, page: Page) -> int: ...
+    def of_class(cls, page: Page) -> int:
+        return page
 
     @staticmethod
-    def static(page: Page) -> int: ...
+    def static(page: Page) -> int:
+        return page
 
-    def __call__(self, page: Page) -> int: ...
+    def __call__(self, page: Page) -> int:
+        return page
 
 
 @pytest.mark.parametrize("function", [Methods().method, Methods.of_class, Methods.static, Methods()])
@@ -127,7 +133,8 @@ class ByInit:
 class ByNew:
     """Made by __new__."""
 
-    def __new__(cls, page: Page) -> ByNew: ...
+    def __new__(cls, page: Page) -> ByNew:
+        return object.__new__(cls)
 
 
 @dataclass
@@ -174,7 +181,8 @@ def test_wrapped_functions_have_the_signature_of_what_they_wrap() -> None:
         return wrapper
 
     @decorated
-    def function(page: Page) -> int: ...
+    def function(page: Page) -> int:
+        return page
 
     assert by_name(function)["page"].annotation is int
 
@@ -215,7 +223,7 @@ def test_a_name_that_is_imported_only_for_types_is_an_error_with_the_place_and_t
 
 
 def test_an_annotation_that_fails_is_an_error_with_the_place() -> None:
-    def function(value: int[3]) -> None: ...  # type: ignore[valid-type]
+    def function(value: int[3]) -> None: ...  # type: ignore[type-arg, valid-type]
 
     with pytest.raises(BindingError, match=r"function \(.*:\d+\) has an annotation that cannot be evaluated"):
         read_signature(function)
