@@ -399,11 +399,6 @@ _SOCKET_LACKS: dict[Given, str] = {
 _HTTP_LACKS: dict[Given, str] = {"websocket": "{title} is not a WebSocket route: ask for a Request"}
 
 
-def check_endpoint(endpoint: Callable[..., Any]) -> None:
-    """What is wrong with a signature wherever its route ends up: raised at decoration."""
-    read_signature(endpoint)
-
-
 def _given_by(parameter: Parameter) -> Given | None:
     """The object of the exchange that a parameter asks for, by its annotation or, without one, by its name."""
     if parameter.annotation is UNANNOTATED and parameter.marker is None:
