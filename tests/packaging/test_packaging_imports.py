@@ -17,7 +17,10 @@ CORE = ROOT / "packages" / "velocipy-core" / "src"
 
 # Left to right: a part may import parts of its own group and of those before it, never of those after it.
 ORDER = (
-    ("__about__", "status", "exceptions", "plugins", "scalars", "exports", "threads", "state"),
+    (
+        *("__about__", "status", "exceptions", "plugins", "scalars", "exports", "threads", "state"),
+        *("annotations", "constraints", "formats", "messages", "validation"),
+    ),
     ("http", "json", "models", "storage"),
     ("protocols",),
     ("websocket", "background", "config"),
@@ -36,7 +39,7 @@ PLACE = {part: place for place, group in enumerate(ORDER) for part in group}
 SEAM = {"protocols", "http", *ORDER[0]}
 
 OPTIONAL = {
-    "msgspec": {"velocipy/json/msgspec.py", "velocipy/models/msgspec.py"},
+    "msgspec": {"velocipy/json/msgpack.py", "velocipy/json/msgspec.py", "velocipy/models/msgspec.py"},
     "orjson": {"velocipy/json/orjson.py"},
     "pydantic": {"velocipy/models/pydantic.py"},
     "jinja2": {"velocipy/templating.py"},

@@ -389,11 +389,12 @@ def test_raw_json_of_another_kind_is_a_422(interface: str, annotation: Any) -> N
     endpoint.__annotations__["item"] = annotation
     app.add_route("/", endpoint, ["POST"])
     kinds: list[tuple[str, Any]] = [("an object", {}), ("an array", [])]
-    (word, good), (_, bad) = kinds if annotation == dict[str, Any] else reversed(kinds)
+    (word, good), (other, bad) = kinds if annotation == dict[str, Any] else reversed(kinds)
     with TestClient(app, interface=interface) as client:
         assert client.post("/", json=good).text == "fine"
         answer = client.post("/", json=bad)
-    assert answer.json() == {"detail": [{"loc": ["body"], "msg": f"Expected {word}", "type": "type_error"}]}
+    said = f"Invalid body: expected {word}, got {other}"
+    assert answer.json() == {"detail": [{"loc": ["body"], "msg": said, "type": "type_error"}]}
 
 
 @both

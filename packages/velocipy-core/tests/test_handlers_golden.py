@@ -18,10 +18,14 @@ from velocipy import (
     Body,
     Cookie,
     Depends,
+    Form,
+    FormLimits,
     Header,
     Query,
     Request,
     Response,
+    State,
+    UploadFile,
     VelociPy,
     WebSocket,
 )
@@ -190,6 +194,44 @@ def hostile_names(app: VelociPy) -> None:
     app.get("/{exc}")(body)
 
 
+class Filters(msgspec.Struct, forbid_unknown_fields=True):
+    """Query parameters that belong together."""
+
+    page: int = 1
+    tags: list[str] = []
+
+
+def spread(app: VelociPy) -> None:
+    @app.get("/search")
+    async def search(
+        filters: Annotated[Filters, Query()],
+        ids: Annotated[list[int], Query(explode=False)],
+        accept: Annotated[list[str], Header()] = [],  # noqa: B006
+        size: int | None = None,
+    ) -> list[Item]:
+        return []
+
+
+def several_bodies(app: VelociPy) -> None:
+    @app.put("/items")
+    async def update(item: Item, note: Annotated[str, Body()], extra: dict[str, Any] | None = None) -> Item:
+        return item
+
+
+def form(app: VelociPy) -> None:
+    @app.post("/upload", form_limits=FormLimits(max_files=2))
+    async def upload(
+        title: Annotated[str, Form()], files: list[UploadFile], note: Annotated[str, Form()] = "none"
+    ) -> int:
+        return len(files)
+
+
+def app_scoped(app: VelociPy) -> None:
+    @app.get("/pool")
+    async def read(pool: Annotated[str, Depends(open_db, scope="app")], state: State) -> str:
+        return pool
+
+
 SIGNATURES: list[Callable[[VelociPy], None]] = [
     plain,
     front_page,
@@ -205,6 +247,10 @@ SIGNATURES: list[Callable[[VelociPy], None]] = [
     segments,
     socket,
     hostile_names,
+    spread,
+    several_bodies,
+    form,
+    app_scoped,
 ]
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, get_args
 import pytest
 
 from velocipy import Body, Cookie, Depends, Header, Query, Request, Response, VelociPy, WebSocket
-from velocipy.handlers import compiler, plan
-from velocipy.handlers.convert import PARSERS, WORDS
+from velocipy.handlers import app_scope, emitters, plan
+from velocipy.handlers.convert import PARSERS
+from velocipy.handlers.markers import Source
 from velocipy.handlers.plan import Plan
 from velocipy.handlers.signature import How
 from velocipy.middleware import RequestIDMiddleware, SecurityHeadersMiddleware
@@ -19,13 +20,13 @@ STEPS = set(get_args(plan.Step))
 @pytest.mark.parametrize(
     ("table", "rows"),
     [
-        (compiler.EMITTERS, STEPS),
+        (emitters.EMITTERS, STEPS),
         (plan._TEXTS, STEPS),
-        (compiler._CALLS, set(How)),
-        (compiler._SOURCES, set(get_args(plan.Source))),
-        (WORDS, set(get_args(plan.Source))),
+        (emitters._CALLS, set(How)),
+        (app_scope._WAYS, set(How)),
+        (emitters._PREPARE, set(get_args(Source))),
     ],
-    ids=["emitters", "texts", "calls", "sources", "words"],
+    ids=["emitters", "texts", "calls", "app-scoped calls", "sources"],
 )
 def test_every_kind_has_its_row(table: dict[Any, Any], rows: set[Any]) -> None:
     assert set(table) == rows
@@ -80,7 +81,7 @@ def test_explain_prints_a_step_a_line() -> None:
         "  header   referrer-policy: strict-origin-when-cross-origin",
         "  header   content-security-policy: default-src 'self'",
         "  hook     RequestIDMiddleware",
-        "    read     a_sent = header 'x-request-id', default None",
+        "    read     a_sent = header 'x-request-id': str | None, default None",
         "    call     a_RequestIDMiddleware = before(a_sent)  [plain]",
         "    header   x-request-id",
         "  next     passing, wrapping:",
@@ -88,16 +89,17 @@ def test_explain_prints_a_step_a_line() -> None:
         "      call     a_Refusing = before()  [plain]",
         "      refuse   with a_Refusing if it is a Response",
         "    take     a_id = value 0 of the path",
-        "    body     a_item (at most 10485760 bytes)",
-        "    read     a_q = query 'q', required",
-        "    read     a_token = header 'token', default 'none'",
-        "    read     a_session = cookie 'session', default None",
+        "    body     a_item = JSON: dict[str, Any] (at most 10485760 bytes), required",
+        "    read     a_q = query 'q': int, required",
+        "    read     a_token = header 'token': str, default 'none'",
+        "    read     a_session = cookie 'session': str | None, default None",
         "    give     a_response = the response",
         "    give     a_state = the state",
         "    check    422 with every error so far",
         "    call     a_open_db = open_db()  [async generator]",
         "    call     result = endpoint(a_id, a_item, a_open_db, a_q, token=a_token, session=a_session, "
         "response=a_response, state=a_state)  [await]",
+        "    send     204: nothing",
     ]
 
 

@@ -18,6 +18,7 @@ from velocipy.handlers.signature import (
     UNANNOTATED,
     How,
     Parameter,
+    forget_signatures,
     how_called,
     identity,
     read_signature,
@@ -208,7 +209,7 @@ def test_names_local_to_the_declaring_function_are_found_and_remembered() -> Non
     app = create_app()
     endpoint = app.routes[0].endpoint
     for _ in range(2):
-        read_signature.__globals__["_read_known"].cache_clear()
+        forget_signatures()
         assert by_name(endpoint)["value"].annotation.__qualname__.endswith("create_app.<locals>.target")
 
 

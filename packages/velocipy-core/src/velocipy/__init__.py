@@ -22,8 +22,9 @@ if TYPE_CHECKING:
         RouteConflictError,
         WebSocketException,
     )
-    from velocipy.handlers.markers import Body, Cookie, Depends, Header, Path, Query, guard
+    from velocipy.handlers.markers import Body, Cookie, Depends, File, Form, Header, Path, Query, guard
     from velocipy.http.files import FileResponse
+    from velocipy.http.forms import FormData, FormLimits
     from velocipy.http.request import Request
     from velocipy.http.response import (
         HTMLResponse,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Response,
     )
     from velocipy.http.streaming import StreamingResponse
+    from velocipy.http.uploads import UploadFile
     from velocipy.middleware.base import Middleware
     from velocipy.routing.route import Route
     from velocipy.routing.router import APIRouter
@@ -46,7 +48,11 @@ __all__ = [
     "Body",
     "Cookie",
     "Depends",
+    "File",
     "FileResponse",
+    "Form",
+    "FormData",
+    "FormLimits",
     "HTMLResponse",
     "HTTPException",
     "Header",
@@ -64,6 +70,7 @@ __all__ = [
     "State",
     "StreamingResponse",
     "TestClient",
+    "UploadFile",
     "VelociPy",
     "WebSocket",
     "WebSocketException",
@@ -75,11 +82,13 @@ _HOMES = {
     "__about__": ("__version__",),
     "app": ("VelociPy",),
     "exceptions": ("HTTPException", "PayloadTooLargeException", "RouteConflictError", "WebSocketException"),
-    "handlers.markers": ("Body", "Cookie", "Depends", "Header", "Path", "Query", "guard"),
+    "handlers.markers": ("Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query", "guard"),
     "http.files": ("FileResponse",),
+    "http.forms": ("FormData", "FormLimits"),
     "http.request": ("Request",),
     "http.response": ("HTMLResponse", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response"),
     "http.streaming": ("StreamingResponse",),
+    "http.uploads": ("UploadFile",),
     "middleware.base": ("Middleware",),
     "routing.route": ("Route",),
     "routing.router": ("APIRouter",),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
+from velocipy.formats import check_formats
 from velocipy.lifespan import Lifespan, LifespanFactory
 from velocipy.routing.route import DEFAULT_MAX_CONTENT_LENGTH, Route, check_limit
 from velocipy.routing.router import APIRouter, ExceptionKey
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from velocipy.dispatch import Dispatcher
+    from velocipy.handlers.app_scope import AppValues
+    from velocipy.http.forms import FormLimits
     from velocipy.json.base import EncoderChoice, JSONEncoder
+    from velocipy.models.base import Backends, ModelBackend
     from velocipy.protocols import Dialect
 
 TRAILING_SLASH = ("ignore", "strict", "redirect")
@@ -33,7 +38,7 @@ class VelociPy(APIRouter):
 
     `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
     with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
-    have its own; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
+    have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
     which of the installed plugins set the app up when it is first served: all, none, or those named.
     """
 
@@ -45,6 +50,8 @@ class VelociPy(APIRouter):
         debug: bool = False,
         lifespan: LifespanFactory | None = None,
         max_content_length: int = DEFAULT_MAX_CONTENT_LENGTH,
+        form_limits: FormLimits | None = None,
+        formats: Iterable[str] = ("json",),
         json_encoder: EncoderChoice = None,
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         plugins: bool | Sequence[str] = True,
@@ -64,6 +71,8 @@ class VelociPy(APIRouter):
         self.version = version
         self.debug = debug
         self.max_content_length = check_limit(max_content_length)
+        self.form_limits = form_limits
+        self.formats = check_formats(formats)
         self.state = State()
         self.dependency_overrides = Overrides(self._forget)
         self.lifespan = Lifespan(self, lifespan, self._hold)
@@ -78,6 +87,39 @@ class VelociPy(APIRouter):
         from velocipy.dispatch import Dispatcher
 
         return Dispatcher(self, self._trailing_slash, next(_serials))
+
+    @cached_property
+    def models(self) -> Backends:
+        """The model backends: those registered here, those of other dists, and ours for the libraries in use."""
+        from velocipy.models.base import Backends
+
+        return Backends()
+
+    def register_model_backend(self, backend: ModelBackend | type[ModelBackend]) -> None:
+        """Have a backend of your own read and write models, before all others; for routes that are declared after this."""
+        self.models.register(backend)
+
+    @cached_property
+    def app_values(self) -> AppValues:
+        """The values of app-scoped dependencies."""
+        from velocipy.handlers.app_scope import AppValues
+        from velocipy.handlers.binding import resolver
+
+        return AppValues(resolver(self.dependency_overrides))
+
+    @contextmanager
+    def override(self, replacements: Mapping[Callable[..., Any], Callable[..., Any]]) -> Iterator[Self]:
+        """Have dependencies replaced for the time of a `with`, in tests: `with app.override({open_db: fake_db}): ...`.
+
+        What was overridden before is so again afterwards.
+        """
+        before = dict(self.dependency_overrides)
+        self.dependency_overrides.update(replacements)
+        try:
+            yield self
+        finally:
+            self.dependency_overrides.clear()
+            self.dependency_overrides.update(before)
 
     @property
     def json_encoder(self) -> JSONEncoder:
@@ -108,7 +150,7 @@ class VelociPy(APIRouter):
         return f"{path}?{query}" if query else path
 
     def _add(self, route: Route) -> None:
-        mounted = route.mounted(self, self.max_content_length, self._explain)
+        mounted = route.mounted(self, self.max_content_length, self.form_limits, self.formats, self._explain)
         named = self._names.get(route.name, []) if route.options.name else []
         clash = next((other for other in named if other.options.name), None)
         if clash is not None:

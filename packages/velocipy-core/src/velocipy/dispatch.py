@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from velocipy.entry import Entry, Find, Found, Handler
@@ -16,7 +17,8 @@ from velocipy.exceptions import BadRequest, HTTPException, MethodNotAllowed, Not
 from velocipy.handlers.binding import Binder
 from velocipy.handlers.compiler import Tools, compile_plan
 from velocipy.handlers.plan import Plan
-from velocipy.handlers.signature import return_annotation
+from velocipy.handlers.results import Results, response_models
+from velocipy.handlers.signature import read_signature, return_annotation
 from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import quote_path
@@ -72,7 +74,7 @@ class Dispatcher:
                     f"{route.title} ({route.location}) is served already by {known.title} ({known.location}): "
                     f"change the path or the method of one"
                 )
-        self.plan(route)
+        self._app.app_values.announce(self.plan(route).app_scoped)
         for method in methods:
             leaf.routes[method] = route
         leaf.forget()
@@ -108,16 +110,31 @@ class Dispatcher:
 
     def plan(self, route: Route) -> Plan:
         """What a route does, with the layers and overrides of this moment."""
-        binder = Binder(route, lambda: self._app.json_encoder, self._app.dependency_overrides)
+        app = self._app
+        binder = Binder(route, app.models.find, lambda: app.json_encoder, app.dependency_overrides)
         self.check(route.layers)
         middleware = [item for layer in route.layers for item in layer.middleware]
         listed = [dependency for layer in route.layers for dependency in layer.dependencies]
+        binder.announce(listed)
         laid = segments(
             binder, middleware, lambda: (*binder.guards(listed), *binder.endpoint()), socket=route.is_socket
         )
-        empty = return_annotation(route.endpoint) in (None, type(None)) and not route.is_socket
-        status = route.options.status_code or (204 if empty else 200)
-        return Plan(route, laid, status, "empty" if empty else "any", frozenset(binder.dependencies))
+        if (
+            len(route.formats) > 1 and not route.is_socket
+        ):  # whatever is answered, it depends on what was asked for
+            first = laid[0]
+            laid = (replace(first, constants=(*first.constants, ("vary", "accept"))), *laid[1:])
+        returned = None if route.is_socket else return_annotation(route.endpoint)
+        empty = returned in (None, type(None)) and not route.is_socket
+        return Plan(
+            route,
+            laid,
+            route.options.status_code or (204 if empty else 200),
+            "empty" if empty else "any",
+            frozenset(binder.dependencies),
+            tuple(binder.app_scoped),
+            response_models(route, returned, app.models.find, lambda: app.json_encoder),
+        )
 
     def _make_leaf(self, template: PathTemplate) -> Leaf:
         leaf = Leaf(self._entries)
@@ -125,9 +142,11 @@ class Dispatcher:
         return leaf
 
     def _finder(self, dialect: Dialect) -> Find:
+        missing = (dialect.name, "404")
+
         def find(method: str, path: str, nowhere: bool) -> Found:
             if nowhere and method != WEBSOCKET and not self._redirects and path[:1] == "/":
-                return self._not_found(dialect), (path[1:],)
+                return self._nowhere.get(missing) or self._not_found(dialect), ()
             return self._find(dialect, method, path)
 
         return find
@@ -150,7 +169,7 @@ class Dispatcher:
             return self._answer_allow(dialect, serving, method)
         if self._redirects and (target := self._slash_target(path, method)):
             return self._own_handler(self._nowhere, "slash", _redirect, dialect), (target,)
-        return self._not_found(dialect), (path[1:],)
+        return self._not_found(dialect), ()
 
     def _handler(self, leaf: Leaf, route: Route, method: str, dialect: Dialect) -> Handler:
         table = leaf.handlers[dialect.name]
@@ -164,8 +183,18 @@ class Dispatcher:
 
     def _compile(self, route: Route, dialect: Dialect) -> tuple[Handler, str]:
         encoder = self._app.json_encoder
-        failure = Failure(merge_handlers(route.layers), encoder)
-        tools = Tools(encoder, failure.fail, failure.answer, finish_socket, fail_socket, self._serial)
+        find_backend = self._app.models.find
+        failure = Failure(merge_handlers(route.layers), Results(encoder, find_backend))
+        tools = Tools(
+            encoder,
+            find_backend,
+            self._app.app_values,
+            failure.fail,
+            failure.answer,
+            finish_socket,
+            fail_socket,
+            self._serial,
+        )
         return compile_plan(self.plan(route), dialect, tools)
 
     # -- routes of our own ---------------------------------------------------------------------------------------
@@ -190,9 +219,6 @@ class Dispatcher:
 
     def _not_found(self, dialect: Dialect) -> Handler:
         """A constant, unless an exception handler wants to word it."""
-        known = self._nowhere.get((dialect.name, "404"))
-        if known is not None:
-            return known
         handled = find_handler(merge_handlers((self._app.layer,)), NotFound()) is not None
         if handled:
             return self._own_handler(self._nowhere, "404", _raise_not_found, dialect)
@@ -212,9 +238,9 @@ class Dispatcher:
         if handler is None:
             options = RouteOptions(name=key, status_code=status)
             around = (*(layers or (self._app.layer,)), Layer())
-            route = Route(
-                methods, _ANYWHERE, endpoint, options, around, self._app, self._app.max_content_length
-            )
+            template = _ANYWHERE if read_signature(endpoint) else _NOWHERE
+            limit = self._app.max_content_length
+            route = Route(methods, template, endpoint, options, around, self._app, limit, is_ours=True)
             handler = table[dialect.name, key] = self._compile(route, dialect)[0]
         return handler
 
@@ -235,13 +261,15 @@ def _yields_head(method: str, route: Route, other: Route | None) -> bool:
 
 
 _ANYWHERE = PathTemplate.parse("/{rest*}")
+_NOWHERE = PathTemplate.parse("/")
+_NOT_FOUND = {"detail": "Not Found"}
 
 
-async def _not_found(rest: str) -> dict[str, str]:
-    return {"detail": "Not Found"}
+async def _not_found() -> dict[str, Any]:
+    return _NOT_FOUND
 
 
-async def _raise_not_found(rest: str) -> None:
+async def _raise_not_found() -> None:
     raise NotFound()
 
 

@@ -13,13 +13,12 @@ from velocipy.exceptions import (
     WebSocketDisconnect,
     WebSocketException,
 )
-from velocipy.handlers.results import response_maker
+from velocipy.handlers.results import Results, response_maker
 from velocipy.handlers.signature import How, how_called
 from velocipy.http.delivery import SERVER_ERROR
 from velocipy.http.request import Exchange, Request
 from velocipy.http.response import JSON_TYPE, JSONResponse, Response
-from velocipy.json.base import JSONEncoder
-from velocipy.routing.route import Layer, callable_name, location_of
+from velocipy.routing.route import Layer, shown
 from velocipy.threads import in_thread
 from velocipy.websocket import MAX_REASON, SocketState, WebSocket, check_close
 
@@ -50,9 +49,9 @@ def find_handler(table: HandlerTable, exc: Exception) -> ExceptionHandler | None
 class Failure:
     """Answers the exceptions of one route."""
 
-    def __init__(self, table: HandlerTable, encoder: JSONEncoder) -> None:
+    def __init__(self, table: HandlerTable, results: Results) -> None:
         self._table = table
-        self._encoder = encoder
+        self._results = results
 
     async def fail(self, request: Request, exc: Exception) -> Response:
         """The answer to any exception, at the outermost place: what nobody handles is logged and becomes a bare 500."""
@@ -77,7 +76,7 @@ class Failure:
             return await self._call(handler, request, exc)
         if isinstance(exc, HTTPException):
             response = JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)
-            response.bind(self._encoder)
+            response.bind(self._results.encoder)
             return response
         if isinstance(exc, ClientDisconnected):
             # Nobody reads it, but a server wants every exchange answered.
@@ -95,11 +94,9 @@ class Failure:
         awaits = how_called(handler) is How.AWAIT
         result = await (handler(request, exc) if awaits else in_thread(handler, request, exc))
         if result is None:
-            raise TypeError(
-                f"the exception handler {callable_name(handler)} ({location_of(handler)}) returned None: return a Response"
-            )
+            raise TypeError(f"the exception handler {shown(handler)} returned None: return a Response")
         status = exc.status_code if isinstance(exc, HTTPException) else 500
-        return response_maker(self._encoder, status)(result)
+        return response_maker(self._results, status)(result)
 
 
 def server_error() -> Response:

@@ -13,6 +13,7 @@ VelociPyException
 │   ├── PayloadTooLargeException         413
 │   ├── UnsupportedMediaType             415
 │   └── ValidationError                  422, carries every error of every parameter
+├── ResultError (TypeError)              an endpoint's result does not fit its response model: logged, and a bare 500
 ├── ClientDisconnected                   the client left; nobody is there to answer
 ├── WebSocketException                   close this WebSocket with a code and a reason
 ├── WebSocketDisconnect                  the peer closed this WebSocket
@@ -126,6 +127,14 @@ class ValidationError(HTTPException):
     def __init__(self, errors: Sequence[ErrorItem]) -> None:
         self.errors = list(errors)
         super().__init__(422, self.errors)
+
+
+class ResultError(VelociPyException, TypeError):
+    """An endpoint's result does not fit its response model. The log has the errors, the client a bare 500."""
+
+    def __init__(self, message: str, errors: Sequence[ErrorItem] = ()) -> None:
+        self.errors = list(errors)
+        super().__init__(message)
 
 
 class ClientDisconnected(VelociPyException):

@@ -41,6 +41,12 @@ class Lifespan:
             yielded = await manager.__aenter__()
             if isinstance(yielded, Mapping):
                 self._app.state.update(yielded)
+        try:
+            await self._app.app_values.start()
+        except BaseException as exc:
+            if manager is not None:
+                await manager.__aexit__(type(exc), exc, exc.__traceback__)
+            raise
         self._entered[loop] = manager
         _threads().retain()
 
@@ -54,10 +60,20 @@ class Lifespan:
             return
         manager = self._entered.pop(loop)
         try:
-            if manager is not None:
-                await manager.__aexit__(None, None, None)
+            await self._leave(manager)
         finally:
             _threads().release()
+
+    async def _leave(self, manager: AbstractAsyncContextManager[Any] | None) -> None:
+        """App-scoped values were made last and go first; what fails there reaches the app's own lifespan."""
+        try:
+            await self._app.app_values.stop()
+        except BaseException as exc:
+            if manager is not None:
+                await manager.__aexit__(type(exc), exc, exc.__traceback__)
+            raise
+        if manager is not None:
+            await manager.__aexit__(None, None, None)
 
     def start_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Start on a loop that runs already, as embedded servers have it: requests wait until that is done.
@@ -82,12 +98,12 @@ class Lifespan:
     def _make(self, factory: LifespanFactory) -> AbstractAsyncContextManager[Any]:
         manager = factory(self._app)
         if not hasattr(manager, "__aenter__"):
-            from velocipy.routing.route import callable_name, location_of
+            from velocipy.routing.route import shown
 
             if asyncio.iscoroutine(manager):
                 manager.close()
             raise ConfigurationError(
-                f"lifespan {callable_name(factory)} ({location_of(factory)}) is no async context manager: "
+                f"lifespan {shown(factory)} is no async context manager: "
                 "decorate it with contextlib.asynccontextmanager"
             )
         return manager

@@ -31,7 +31,12 @@ FIRST_PARTY: dict[tuple[str, str], FirstParty] = {
     ("velocipy.json", "stdlib"): FirstParty("velocipy.json.stdlib", "StdlibJSON", "velocipy-core"),
     ("velocipy.json", "msgspec"): FirstParty("velocipy.json.msgspec", "MsgspecJSON", "msgspec"),
     ("velocipy.json", "orjson"): FirstParty("velocipy.json.orjson", "OrjsonJSON", "orjson"),
+    ("velocipy.formats", "msgpack"): FirstParty("velocipy.json.msgpack", "MessagePack", "msgspec"),
+    ("velocipy.models", "dataclass"): FirstParty(
+        "velocipy.models.dataclass", "DataclassBackend", "velocipy-core"
+    ),
     ("velocipy.models", "msgspec"): FirstParty("velocipy.models.msgspec", "MsgspecBackend", "msgspec"),
+    ("velocipy.models", "pydantic"): FirstParty("velocipy.models.pydantic", "PydanticBackend", "pydantic"),
 }
 
 

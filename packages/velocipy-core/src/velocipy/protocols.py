@@ -203,7 +203,7 @@ class Dialect:
     native: Callable[[HeaderPairs], Sequence[Any]]
     """Checked pairs -> the form that send_body takes."""
     hosts: str = "headers.get_all('host')"
-    """Every Host line, or the authority that a protocol has in its place; `headers` is bound."""
+    """Every Host line, or the authority that a protocol has in its place; `headers` is bound where this begins with it."""
     env: Mapping[str, object] = field(default_factory=dict)
     start: LifespanCall | None = None
     stop: LifespanCall | None = None

@@ -72,7 +72,7 @@ async def iterate(iterator: Iterator[T]) -> AsyncIterator[T]:
     """A blocking iterator as an async one: each step is a call in the pool, all in one context; closed at the end."""
     context = copy_context()
     try:
-        while (item := await _whole(in_context(context, next, iterator, cast("T", _END)))) is not _END:
+        while (item := await whole(in_context(context, next, iterator, cast("T", _END)))) is not _END:
             yield item
     finally:
         close = getattr(iterator, "close", None)
@@ -80,8 +80,8 @@ async def iterate(iterator: Iterator[T]) -> AsyncIterator[T]:
             await in_context(context, close)
 
 
-async def _whole(call: Awaitable[T]) -> T:
-    """Wait for a call's end even when cancelled: an iterator whose step still runs cannot be closed."""
+async def whole(call: Awaitable[T]) -> T:
+    """Wait for a call's end even when cancelled: what a thread still works on cannot be closed."""
     running = asyncio.ensure_future(call)
     try:
         return await asyncio.shield(running)

@@ -25,6 +25,8 @@ dialect = Dialect(
     method="scope['method']",
     path="scope['path']",
     headers="HeaderView(scope['headers'])",
+    # Undecoded, and without a HeaderView, which a handler that reads no header does not make: 190 ns instead of 420.
+    hosts="[value for name, value in scope['headers'] if name == b'host']",
     query_text="scope['query_string'].decode('latin-1')",
     connect="ASGIConnection(scope, receive, send)",
     connect_socket="ASGIWebSocket(scope, receive, send)",

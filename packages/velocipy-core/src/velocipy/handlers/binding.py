@@ -2,54 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from difflib import get_close_matches
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from velocipy.exceptions import BindingError
-from velocipy.handlers.bodies import (
-    check_json_type,
-    check_optional_json_type,
-    find_backend,
-    is_anything,
-    is_raw,
-    or_default,
-    raw_decoder,
-)
-from velocipy.handlers.convert import find_parser, make_reader, misplaced, strip_optional
-from velocipy.handlers.markers import MISSING, NO_LIMITS, Dependency, Marker, Scope, is_guard
+from velocipy.handlers.app_scope import Resolve, app_call
+from velocipy.handlers.markers import Dependency, Scope, is_guard, the_annotation
 from velocipy.handlers.names import Names
-from velocipy.handlers.plan import Body, Call, Check, Give, Given, Read, Source, Step, Take
+from velocipy.handlers.plan import AppValue, Body, Call, Check, Only, Read, Spread, Step
+from velocipy.handlers.reading import Reading
 from velocipy.handlers.signature import (
     ENTERED,
-    UNANNOTATED,
     How,
     Parameter,
+    as_context_manager,
     how_called,
     identity,
     read_signature,
 )
-from velocipy.http.request import Exchange, Request
-from velocipy.http.response import Response
-from velocipy.json.base import JSONEncoder
-from velocipy.models.base import Decode
-from velocipy.routing.route import Route, callable_name, location_of
-from velocipy.state import State
-from velocipy.websocket import WebSocket
-
-GIVEN: dict[type, Given] = {
-    Request: "request",
-    WebSocket: "websocket",
-    Response: "response",
-    State: "state",
-}
-"""Annotations that are filled with an object of the exchange."""
+from velocipy.handlers.sources import FindBackend, given_by
+from velocipy.messages import did_you_mean
+from velocipy.models.base import FindEncoder
+from velocipy.routing.route import Route, callable_name, shown
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
 _ORDER: dict[Scope | None, int] = {"function": 0, None: 1, "request": 2}
 """Which scope ends before which."""
+
+
+def resolver(overrides: Overrides) -> Resolve:
+    """A function that says what is called for a dependency: itself, or what overrides it."""
+
+    def resolve(dependency: Dependency) -> Callable[..., Any]:
+        call = dependency.call
+        return overrides.get(call, call) if identity(call) is call else call
+
+    return resolve
 
 
 class _Ending(NamedTuple):
@@ -75,42 +64,47 @@ class _Needs(NamedTuple):
 class Binder:
     """Lays out one route. Every callable is bound once: who shares a dependency shares its local."""
 
-    def __init__(self, route: Route, encoder: Callable[[], JSONEncoder], overrides: Overrides) -> None:
+    def __init__(
+        self, route: Route, find_backend: FindBackend, find_encoder: FindEncoder, overrides: Overrides
+    ) -> None:
         self.route = route
         self.names = Names()
         self.dependencies: set[Hashable] = set()
-        self._encoder = encoder
-        self._overrides = overrides
-        self._holes = {hole.name: index for index, hole in enumerate(route.template.holes)}
-        self._taken: set[str] = set()
+        self.app_scoped: list[Dependency] = []
+        """The app-scoped dependencies, in the order in which they are needed."""
+        self._reading = Reading(route, self.names, find_backend, find_encoder)
+        self._resolve = resolver(overrides)
+        self._signatures: dict[int, tuple[Parameter, ...]] = {}
         self._shared: dict[Hashable, str] = {}
         self._early: list[tuple[Dependency, str]] = []
         self._endings: dict[str, _Ending] = {}
-        self._given: dict[Given, str] = {}
-        self._body: Parameter | None = None
         self._calling: list[Callable[..., Any]] = []
 
     def next_segment(self) -> None:
         """What follows is laid out in a function of its own, which is given the exchange anew."""
-        self._given = {}
+        self._reading.next_segment()
 
-    def guards(self, dependencies: Iterable[Any]) -> list[Step]:
-        """Dependencies listed on app, routers and route: each reads, checks and is called before the next one."""
-        steps: list[Step] = []
-        for listed in dependencies:
-            if not isinstance(listed, Dependency):
+    def announce(self, listed: Iterable[Any]) -> None:
+        """Say beforehand which dependencies app, routers and route list. Raises BindingError for what is none."""
+        for dependency in listed:
+            if not isinstance(dependency, Dependency) or dependency.call is the_annotation:
                 raise BindingError(
-                    f"dependencies of {self.route.title} ({self.route.location}) holds {listed!r}: write Depends(...)"
+                    f"dependencies of {self.route.title} ({self.route.location}) holds {dependency!r}: write Depends(...)"
                 )
-            steps += self._guard(listed)
-        return steps
+        called = [*map(self._resolve, listed), self.route.endpoint]
+        seen: set[int] = set()
+        self._reading.announce([p for function in called for p in self._parameters(function, seen)])
+
+    def guards(self, dependencies: Iterable[Dependency]) -> list[Step]:
+        """Dependencies listed on app, routers and route: each reads, checks and is called before the next one."""
+        return [step for dependency in dependencies for step in self._guard(dependency)]
 
     def hook(self, function: Callable[..., Any], token: str | None) -> list[Step]:
         """A middleware's `before`, bound as a dependency is; its result goes to the local `token`."""
         needs = self._needs(function)
         how = how_called(function)
         if how in ENTERED:
-            raise BindingError(f"{_shown(function)} is a before-hook and must return, not yield")
+            raise BindingError(f"{shown(function)} is a before-hook and must return, not yield")
         how = How.PLAIN if how is How.THREAD else how  # hooks are short and run in the event loop
         call = Call(token, function, how, needs.positional, needs.keywords)
         return [*needs.reads, *_check(needs.reads), *needs.calls, call]
@@ -123,11 +117,12 @@ class Binder:
         how = how_called(endpoint)
         if how in ENTERED:
             raise BindingError(
-                f"the endpoint {_shown(endpoint)} yields: return StreamingResponse(rows()) instead"
+                f"the endpoint {shown(endpoint)} yields: return StreamingResponse(rows()) instead"
             )
         self._refuse_open_holes()
         call = Call("result", endpoint, how, needs.positional, needs.keywords)
-        return [*guards, *needs.reads, *_check(needs.reads), *needs.calls, call]
+        reads = [*needs.reads, *self._reading.only()]
+        return [*guards, *reads, *_check(reads), *needs.calls, call]
 
     # -- guards ------------------------------------------------------------------------------------------------
 
@@ -140,7 +135,7 @@ class Binder:
     def _hidden_guards(self, function: Callable[..., Any], above: tuple[int, ...] = ()) -> list[Dependency]:
         """The guards in the tree of a signature, and what needs one and no body: they come first."""
         found: list[Dependency] = []
-        for dependency in _dependencies_of(function):
+        for dependency in self._dependencies_of(function):
             replaced = self._resolve(dependency)
             if id(replaced) in above:
                 continue  # a circle, which _call finds and names
@@ -163,25 +158,16 @@ class Binder:
             return False
         seen.add(id(function))
         return passes(dependency) or any(
-            self._reaches(needed, passes, seen) for needed in _dependencies_of(function)
+            self._reaches(needed, passes, seen) for needed in self._dependencies_of(function)
         )
 
     def _is_guard(self, dependency: Dependency) -> bool:
         return is_guard(dependency.call) or is_guard(self._resolve(dependency))
 
     def _needs_body(self, dependency: Dependency) -> bool:
-        return any(self._is_body(parameter) for parameter in read_signature(self._resolve(dependency)))
+        return any(map(self._reading.needs_body, self._signature(self._resolve(dependency))))
 
     # -- calls -------------------------------------------------------------------------------------------------
-
-    def _resolve(self, dependency: Dependency) -> Callable[..., Any]:
-        """What is called: the dependency, or what overrides it."""
-        key = identity(dependency.call)
-        return (
-            self._overrides.get(dependency.call, dependency.call)
-            if key is dependency.call
-            else dependency.call
-        )
 
     def _call(self, dependency: Dependency) -> tuple[list[Step], list[Step], str]:
         """A dependency's reads, its calls (those it depends on first), and the local that holds its value."""
@@ -190,27 +176,40 @@ class Binder:
         known = self._known(dependency, function)
         if known is not None:
             return [], [], known
+        if dependency.scope == "app":
+            return self._app_value(dependency, function)
         if any(function is caller for caller in self._calling):
             circle = " -> ".join(callable_name(caller) for caller in (*self._calling, function))
             raise BindingError(
                 f"dependencies of {self.route.title} ({self.route.location}) go in a circle: {circle}; "
-                f"{_shown(function)} must not need itself"
+                f"{shown(function)} must not need itself"
             )
         self._calling.append(function)
         needs = self._needs(function)
         self._calling.pop()
         local = self.names.take_local(callable_name(function))
         if dependency.use_cache:
-            self._shared[identity(function)] = local
+            self._shared[_shared_key(dependency, function)] = local
         how = how_called(function)
         self._note_ending(local, function, how, dependency.scope, needs)
-        call = Call(local, _entered(function, how), how, needs.positional, needs.keywords, dependency.scope)
+        call = Call(
+            local, as_context_manager(function, how), how, needs.positional, needs.keywords, dependency.scope
+        )
         return needs.reads, [*needs.calls, call], local
+
+    def _app_value(
+        self, dependency: Dependency, function: Callable[..., Any]
+    ) -> tuple[list[Step], list[Step], str]:
+        local = self._shared[_shared_key(dependency, function)] = self.names.take_local(
+            callable_name(function)
+        )
+        self.app_scoped.append(dependency)
+        return [], [AppValue(local, app_call(function, self._resolve))], local
 
     def _known(self, dependency: Dependency, function: Callable[..., Any]) -> str | None:
         """The local of a call that is made already: a shared one, or this very one as a guard."""
         if dependency.use_cache:
-            return self._shared.get(identity(function))
+            return self._shared.get(_shared_key(dependency, function))
         for index, (early, local) in enumerate(self._early):
             if early is dependency:
                 del self._early[index]
@@ -226,7 +225,7 @@ class Binder:
         if how in ENTERED:
             if first is not None and _ORDER[first.scope] < _ORDER[scope]:
                 raise BindingError(
-                    f"{_shown(function)} has scope={scope!r} and would outlive {_shown(first.function)}, which it "
+                    f"{shown(function)} has scope={scope!r} and would outlive {shown(first.function)}, which it "
                     f"uses and which has scope={first.scope!r}: give both the same scope in Depends(...)"
                 )
             first = _Ending(function, scope)
@@ -235,209 +234,86 @@ class Binder:
 
     def _needs(self, function: Callable[..., Any]) -> _Needs:
         """The reads, calls and arguments of a callable, in the order of its signature."""
-        needs = _Needs([], [], (), ())
+        needed_reads: list[Step] = []
+        needed_calls: list[Step] = []
         positional: list[str] = []
         keywords: list[tuple[str, str]] = []
-        for parameter in read_signature(function):
+        filled: list[tuple[Parameter, Step]] = []
+        for parameter in self._signature(function):
             if isinstance(parameter.marker, Dependency):
                 reads, calls, local = self._call(parameter.marker)
-                needs.calls.extend(calls)
+                needed_calls += calls
             else:
-                reads, local = self._read(parameter)
-            needs.reads.extend(reads)
+                reads, local = self._reading.read(parameter)
+                filled += [(parameter, step) for step in reads]
+            needed_reads += reads
             if parameter.keyword_only:
                 keywords.append((parameter.name, local))
             else:
                 positional.append(local)
-        return needs._replace(positional=tuple(positional), keywords=tuple(keywords))
+        self._refuse_doubles(function, filled)
+        return _Needs(needed_reads, needed_calls, tuple(positional), tuple(keywords))
 
-    # -- reads -------------------------------------------------------------------------------------------------
+    def _signature(self, function: Callable[..., Any]) -> tuple[Parameter, ...]:
+        """The parameters of a function, the very same objects each time."""
+        known = self._signatures.get(id(function))
+        if known is None:
+            known = self._signatures[id(function)] = read_signature(function)
+        return known
 
-    def _read(self, parameter: Parameter) -> tuple[list[Step], str]:
-        """The step that fills one parameter, and its local."""
-        marker = parameter.marker if isinstance(parameter.marker, Marker) else None
-        key = (marker.alias if marker else None) or parameter.name
-        in_path = key in self._holes and (marker is None or marker.source == "path")
-        what = _given_by(parameter)
-        if what is not None and not in_path:
-            return self._give(parameter, what)
-        local = self.names.take_local(parameter.name)
-        if in_path:
-            return [self._hole(parameter, key, local, marker)], local
-        if marker is not None and marker.source == "path":
-            raise BindingError(
-                f"{parameter.where}: {self.route.path!r} has no hole {{{key}}}{_near(key, self._holes)}; write one, "
-                f"or read it from elsewhere with Query()"
-            )
-        if self._is_body(parameter):
-            return [self._read_body(parameter, local)], local
-        return [self._text(parameter, key, local, marker)], local
+    def _dependencies_of(self, function: Callable[..., Any]) -> list[Dependency]:
+        return [p.marker for p in self._signature(function) if isinstance(p.marker, Dependency)]
 
-    def _give(self, parameter: Parameter, what: Given) -> tuple[list[Step], str]:
-        wrong = _SOCKET_LACKS.get(what) if self.route.is_socket else _HTTP_LACKS.get(what)
-        if wrong is not None:
-            raise BindingError(f"{parameter.where}: {wrong.format(title=self.route.title)}")
-        if what in self._given:
-            return [], self._given[what]
-        local = self._given[what] = self.names.take_local(what)
-        return [Give(local, what, parameter)], local
-
-    def _hole(self, parameter: Parameter, key: str, local: str, marker: Marker | None) -> Step:
-        hole = self.route.template.holes[self._holes[key]]
-        self._taken.add(key)
-        annotation, _ = strip_optional(parameter.annotation)
-        converted = hole.converter.type
-        limits = marker.constraints if marker else NO_LIMITS
-        if converted is not str:
-            if annotation not in (UNANNOTATED, converted, Any, object) or limits != NO_LIMITS:
-                raise BindingError(
-                    f"{parameter.where} gets {converted.__name__} from {{{key}:{hole.converter.name}}}: annotate it so, "
-                    f"or write {{{key}}} in the path and keep the annotation and its constraints"
-                )
-            return Take(local, self._holes[key], parameter)
-        if annotation in (UNANNOTATED, str) and limits == NO_LIMITS:
-            return Take(local, self._holes[key], parameter)
-        return self._text(parameter, key, local, marker, self._holes[key])
-
-    def _text(
-        self, parameter: Parameter, key: str, local: str, marker: Marker | None, index: int | None = None
-    ) -> Step:
-        source: Source = "query"
-        if index is not None:
-            source = "path"
-        elif marker is not None:
-            source = cast("Source", marker.source)
-        annotation, _ = strip_optional(parameter.annotation)
-        found = find_parser(annotation)
-        if found is None:
-            raise BindingError(self._unbindable(parameter, key))
-        limits = marker.constraints if marker else NO_LIMITS
-        wrong = misplaced(limits, annotation)
-        if wrong is not None:
-            raise BindingError(
-                f"{parameter.where}: {wrong} says nothing about {_type_name(annotation)}: leave it out"
-            )
-        if source == "header":
-            key = (key if marker and marker.alias else key.replace("_", "-")).lower()
-        parse, kind = found
-        reader = make_reader(source, key, parse, kind, parameter.default, limits)
-        return Read(local, source, key, reader, parameter, index)
-
-    # -- bodies ------------------------------------------------------------------------------------------------
-
-    def _is_body(self, parameter: Parameter) -> bool:
-        if parameter.marker is not None:
-            return isinstance(parameter.marker, Marker) and parameter.marker.source == "body"
-        annotation, _ = strip_optional(parameter.annotation)
-        if parameter.name in self._holes or is_anything(annotation) or find_parser(annotation) is not None:
-            return False
-        if isinstance(annotation, type) and issubclass(annotation, (Exchange, Response, State)):
-            return False
-        return is_raw(annotation) or find_backend(annotation) is not None
-
-    def _read_body(self, parameter: Parameter, local: str) -> Step:
-        if self.route.is_socket:
-            raise BindingError(
-                f"{parameter.where}: a WebSocket's handshake has no body; receive() a first message"
-            )
-        if self._body is not None:
-            raise BindingError(
-                f"{parameter.where} and {self._body.where} both take the body: keep one, or make them fields of one model"
-            )
-        if isinstance(parameter.marker, Marker) and parameter.marker.constraints != NO_LIMITS:
-            raise BindingError(
-                f"{parameter.where}: Body() takes no constraints: they belong to the model's fields"
-            )
-        self._body = parameter
-        decode = self._decoder(parameter)
-        has_default = parameter.default is not MISSING
-        if has_default:
-            decode = or_default(decode, parameter.default)
-        check = check_optional_json_type if has_default else check_json_type
-        return Body(local, check, decode, self.route.max_content_length, parameter)
-
-    def _decoder(self, parameter: Parameter) -> Decode:
-        annotation, optional = strip_optional(parameter.annotation)
-        if is_raw(annotation) or is_anything(annotation):
-            return raw_decoder(annotation, optional, self._encoder)
-        backend = find_backend(annotation)
-        if backend is None:
-            raise BindingError(self._unbindable(parameter, parameter.name))
-        return backend.decoder(parameter.annotation)
+    def _parameters(self, function: Callable[..., Any], seen: set[int]) -> Iterator[Parameter]:
+        """Every parameter that is read for a callable, those of its dependencies included, each once."""
+        if id(function) in seen:
+            return
+        seen.add(id(function))
+        for parameter in self._signature(function):
+            if isinstance(parameter.marker, Dependency):
+                yield from self._parameters(self._resolve(parameter.marker), seen)
+            else:
+                yield parameter
 
     # -- what is wrong -----------------------------------------------------------------------------------------
 
-    def _unbindable(self, parameter: Parameter, key: str) -> str:
-        near = _near(key, set(self._holes) - self._taken)
-        if parameter.annotation is UNANNOTATED:
-            return f"{parameter.where} has no annotation: write {parameter.name}: str, or Request, or Depends(...){near}"
-        return (
-            f"{parameter.where}: nothing fills {_type_name(parameter.annotation)}. A scalar is read from the query, a "
-            f"msgspec Struct, dict or list from the body; for anything else write Depends(...){near}"
-        )
+    def _refuse_doubles(self, function: Callable[..., Any], reads: Sequence[tuple[Parameter, Step]]) -> None:
+        """Two parameters of one function that read one thing are a mistake; of two functions they are not."""
+        seen: dict[tuple[str, str], Parameter] = {}
+        for parameter, step in reads:
+            if isinstance(step, Read):
+                other = seen.setdefault((step.source, step.key), parameter)
+                if other is not parameter:
+                    raise BindingError(
+                        f"{parameter.where} and parameter {other.name!r} both read the {step.source} {step.key!r}: "
+                        f"give one another alias, or leave it out"
+                    )
 
     def _refuse_open_holes(self) -> None:
         """Whoever asks for the Request or WebSocket may read `path_params` there; otherwise every hole has its parameter."""
-        open_holes = [name for name in self._holes if name not in self._taken]
+        open_holes = [name for name in self._reading.holes if name not in self._reading.taken]
         endpoint = Dependency(self.route.endpoint)
         if open_holes and not self._reaches(endpoint, self._takes_exchange):
-            names = [parameter.name for parameter in read_signature(self.route.endpoint)]
+            names = [parameter.name for parameter in self._signature(self.route.endpoint)]
             raise BindingError(
-                f"{self.route.title}: no parameter of {_shown(self.route.endpoint)} takes "
-                f"{{{open_holes[0]}}}{_near(open_holes[0], names)}; add {open_holes[0]}: str"
+                f"{self.route.title}: no parameter of {shown(self.route.endpoint)} takes "
+                f"{{{open_holes[0]}}}{did_you_mean(open_holes[0], names)}; add {open_holes[0]}: str"
             )
 
     def _takes_exchange(self, dependency: Dependency) -> bool:
-        parameters = read_signature(self._resolve(dependency))
-        return any(_given_by(parameter) in ("request", "websocket") for parameter in parameters)
+        parameters = self._signature(self._resolve(dependency))
+        return any(given_by(parameter) in ("request", "websocket") for parameter in parameters)
 
 
-_SOCKET_LACKS: dict[Given, str] = {
-    "request": "{title} has no Request: ask for a WebSocket",
-    "response": "{title} is a WebSocket route and has no Response to set headers on: leave it out",
-}
-_HTTP_LACKS: dict[Given, str] = {"websocket": "{title} is not a WebSocket route: ask for a Request"}
-
-
-def _given_by(parameter: Parameter) -> Given | None:
-    """The object of the exchange that a parameter asks for, by its annotation or, without one, by its name."""
-    if parameter.annotation is UNANNOTATED and parameter.marker is None:
-        by_name: dict[str, Given] = {"request": "request", "websocket": "websocket"}
-        return by_name.get(parameter.name)
-    return GIVEN.get(parameter.annotation) if isinstance(parameter.annotation, type) else None
+def _shared_key(dependency: Dependency, function: Callable[..., Any]) -> Hashable:
+    """Who asks for one callable gets one value; a value of the app and one of the request are two."""
+    return identity(function), dependency.scope == "app"
 
 
 def _check(reads: Sequence[Step]) -> list[Step]:
     """A Check, if one of the reads can find an error."""
     can_fail = any(
-        isinstance(step, Body) or (isinstance(step, Read) and step.reader is not None) for step in reads
+        isinstance(step, (Body, Spread, Only)) or (isinstance(step, Read) and step.reader is not None)
+        for step in reads
     )
     return [Check()] if can_fail else []
-
-
-def _dependencies_of(function: Callable[..., Any]) -> list[Dependency]:
-    return [
-        parameter.marker for parameter in read_signature(function) if isinstance(parameter.marker, Dependency)
-    ]
-
-
-def _entered(function: Callable[..., Any], how: How) -> Callable[..., Any]:
-    """Generator functions as makers of context managers, so that entering and leaving is contextlib's business."""
-    if how is How.ASYNC_GENERATOR:
-        return asynccontextmanager(function)
-    if how is How.GENERATOR:
-        return contextmanager(function)
-    return function
-
-
-def _shown(function: Callable[..., Any]) -> str:
-    return f"{callable_name(function)} ({location_of(function)})"
-
-
-def _type_name(annotation: Any) -> str:
-    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, get_args, get_origin
 
+from velocipy.constraints import Check
 from velocipy.exceptions import ErrorItem, UnsupportedMediaType
+from velocipy.formats import JSON, Format
+from velocipy.handlers.convert import Reader, held
+from velocipy.handlers.markers import MISSING
 from velocipy.handlers.signature import UNANNOTATED
-from velocipy.http.request import Request, decode_json
-from velocipy.json.base import JSONEncoder
-from velocipy.models.base import FIRST_PARTY, Decode, ModelBackend, find_backends
+from velocipy.http.request import Request
+from velocipy.json.base import JSONEncoder, decode_body
+from velocipy.models.base import BODY, Decode, Validate
+from velocipy.validation import Place, missing, mistyped
+
+ChooseDecoder = Callable[[str | None, str | None], Decode]
 
 _WORDS = {dict: "an object", list: "an array"}
 _ANYTHING = (UNANNOTATED, Any, object)
@@ -35,6 +41,37 @@ def check_optional_json_type(content_type: str | None, encoding: str | None) -> 
         check_json_type(content_type, encoding)
 
 
+def decoder_chooser(formats: Sequence[Format], decoders: Sequence[Decode], optional: bool) -> ChooseDecoder:
+    """A function from a body's media type and encoding to what decodes it; raises UnsupportedMediaType for every other.
+
+    A body that may be missing has no type when it is.
+    """
+    by_type = {
+        kind: decode for format, decode in zip(formats, decoders, strict=True) for kind in format.media_types
+    }
+    names = " or ".join(format.media_type for format in formats)
+    first = decoders[0]
+
+    def choose(content_type: str | None, encoding: str | None) -> Decode:
+        if encoding is not None and encoding != "identity":
+            raise UnsupportedMediaType("the body must not be compressed")
+        if content_type is None and optional:
+            return first
+        decode = by_type.get((content_type or "").partition(";")[0].strip().lower())
+        if (
+            decode is None
+            and JSON.media_type in by_type
+            and content_type is not None
+            and _is_json(content_type)
+        ):
+            decode = by_type[JSON.media_type]
+        if decode is None:
+            raise UnsupportedMediaType(f"the body must be {names}")
+        return decode
+
+    return choose
+
+
 @functools.lru_cache(maxsize=256)
 def _is_json(content_type: str) -> bool:
     kind, _, parameters = content_type.partition(";")
@@ -42,20 +79,6 @@ def _is_json(content_type: str) -> bool:
     charset = parameters.replace(" ", "").replace('"', "").lower()
     is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
     return is_json and ("charset" not in charset or "charset=utf-8" in charset.split(";"))
-
-
-def find_backend(annotation: Any) -> ModelBackend | None:
-    """The model backend whose library the annotation comes from."""
-    if is_raw(annotation):
-        return None
-    imported = frozenset(name for name in FIRST_PARTY if name in sys.modules)
-    return next((backend for backend in _backends(imported) if backend.matches(annotation)), None)
-
-
-@functools.lru_cache(maxsize=8)
-def _backends(imported: frozenset[str]) -> tuple[ModelBackend, ...]:
-    """All backends; looked up again once a library was imported that was not there before."""
-    return tuple(find_backends())
 
 
 def is_raw(annotation: Any) -> bool:
@@ -71,22 +94,6 @@ def is_anything(annotation: Any) -> bool:
     return annotation in _ANYTHING
 
 
-def raw_decoder(annotation: Any, optional: bool, find_encoder: Callable[[], JSONEncoder]) -> Decode:
-    """Bytes -> the JSON value in them, which must be of the annotation's kind, or null where it is optional."""
-    wanted = get_origin(annotation) or annotation
-    word = _WORDS.get(wanted)
-    # The encoder is loaded at the first request, not at import of the user's module.
-    encoder = functools.cache(find_encoder)
-
-    def decode(body: bytes, errors: list[ErrorItem]) -> Any:
-        value = decode_json(body, encoder())
-        if word is not None and not isinstance(value, wanted) and not (optional and value is None):
-            errors.append({"loc": ["body"], "msg": f"Expected {word}", "type": "type_error"})
-        return value
-
-    return decode
-
-
 def or_default(decode: Decode, default: Any) -> Decode:
     """The same, with a value for requests that have no body."""
 
@@ -94,6 +101,82 @@ def or_default(decode: Decode, default: Any) -> Decode:
         return decode(body, errors) if body else default
 
     return decode_or_default
+
+
+def bounded(validate: Validate, checks: tuple[Check, ...]) -> Validate:
+    """The same, with the bounds of its marker held against the value."""
+
+    def validate_bounded(value: Any, errors: list[ErrorItem], place: Place) -> Any:
+        known = len(errors)
+        value = validate(value, errors, place)
+        return value if value is None or len(errors) > known else held(value, checks, place, errors)
+
+    return validate_bounded
+
+
+def bounded_decoder(decode: Decode, checks: tuple[Check, ...]) -> Decode:
+    """The same for a function that decodes."""
+
+    def decode_bounded(body: bytes, errors: list[ErrorItem]) -> Any:
+        known = len(errors)
+        value = decode(body, errors)
+        return value if value is None or len(errors) > known else held(value, checks, BODY, errors)
+
+    return decode_bounded
+
+
+def object_decoder(find_encoder: Callable[[], JSONEncoder]) -> Decode:
+    """Bytes -> the JSON object whose keys are several body parameters; {} where there is no body or no object."""
+    encoder = functools.cache(find_encoder)
+
+    def decode_object(body: bytes, errors: list[ErrorItem]) -> Any:
+        value = decode_body(body, encoder()) if body else {}
+        if not isinstance(value, dict):
+            errors.append(mistyped(BODY, "an object", value))
+            return {}
+        return value
+
+    return decode_object
+
+
+def key_reader(key: str, validate: Validate, default: Any) -> Reader:
+    """The reader of one key of such an object; MISSING stands for a key that is not there."""
+    place = (*BODY, key)
+
+    def read_key(value: Any, errors: list[ErrorItem]) -> Any:
+        if value is not MISSING:
+            return validate(value, errors, place)
+        if default is MISSING:
+            errors.append(missing(place))
+            return None
+        return default
+
+    return read_key
+
+
+def raw_validator(annotation: Any, optional: bool) -> Validate:
+    """As `raw_decoder`, for a value that is decoded already."""
+    wanted = get_origin(annotation) or annotation
+    word = _WORDS.get(wanted)
+
+    def validate(value: Any, errors: list[ErrorItem], place: Place) -> Any:
+        if word is not None and not isinstance(value, wanted) and not (optional and value is None):
+            errors.append(mistyped(place, word, value))
+        return value
+
+    return validate
+
+
+def raw_decoder(annotation: Any, optional: bool, find_encoder: Callable[[], JSONEncoder]) -> Decode:
+    """Bytes -> the JSON value in them, which must be of the annotation's kind, or null where it is optional."""
+    validate = raw_validator(annotation, optional)
+    # The encoder is loaded at the first request, not at import of the user's module.
+    encoder = functools.cache(find_encoder)
+
+    def decode(body: bytes, errors: list[ErrorItem]) -> Any:
+        return validate(decode_body(body, encoder()), errors, BODY)
+
+    return decode
 
 
 def with_body(request: Request, received: bytes | None) -> Request:

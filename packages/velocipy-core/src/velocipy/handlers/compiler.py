@@ -11,24 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from velocipy.exceptions import ValidationError
+from velocipy.formats import JSON, find_messagepack
+from velocipy.handlers.app_scope import AppValues
 from velocipy.handlers.bodies import with_body
+from velocipy.handlers.emitters import EMITTERS, emits_request
+from velocipy.handlers.forms import FormScope, header_items, refuse_unknown
+from velocipy.handlers.markers import MISSING
 from velocipy.handlers.names import RESERVED
-from velocipy.handlers.plan import (
-    Body,
-    Call,
-    Check,
-    Give,
-    Hook,
-    Next,
-    Plan,
-    Read,
-    Refuse,
-    Segment,
-    Step,
-    Take,
-)
+from velocipy.handlers.plan import Body, Form, Give, Hook, Next, Plan, Refuse, Segment, Step
 from velocipy.handlers.results import (
     ReadyResults,
+    Results,
     add_missed,
     expect_response,
     header_maker,
@@ -37,11 +30,12 @@ from velocipy.handlers.results import (
     response_maker,
 )
 from velocipy.handlers.scope import Teardown
-from velocipy.handlers.signature import How
 from velocipy.handlers.source import Source
+from velocipy.handlers.sources import FindBackend
 from velocipy.http.cookies import parse_cookies
 from velocipy.http.delivery import deliver, hook_headers
 from velocipy.http.gate import BODYLESS
+from velocipy.http.negotiation import preferred
 from velocipy.http.query import parse_query
 from velocipy.http.request import Request, cookie_text
 from velocipy.http.response import Response
@@ -60,6 +54,8 @@ class Tools:
     """What the app lends to its compiled handlers."""
 
     encoder: JSONEncoder
+    find_backend: FindBackend
+    app_values: AppValues
     fail: Fail
     """`await fail(request, exc)` -> a Response, at the outermost segment."""
     answer: Fail
@@ -71,6 +67,8 @@ class Tools:
 
 
 ENV: dict[str, object] = {
+    "FormScope": FormScope,
+    "MISSING": MISSING,
     "Request": Request,
     "Response": Response,
     "Teardown": Teardown,
@@ -81,11 +79,14 @@ ENV: dict[str, object] = {
     "cookie_text": cookie_text,
     "deliver": deliver,
     "expect_response": expect_response,
+    "header_items": header_items,
     "hook_headers": hook_headers,
     "in_thread": in_thread,
     "merge_given": merge_given,
     "refuse_socket": refuse_socket,
+    "refuse_unknown": refuse_unknown,
     "parse_cookies": parse_cookies,
+    "preferred": preferred,
     "parse_query": parse_query,
     "with_body": with_body,
 }
@@ -103,11 +104,11 @@ def compile_plan(plan: Plan, dialect: Dialect, tools: Tools) -> tuple[Callable[.
     source = Source(title, {**ENV, **dialect.env}, RESERVED | functions)
     source.line(f"# {plan.route.title!r} -> {callable_name(plan.route.endpoint)!r}  [{dialect.name}]")
     for number in reversed(range(len(plan.segments))):
-        _SegmentWriter(source, plan, dialect, tools, number).write()
+        SegmentWriter(source, plan, dialect, tools, number).write()
     return source.compile("handle"), source.text
 
 
-class _SegmentWriter:
+class SegmentWriter:
     """Emits one segment. What a function has already unpacked is in `_ready`, so that each thing is read once."""
 
     def __init__(self, source: Source, plan: Plan, dialect: Dialect, tools: Tools, number: int) -> None:
@@ -119,9 +120,16 @@ class _SegmentWriter:
         self.segment: Segment = plan.segments[number]
         self.wraps = isinstance(self.segment.core[-1], Next)
         self.route = source.bind("ROUTE", plan.route)
-        self.make_response = source.bind(
-            "make_response", response_maker(tools.encoder, plan.route.options.status_code)
-        )
+        self.results = [
+            Results(
+                tools.encoder if format is JSON else find_messagepack(),
+                tools.find_backend,
+                model,
+                format.media_type,
+            )
+            for format, model in zip(plan.route.formats, plan.models, strict=True)
+        ]
+        self.make_response = self._bind_makers()
         self.given_response = next(
             (
                 step.target
@@ -138,11 +146,21 @@ class _SegmentWriter:
 
     def _short_way(self) -> Literal["body", "empty", None]:
         """What this segment can send without making a Response, if it sends at all."""
-        if self.wraps or self.number or self.given_response:
+        if self.wraps or self.number or self.given_response or self.plan.route.options.response_class:
             return None
         if self.plan.status in BODYLESS:
             return "empty" if self.plan.result == "empty" else None
         return "body"
+
+    def _bind_makers(self) -> str:
+        """The expression of the function that makes a Response of a result, by the format that was chosen if there are several."""
+        options = self.plan.route.options
+        makers = [
+            response_maker(results, options.status_code, options.response_class) for results in self.results
+        ]
+        if len(makers) == 1:
+            return self.source.bind("make_response", makers[0])
+        return f"{self.source.bind('make_response', tuple(makers))}[offer]"
 
     # -- the frame ---------------------------------------------------------------------------------------------
 
@@ -180,6 +198,9 @@ class _SegmentWriter:
                 self.source.line(f"response = await {self.fail}({self._request_or_new()}, {self._thrown()})")
         self._merge_given()
         self._send()
+        if self._needs_request_local() and not any(isinstance(step, Form) for step in self.plan.steps):
+            with self.source.block("if request is not None and request.has_form:"):
+                self.source.line("await request.close_form()")
 
     def _write_inner(self) -> None:
         with self._function(f"inner_{self.number}", ("request",)):
@@ -229,7 +250,7 @@ class _SegmentWriter:
         finish = self.source.bind("finish_socket", self.tools.finish_socket)
         fail = self.source.bind("fail_socket", self.tools.fail_socket)
         with self.source.block("try:"):
-            self.source.line(f"check_host({self.dialect.hosts})")
+            self._check_host()
             self._steps()
             if self.plan.enters:
                 self.source.line("await teardown.before_send(None)")
@@ -251,7 +272,6 @@ class _SegmentWriter:
 
     def _prologue(self) -> None:
         """What must exist before anything can fail."""
-        self.source.line(f"headers = {self.dialect.headers}")
         if "request" not in self._ready and self._needs_request_local():
             self.source.line("request = None")
         tokens = [hook.token for hook in self.segment.hooks if hook.token]
@@ -265,9 +285,7 @@ class _SegmentWriter:
             self.source.line(f"{self.given_response} = Response()")
 
     def _needs_request_local(self) -> bool:
-        return self.wraps or any(
-            isinstance(step, Give) and step.what in ("request", "state") for step in self.segment.steps
-        )
+        return self.wraps or any(map(emits_request, self.segment.steps))
 
     def reads_body_itself(self) -> bool:
         """Whether a body is read past the Request, which then has to be told of it."""
@@ -286,7 +304,7 @@ class _SegmentWriter:
         """The hooks from `number` on and the core; where a hook may refuse, all that follows stands in an else."""
         if number == len(self.segment.hooks):
             if self.number == 0:  # behind the outermost hooks, so that a 400 has their headers too
-                self.source.line(f"check_host({self.dialect.hosts})")
+                self._check_host()
             self._core()
             return
         hook = self.segment.hooks[number]
@@ -307,10 +325,21 @@ class _SegmentWriter:
                 self.source.line(f"request.state[{hook.state_key!r}] = {hook.token}")
             self._states.append((hook.state_key, hook.token))
 
+    def _check_host(self) -> None:
+        if self.dialect.hosts.startswith("headers."):
+            self.need_headers()
+        self.source.line(f"check_host({self.dialect.hosts})")
+
     def _core(self) -> None:
         self._steps_of(self.segment.core)
         if self.wraps:
             return
+        if len(self.results) > 1:
+            self.need_headers()
+            offers = self.source.bind(
+                "offers", tuple(format.media_types for format in self.plan.route.formats)
+            )
+            self.source.line(f"offer = preferred(headers.get('accept'), {offers})")
         if self.short == "body":
             self._find_ready()
         elif self.short == "empty":
@@ -319,8 +348,10 @@ class _SegmentWriter:
             self.source.line(f"response = {self.make_response}(result)")
 
     def _find_ready(self) -> None:
-        table = self.source.bind("READY", _ready_results(self.segment, self.dialect, self.tools))
-        self.source.line(f"ready = {table}[result.__class__]")
+        tables = [_ready_results(self.segment, self.dialect, results) for results in self.results]
+        table = self.source.bind("READY", tables[0] if len(tables) == 1 else tuple(tables))
+        chosen = table if len(tables) == 1 else f"{table}[offer]"
+        self.source.line(f"ready = {chosen}[result.__class__]")
         with self.source.block("if ready is None:"):
             self.source.line(f"response = {self.make_response}(result)")
         with self.source.block("else:"):
@@ -419,6 +450,10 @@ class _SegmentWriter:
             self._ready.add(name)
             self.source.line(f"{name} = {expression}")
 
+    def need_headers(self) -> None:
+        """Get the request's headers, which a server may have to copy."""
+        self.need("headers", self.dialect.headers)
+
     def need_request(self) -> None:
         """Make the Request, with the state that hooks have left by now."""
         if not self.plan.route.is_socket:
@@ -436,7 +471,7 @@ class _SegmentWriter:
         )
 
 
-def _ready_results(segment: Segment, dialect: Dialect, tools: Tools) -> ReadyResults:
+def _ready_results(segment: Segment, dialect: Dialect, results: Results) -> ReadyResults:
     """class -> (encode, native headers with the segment's constants): what is sent without a Response being made."""
     own = {name for name, _ in segment.constants}
 
@@ -444,130 +479,4 @@ def _ready_results(segment: Segment, dialect: Dialect, tools: Tools) -> ReadyRes
         content_type = [] if "content-type" in own else [("content-type", media_type)]
         return dialect.native([*content_type, *segment.constants])
 
-    return ReadyResults(tools.encoder, natives)
-
-
-def _emit_take(writer: _SegmentWriter, step: Take) -> None:
-    writer.source.line(f"{step.target} = values[{step.index}]")
-
-
-def _emit_read(writer: _SegmentWriter, step: Read) -> None:
-    default = step.parameter.default
-    if step.reader is not None:
-        reader = writer.source.bind(f"read_{step.parameter.name}", step.reader)
-        text = _SOURCES[step.source](writer, step, "")
-        writer.need("errors", "[]")
-        writer.source.line(f"{step.target} = {reader}({text}, errors)")
-    else:
-        bound = (
-            "" if default is None else ", " + writer.source.bind(f"default_{step.parameter.name}", default)
-        )
-        writer.source.line(f"{step.target} = {_SOURCES[step.source](writer, step, bound)}")
-
-
-def _path_text(writer: _SegmentWriter, step: Read, default: str) -> str:
-    return f"values[{step.index}]"
-
-
-def _query_text(writer: _SegmentWriter, step: Read, default: str) -> str:
-    writer.need("query", f"parse_query({writer.dialect.query_text})")
-    return f"query.get({step.key!r}{default})"
-
-
-def _header_text(writer: _SegmentWriter, step: Read, default: str) -> str:
-    return f"headers.get({step.key!r}{default})"
-
-
-def _cookie_text(writer: _SegmentWriter, step: Read, default: str) -> str:
-    writer.need("cookies", "parse_cookies(cookie_text(headers))")
-    return f"cookies.get({step.key!r}{default})"
-
-
-_SOURCES = {"path": _path_text, "query": _query_text, "header": _header_text, "cookie": _cookie_text}
-
-
-def _emit_body(writer: _SegmentWriter, step: Body) -> None:
-    check = writer.source.bind("check_type", step.check_type)
-    decode = writer.source.bind(f"decode_{step.parameter.name}", step.decode)
-    writer.source.line(f"{check}(headers.get('content-type'), headers.get('content-encoding'))")
-    if writer.reads_body_itself():
-        writer.source.line(f"received = await {writer.dialect.read_body.format(limit=step.limit)}")
-    else:
-        writer.need_request()
-        writer.source.line("received = await request.body()")
-    writer.need("errors", "[]")
-    writer.source.line(f"{step.target} = {decode}(received, errors)")
-
-
-def _emit_check(writer: _SegmentWriter, step: Check) -> None:
-    writer.source.line("if errors: raise ValidationError(errors)")
-
-
-def _emit_give(writer: _SegmentWriter, step: Give) -> None:
-    if step.what == "websocket":
-        writer.source.line(f"{step.target} = websocket")
-    elif step.what == "request":
-        writer.need_request()
-        writer.source.line(f"{step.target} = request")
-    elif step.what == "state":
-        if not writer.plan.route.is_socket:
-            writer.need_request()
-        writer.source.line(
-            f"{step.target} = {'websocket' if writer.plan.route.is_socket else 'request'}.state"
-        )
-
-
-def _emit_call(writer: _SegmentWriter, step: Call) -> None:
-    function = writer.source.bind(callable_name(step.function), step.function)
-    args = list(step.args)
-    if step.keywords:
-        args.append("**{" + ", ".join(f"{name!r}: {local}" for name, local in step.keywords) + "}")
-    call = _CALLS[step.how].format(
-        function=function, args=", ".join(args), comma=", " if args else "", scope=step.scope
-    )
-    writer.source.line(f"{step.target} = {call}" if step.target else call)
-
-
-_CALLS = {
-    How.AWAIT: "await {function}({args})",
-    How.PLAIN: "{function}({args})",
-    How.THREAD: "await in_thread({function}{comma}{args})",
-    How.ASYNC_GENERATOR: "await teardown.enter({function}({args}), {scope!r})",
-    How.ASYNC_CONTEXT: "await teardown.enter({function}({args}), {scope!r})",
-    How.GENERATOR: "await teardown.enter_in_thread({function}({args}), {scope!r})",
-    How.CONTEXT: "await teardown.enter_in_thread({function}({args}), {scope!r})",
-}
-
-
-def _emit_refuse(writer: _SegmentWriter, step: Refuse) -> None:
-    if writer.plan.route.is_socket:
-        writer.source.line(f"refuse_socket({step.target})")
-    else:
-        with writer.source.block(f"if isinstance({step.target}, Response):"):
-            writer.source.line(f"response = {step.target}")
-
-
-def _emit_next(writer: _SegmentWriter, step: Next) -> None:
-    writer.need_request()
-    if writer.number == 0 and writer.plan.enters:
-        writer.source.line("request.teardown = teardown")
-    for local in writer.carried_on():
-        writer.source.line(f"request.carried[{local!r}] = {local}")
-    label = callable_name(step.dispatch)
-    dispatch = writer.source.bind(label, step.dispatch)
-    writer.source.line(
-        f"response = expect_response(await {dispatch}(request, inner_{step.inner}), {label!r})"
-    )
-
-
-EMITTERS: dict[type, Callable[[_SegmentWriter, Any], None]] = {
-    Take: _emit_take,
-    Read: _emit_read,
-    Body: _emit_body,
-    Check: _emit_check,
-    Give: _emit_give,
-    Call: _emit_call,
-    Refuse: _emit_refuse,
-    Next: _emit_next,
-}
-"""A function a step kind; a test holds it against `plan.Step`."""
+    return ReadyResults(results, natives)

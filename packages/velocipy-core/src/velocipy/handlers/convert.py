@@ -1,30 +1,41 @@
 """Text -> value for parameters: which reader a type and its constraints get. Knows types; does not know sources of text.
 
-A reader is `read(text, errors) -> value`. It takes the text and not the mapping it came from, so one serves path, query, header
-and cookie; what is wrong goes into `errors`, so that a client hears of everything at once.
+A reader is `read(text, errors) -> value`; for a collection `read(texts, errors)`, one text an item. It takes the text and not the
+mapping it came from, so one serves path, query, header, cookie and form; what is wrong goes into `errors`, so that a client hears
+of everything at once.
 """
 
 from __future__ import annotations
 
-import re
-import types
-import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import NoneType
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 from uuid import UUID
 
 from velocipy import scalars
+from velocipy.annotations import is_hashable, split_annotated, strip_optional, union_members
+from velocipy.constraints import (
+    NO_LIMITS,
+    Check,
+    Constraints,
+    foreign_constraints,
+    make_checks,
+    make_item_checks,
+)
 from velocipy.exceptions import ErrorItem
-from velocipy.handlers.markers import MISSING, Constraints
+from velocipy.handlers.markers import MISSING, Marker
+from velocipy.validation import MAX_ERRORS, Place, invalid, missing
 
 T = TypeVar("T")
-Reader = Callable[[str | None, list[ErrorItem]], Any]
+Reader = Callable[[Any, list[ErrorItem]], Any]
+"""(text or None, errors) -> value; of a collection (texts, errors), where [] means that there is none."""
 Parse = Callable[[str], Any]
-Check = tuple[Callable[[Any], bool], str, str]
-"""Whether a value passes, what to say if not, and the rule's name."""
+
+MAX_CHOICES = 20
+"""Members of an Enum or Literal that a 422 lists."""
 
 PARSERS: dict[Any, tuple[Parse, str]] = {
     str: (str, "string"),
@@ -40,71 +51,153 @@ PARSERS: dict[Any, tuple[Parse, str]] = {
 }
 """Annotation -> how its text is read, and the name in `<name>_parsing` of a 422."""
 
-WORDS = {
-    "path": "path parameter",
-    "query": "query parameter",
-    "header": "header",
-    "cookie": "cookie",
+
+class Scalar(NamedTuple):
+    """A type whose values are one text: how it is read, the name in `<name>_parsing`, what its values are bounded by."""
+
+    annotation: Any
+    parse: Parse
+    kind: str
+    limits: Constraints = NO_LIMITS
+
+
+class Collection(NamedTuple):
+    """A type whose values are several texts. `items` has one entry for items of one type, and one a place for a fixed tuple."""
+
+    annotation: Any
+    make: Callable[[list[Any]], Any]
+    items: tuple[Scalar, ...]
+    fixed: bool
+
+
+_MAKERS: dict[Any, Callable[[list[Any]], Any]] = {
+    list: list,
+    set: set,
+    frozenset: frozenset,
+    tuple: tuple,
+    Sequence: list,
 }
-"""What a client calls a parameter of each source."""
 
 
-def strip_optional(annotation: Any) -> tuple[Any, bool]:
-    """`int | None` -> (int, True); `int` -> (int, False)."""
-    if annotation.__class__ is not type and get_origin(annotation) in (typing.Union, types.UnionType):
-        members = [member for member in get_args(annotation) if member is not types.NoneType]
-        if len(members) == 1 and len(get_args(annotation)) == 2:
-            return members[0], True
-    return annotation, False
-
-
-def find_parser(annotation: Any) -> tuple[Parse, str] | None:
-    """How the text of a scalar type is read; None for a type that is none."""
-    known = PARSERS.get(annotation) if _hashable(annotation) else None
-    if known is not None:
-        return known
+def find_scalar(annotation: Any) -> Scalar | None:
+    """How the text of a scalar type is read; None for a type that is none. A union is read as the first member that fits."""
+    if annotation.__class__ is type and annotation in PARSERS:
+        return Scalar(annotation, *PARSERS[annotation])
+    annotation, extras = split_annotated(annotation)
+    limits = foreign_constraints(extras)
+    for extra in extras:
+        if isinstance(extra, Marker):  # list[Annotated[int, Query(ge=1)]]
+            limits = extra.constraints.with_defaults(limits)
+    if is_hashable(annotation) and annotation in PARSERS:
+        return Scalar(annotation, *PARSERS[annotation], limits)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return _choice({_text_of(member.value): member for member in annotation}), "enum"
+        return Scalar(
+            annotation, _choice({_text_of(member.value): member for member in annotation}), "enum", limits
+        )
     if get_origin(annotation) is Literal:
-        return _choice({_text_of(value): value for value in get_args(annotation)}), "literal"
-    return None
+        return Scalar(
+            annotation, _choice({_text_of(value): value for value in get_args(annotation)}), "literal", limits
+        )
+    return _find_union(annotation, limits)
 
 
-def make_reader(
-    source: str, key: str, parse: Parse, kind: str, default: Any, constraints: Constraints
-) -> Reader | None:
-    """The reader of one parameter; None where text or default can be taken as they are."""
-    checks = make_checks(constraints)
-    if parse is str and not checks and default is not MISSING:
+def find_collection(annotation: Any) -> Collection | None:
+    """How several texts become a list, set or tuple of scalars; None for what is no such type."""
+    annotation, _ = split_annotated(annotation)
+    origin = get_origin(annotation) or annotation
+    make = _MAKERS.get(origin) if is_hashable(origin) else None
+    if make is None:
         return None
-    convert = _as_it_is if parse is str else _converter(source, key, parse, kind)
-    read = _with_default(source, key, convert, default)
+    args = get_args(annotation)
+    fixed = origin is tuple and bool(args) and args[-1] is not Ellipsis
+    wanted = args if fixed else args[:1] or (str,)
+    items = tuple(item for item in map(find_scalar, wanted) if item is not None)
+    return Collection(annotation, make, items, fixed) if len(items) == len(wanted) else None
+
+
+def make_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints = NO_LIMITS) -> Reader | None:
+    """The reader of one parameter; None where text or default can be taken as they are."""
+    checks = make_checks(limits.with_defaults(scalar.limits))
+    if scalar.parse is str and not checks and default is not MISSING:
+        return None
+    convert = _as_it_is if scalar.parse is str else _converter(place, scalar)
     if checks:
-        read = _with_checks(source, key, read, checks)
-    read.__name__ = read.__qualname__ = f"read_{kind}"
+        convert = _checked(place, convert, checks)
+    read = _with_default(place, convert, default)
+    read.__name__ = read.__qualname__ = f"read_{scalar.kind}"
     return read
 
 
-def misplaced(constraints: Constraints, annotation: Any) -> str | None:
-    """The first constraint that values of this type cannot be held against, which would fail at the first request."""
-    allowed = _BOUNDABLE.get(annotation, frozenset()) if _hashable(annotation) else frozenset()
-    return next(
-        (name for name in _CHECKS if getattr(constraints, name) is not None and name not in allowed),
-        None,
-    )
+def make_collection_reader(
+    place: Place,
+    collection: Collection,
+    default: Any,
+    limits: Constraints = NO_LIMITS,
+    separator: str | None = None,
+) -> Reader:
+    """The reader of a parameter that may come several times; with a separator each text holds several items."""
+    read_items = _fixed_reader(place, collection) if collection.fixed else _items_reader(place, collection)
+    checks = make_item_checks(limits)
+
+    def read_collection(texts: list[str], errors: list[ErrorItem]) -> Any:
+        if not texts:
+            if default is MISSING:
+                errors.append(missing(place))
+            return None if default is MISSING else default
+        if separator is not None:
+            texts = [item for text in texts if text for item in text.split(separator)]
+        known = len(errors)
+        values = read_items(texts, errors)
+        if len(errors) > known:
+            return None
+        value = collection.make(values)
+        return held(value, checks, place, errors)
+
+    return read_collection
 
 
-def error(source: str, key: str, message: str, kind: str) -> ErrorItem:
-    """One entry of a 422 about one parameter."""
-    return {"loc": [source, key], "msg": message, "type": kind}
+def _items_reader(place: Place, collection: Collection) -> Callable[[list[str], list[ErrorItem]], list[Any]]:
+    (scalar,) = collection.items
+    parse, checks = scalar.parse, make_checks(scalar.limits)
+
+    def read_items(texts: list[str], errors: list[ErrorItem]) -> list[Any]:
+        values = []
+        for index, text in enumerate(texts):
+            try:
+                value = parse(text)
+            except ValueError as reason:
+                if len(errors) < MAX_ERRORS:
+                    errors.append(invalid((*place, index), str(reason), f"{scalar.kind}_parsing"))
+                continue
+            if not checks or held(value, checks, (*place, index), errors) is not None:
+                values.append(value)
+        return values
+
+    return read_items
 
 
-def _with_default(source: str, key: str, convert: Reader, default: Any) -> Reader:
+def _fixed_reader(place: Place, collection: Collection) -> Callable[[list[str], list[ErrorItem]], list[Any]]:
+    readers = [
+        make_reader((*place, index), scalar, MISSING) or _as_it_is
+        for index, scalar in enumerate(collection.items)
+    ]
+    wanted = len(readers)
+
+    def read_items(texts: list[str], errors: list[ErrorItem]) -> list[Any]:
+        if len(texts) != wanted:
+            errors.append(invalid(place, f"must have exactly {wanted} items", "wrong_length"))
+            return []
+        return [read(text, errors) for read, text in zip(readers, texts, strict=True)]
+
+    return read_items
+
+
+def _with_default(place: Place, convert: Reader, default: Any) -> Reader:
     if default is MISSING:
 
         def read(text: str | None, errors: list[ErrorItem]) -> Any:
             if text is None:
-                errors.append(error(source, key, f"Missing {WORDS[source]} {key!r}", "missing"))
+                errors.append(missing(place))
                 return None
             return convert(text, errors)
 
@@ -120,85 +213,70 @@ def _as_it_is(text: str | None, errors: list[ErrorItem]) -> Any:
     return text
 
 
-def _converter(source: str, key: str, parse: Parse, kind: str) -> Reader:
+def _converter(place: Place, scalar: Scalar) -> Reader:
+    parse, kind = scalar.parse, f"{scalar.kind}_parsing"
+
     def convert(text: Any, errors: list[ErrorItem]) -> Any:
         try:
             return parse(text)
         except ValueError as reason:
-            errors.append(error(source, key, f"Invalid {WORDS[source]} {key!r}: {reason}", f"{kind}_parsing"))
+            errors.append(invalid(place, str(reason), kind))
             return None
 
     return convert
 
 
-def _with_checks(source: str, key: str, read: Reader, checks: tuple[Check, ...]) -> Reader:
-    def read_checked(text: str | None, errors: list[ErrorItem]) -> Any:
-        value = read(text, errors)
-        if value is None or text is None:
-            return value
-        for passes, message, kind in checks:
-            if not passes(value):
-                errors.append(error(source, key, f"Invalid {WORDS[source]} {key!r}: {message}", kind))
-                return None
-        return value
+def _checked(place: Place, convert: Reader, checks: tuple[Check, ...]) -> Reader:
+    def read_checked(text: Any, errors: list[ErrorItem]) -> Any:
+        value = convert(text, errors)
+        return None if value is None else held(value, checks, place, errors)
 
     return read_checked
 
 
-def make_checks(limits: Constraints) -> tuple[Check, ...]:
-    """The constraints that are set, as predicates."""
-    return tuple(
-        make(bound) for name, make in _CHECKS.items() if (bound := getattr(limits, name)) is not None
-    )
+def held(value: Any, checks: tuple[Check, ...], place: Place, errors: list[ErrorItem]) -> Any:
+    """The value, if it passes every check; else None, and the first that it does not pass is noted."""
+    for passes, reason, kind in checks:
+        if not passes(value):
+            if len(errors) < MAX_ERRORS:
+                errors.append(invalid(place, reason, kind))
+            return None
+    return value
 
 
-def _is_multiple(of: float) -> Callable[[Any], bool]:
-    from fractions import Fraction  # 9 ms of start-up, for the few that ask
-
-    exact = Fraction(str(of))
-
-    def is_multiple(value: Any) -> bool:
-        if isinstance(of, int) and not isinstance(value, Decimal):
-            return bool(value % of == 0)
-        # Binary floats: 0.3 % 0.1 is 0.09999999999999998. Decimals: 1e300 % 3 raises, its quotient has too many digits. As
-        # fractions of what was written, the remainder is what was meant.
-        return Fraction(str(value)) % exact == 0
-
-    return is_multiple
+def _find_union(annotation: Any, limits: Constraints) -> Scalar | None:
+    stripped, _ = strip_optional(annotation)
+    members = [find_scalar(member) for member in union_members(stripped) if member is not NoneType]
+    known = [member for member in members if member is not None]
+    if not known or len(known) < len(members):
+        return None if members or stripped is annotation else find_scalar(stripped)
+    kinds = [member.kind for member in known]
+    return Scalar(annotation, _first_that_fits(known), "_or_".join(kinds), limits)
 
 
-_CHECKS: dict[str, Callable[[Any], Check]] = {
-    "gt": lambda n: (lambda value: value > n, f"must be greater than {n}", "greater_than"),
-    "ge": lambda n: (lambda value: value >= n, f"must be at least {n}", "greater_than_equal"),
-    "lt": lambda n: (lambda value: value < n, f"must be less than {n}", "less_than"),
-    "le": lambda n: (lambda value: value <= n, f"must be at most {n}", "less_than_equal"),
-    "multiple_of": lambda n: (_is_multiple(n), f"must be a multiple of {n}", "multiple_of"),
-    "min_length": lambda n: (
-        lambda value: len(value) >= n,
-        f"must have at least {n} characters",
-        "string_too_short",
-    ),
-    "max_length": lambda n: (
-        lambda value: len(value) <= n,
-        f"must have at most {n} characters",
-        "string_too_long",
-    ),
-    "pattern": lambda p: (_matcher(p), f"must match {p!r}", "string_pattern_mismatch"),
-}
+def _first_that_fits(members: list[Scalar]) -> Parse:
+    # Any text is a str: it is what the others leave.
+    ordered = sorted(members, key=lambda member: member.parse is str)
+    ways = [(member.parse, make_checks(member.limits)) for member in ordered]
+    words = " or ".join(member.kind for member in ordered)
 
+    def parse_union(text: str) -> Any:
+        for parse, checks in ways:
+            try:
+                value = parse(text)
+            except ValueError:
+                continue
+            if all(passes(value) for passes, _, _ in checks):
+                return value
+        raise ValueError(f"not a valid {words}")
 
-_NUMBERS = frozenset({"gt", "ge", "lt", "le", "multiple_of"})
-_TEXTS = frozenset({"min_length", "max_length", "pattern"})
-_BOUNDABLE: dict[Any, frozenset[str]] = {int: _NUMBERS, float: _NUMBERS, Decimal: _NUMBERS, str: _TEXTS}
-
-
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    match = re.compile(pattern).fullmatch
-    return lambda value: match(value) is not None
+    return parse_union
 
 
 def _choice(choices: dict[str, T]) -> Callable[[str], T]:
-    allowed = ", ".join(map(repr, choices))
+    allowed = ", ".join(map(repr, list(choices)[:MAX_CHOICES])) + (
+        ", ..." if len(choices) > MAX_CHOICES else ""
+    )
 
     def parse_choice(text: str) -> T:
         try:
@@ -212,11 +290,3 @@ def _choice(choices: dict[str, T]) -> Callable[[str], T]:
 def _text_of(value: object) -> str:
     """What a client writes for a member of a Literal or Enum: `true` and not `True`, as JSON has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True

@@ -6,16 +6,23 @@ too; what they return are the records below.
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar, overload
+from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, overload
 
+from velocipy.constraints import NO_LIMITS, Constraints
 from velocipy.exceptions import ConfigurationError
+from velocipy.messages import caller_location, check_keywords
 
 T = TypeVar("T")
-Scope = Literal["function", "request"]
+Scope = Literal["function", "request", "app"]
+Style = Literal["form", "spaceDelimited", "pipeDelimited", "deepObject"]
+Source = Literal["path", "query", "header", "cookie", "form", "file", "body"]
+
+SCOPES: Final = ("function", "request", "app")
+SEPARATORS: Final[dict[str, str]] = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
+"""OpenAPI's styles of a list in one query parameter -> what stands between its items."""
 
 
 class _Missing:
@@ -30,45 +37,28 @@ MISSING: Final = _Missing()
 
 
 @dataclass(frozen=True, slots=True)
-class Constraints:
-    """Bounds of a value; None means none. Lengths count characters, `pattern` must match the whole text."""
-
-    gt: float | None = None
-    ge: float | None = None
-    lt: float | None = None
-    le: float | None = None
-    multiple_of: float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    pattern: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.multiple_of is not None and not self.multiple_of > 0:
-            raise ConfigurationError(f"multiple_of is a number greater than 0, not {self.multiple_of!r}")
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as exc:
-                raise ConfigurationError(
-                    f"the pattern {self.pattern!r} is not a regular expression: {exc}"
-                ) from None
-
-
-NO_LIMITS: Final = Constraints()
-"""What a parameter without constraints has."""
-
-
-@dataclass(frozen=True, slots=True)
 class Marker:
-    """Where a parameter comes from, under which name, and what it may be."""
+    """Where a parameter comes from, under which name, what it may be, and what the documentation says of it."""
 
-    source: Literal["path", "query", "header", "cookie", "body"]
+    source: Source
     default: Any = MISSING
     alias: str | None = None
     title: str | None = None
     description: str | None = None
+    examples: tuple[Any, ...] = ()
     deprecated: bool = False
+    include_in_schema: bool = True
     constraints: Constraints = NO_LIMITS
+    style: Style = "form"
+    explode: bool = True
+    forbid: bool = False
+    embed: bool = False
+    media_type: str | None = None
+
+    @property
+    def separator(self) -> str | None:
+        """What stands between the items of a list that is one parameter; None where each item is a parameter."""
+        return None if self.explode or self.style == "deepObject" else SEPARATORS[self.style]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +70,132 @@ class Dependency:
     scope: Scope | None = None
 
 
-def _marker(source: Any) -> Callable[..., Any]:
-    def make(
-        default: Any = MISSING,
-        *,
-        alias: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        deprecated: bool = False,
-        gt: float | None = None,
-        ge: float | None = None,
-        lt: float | None = None,
-        le: float | None = None,
-        multiple_of: float | None = None,
-        min_length: int | None = None,
-        max_length: int | None = None,
-        pattern: str | None = None,
-    ) -> Any:
-        constraints = Constraints(gt, ge, lt, le, multiple_of, min_length, max_length, pattern)
-        required = MISSING if default is ... else default
-        return Marker(source, required, alias, title, description, deprecated, constraints)
-
-    make.__name__ = make.__qualname__ = source.capitalize()
-    make.__doc__ = (
-        f"The parameter comes from the {source}: as default, or in Annotated. `default` may stand here or in Python; `alias` is "
-        "its name on the wire; the constraints refuse a value with 422."
+def the_annotation() -> Any:
+    """What `Depends()` calls, until the signature in which it stands is read and tells."""
+    raise ConfigurationError(
+        "Depends() without a function stands in a signature only, where the annotation is called"
     )
-    return make
 
 
-Path = _marker("path")
-Query = _marker("query")
-Header = _marker("header")
-Cookie = _marker("cookie")
-Body = _marker("body")
+class Documented(TypedDict, total=False):
+    """Keywords of every marker: the name on the wire, and what the documentation says."""
+
+    alias: str | None
+    title: str | None
+    description: str | None
+    examples: Sequence[Any]
+    deprecated: bool
+    include_in_schema: bool
+
+
+class Bounded(Documented, total=False):
+    """Keywords of markers for single values and lists: what a value may be, else 422. Lengths count characters, or items."""
+
+    gt: Any
+    ge: Any
+    lt: Any
+    le: Any
+    multiple_of: float | None
+    min_length: int | None
+    max_length: int | None
+    pattern: str | None
+
+
+class QueryKeywords(Bounded, total=False):
+    """Keywords of Query."""
+
+    style: Style
+    explode: bool
+    extra: Literal["ignore", "forbid"]
+
+
+class FormKeywords(Bounded, total=False):
+    """Keywords of Form."""
+
+    extra: Literal["ignore", "forbid"]
+
+
+class BodyKeywords(Bounded, total=False):
+    """Keywords of Body."""
+
+    embed: bool
+
+
+def Path(default: Any = MISSING, **keywords: Unpack[Bounded]) -> Any:
+    """The parameter is a hole of the path, `/items/{id}`; `alias` is the hole's name where it is not the parameter's."""
+    return _marker("path", default, keywords, Bounded)
+
+
+def Query(default: Any = MISSING, **keywords: Unpack[QueryKeywords]) -> Any:
+    """The parameter comes from the query, as default or in Annotated; a model is read field by field.
+
+    Of a name that comes twice the last value counts, and a list, set or tuple takes all. With `explode=False` a list is one
+    parameter, `tags=a,b`, split at what `style` says (`form`: comma, `spaceDelimited`, `pipeDelimited`); with
+    `style="deepObject"` a model is `filter[name]=x`. `extra="forbid"` refuses every query parameter that the route does not read.
+    """
+    return _marker("query", default, keywords, QueryKeywords)
+
+
+def Header(default: Any = MISSING, **keywords: Unpack[Bounded]) -> Any:
+    """The parameter is a request header: `x_request_id` reads `x-request-id`, an `alias` is taken as it is.
+
+    A list takes every line of that name and every item between commas (RFC 9110 section 5.3).
+    """
+    return _marker("header", default, keywords, Bounded)
+
+
+def Cookie(default: Any = MISSING, **keywords: Unpack[Bounded]) -> Any:
+    """The parameter is a cookie; of two with one name the first counts (RFC 6265 section 5.4)."""
+    return _marker("cookie", default, keywords, Bounded)
+
+
+def Form(default: Any = MISSING, **keywords: Unpack[FormKeywords]) -> Any:
+    """The parameter is a field of a form, urlencoded or multipart; a model is read field by field."""
+    return _marker("form", default, keywords, FormKeywords)
+
+
+def File(default: Any = MISSING, **keywords: Unpack[Documented]) -> Any:
+    """The parameter is a file of a multipart form: an UploadFile, or a list of them."""
+    return _marker("file", default, keywords, Documented)
+
+
+def Body(default: Any = MISSING, **keywords: Unpack[BodyKeywords]) -> Any:
+    """The parameter is the JSON body; of several, or with `embed=True`, each is a key of one object."""
+    return _marker("body", default, keywords, BodyKeywords)
+
+
+MARKER_FUNCTIONS: Final = (Path, Query, Header, Cookie, Form, File, Body)
+
+_BOUNDS: Final = frozenset(Bounded.__annotations__) - frozenset(Documented.__annotations__)
+_PLAIN: Final = frozenset(
+    {"alias", "title", "description", "deprecated", "include_in_schema", "explode", "embed"}
+)
+
+
+def _marker(source: Source, default: Any, keywords: Any, known: type) -> Marker:
+    if keywords:
+        check_keywords(f"{source.capitalize()}()", keywords, known.__annotations__)
+    options = {name: value for name, value in keywords.items() if name in _PLAIN}
+    style = _checked("style", keywords.get("style", "form"), (*SEPARATORS, "deepObject"))
+    options.setdefault("explode", style in ("form", "deepObject"))  # OpenAPI 3.1 section 4.8.12.2
+    bounds = {name: value for name, value in keywords.items() if name in _BOUNDS}
+    return Marker(
+        source,
+        MISSING if default is ... else default,
+        constraints=Constraints(**bounds) if bounds else NO_LIMITS,
+        examples=tuple(keywords.get("examples") or ()),
+        style=style,
+        forbid=_checked("extra", keywords.get("extra", "ignore"), ("ignore", "forbid")) == "forbid",
+        **options,
+    )
+
+
+def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    if value not in allowed:
+        raise ConfigurationError(
+            f"{name} ({caller_location()}) is one of {', '.join(map(repr, allowed))}, not {value!r}"
+        )
+    return value
 
 
 @overload
@@ -141,18 +223,24 @@ def Depends(
 ) -> T: ...
 @overload
 def Depends(dependency: Callable[..., T], *, use_cache: bool = ..., scope: Scope | None = ...) -> T: ...
-def Depends(dependency: Callable[..., Any], *, use_cache: bool = True, scope: Scope | None = None) -> Any:
+@overload
+def Depends(*, use_cache: bool = ..., scope: Scope | None = ...) -> Any: ...
+def Depends(dependency: Any = the_annotation, *, use_cache: bool = True, scope: Scope | None = None) -> Any:
     """The parameter is what `dependency` returns, yields or enters; typed as that.
 
-    It is called once a request however many ask for it, unless `use_cache=False`. What it yields is torn down before a buffered
-    answer is sent and after the last byte of a stream; `scope="request"` tears down after sending always, `"function"` before.
+    Without one the annotation, a class, is called: `page: Annotated[Page, Depends()]`. It is called once a request however many
+    ask for it, unless `use_cache=False`. What it yields is torn down before a buffered answer is sent and after the last byte of
+    a stream; `scope="request"` tears down after sending always, `"function"` before. With `scope="app"` it is called once, when
+    the app starts, and torn down when the app stops.
     """
     if not callable(dependency):
         raise ConfigurationError(
-            f"Depends needs a function or class, not {dependency!r}: write Depends(open_db)"
+            f"Depends ({caller_location()}) needs a function or class, not {dependency!r}: write Depends(open_db)"
         )
-    if scope not in (None, "function", "request"):
-        raise ConfigurationError(f"the scope of a dependency is 'function' or 'request', not {scope!r}")
+    if scope is not None and scope not in SCOPES:
+        raise ConfigurationError(
+            f"the scope of a dependency ({caller_location()}) is one of {', '.join(map(repr, SCOPES))}, not {scope!r}"
+        )
     return Dependency(dependency, use_cache, scope)
 
 

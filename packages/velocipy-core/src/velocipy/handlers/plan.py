@@ -11,13 +11,18 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from velocipy.annotations import type_name
+from velocipy.constraints import NO_LIMITS
+from velocipy.handlers.app_scope import AppCall
+from velocipy.handlers.bodies import ChooseDecoder
 from velocipy.handlers.convert import Reader
-from velocipy.handlers.markers import MISSING, Scope
-from velocipy.handlers.signature import ENTERED, How, Parameter
+from velocipy.handlers.markers import MISSING, Dependency, Marker, Scope, Source
+from velocipy.handlers.signature import ENTERED, UNANNOTATED, How, Parameter
+from velocipy.http.forms import FormLimits
+from velocipy.models.base import Dumper
 from velocipy.routing.route import Route, callable_name
 
-Source = Literal["path", "query", "header", "cookie"]
-Given = Literal["request", "websocket", "response", "state"]
+Given = Literal["request", "websocket", "response", "state", "form"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,11 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Text from the path, query, headers or cookies through a reader; without one, text or default as they are."""
+    """What a source has under a key, through a reader; without one, text or default as they are.
+
+    The source gives a text or None, or with `many` a list of texts; files give uploads, and the object of several body
+    parameters gives JSON values or MISSING.
+    """
 
     target: str
     source: Source
@@ -39,17 +48,47 @@ class Read:
     reader: Reader | None
     parameter: Parameter
     index: int | None = None
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A model that is read field by field from one source; `keys` are the names on the wire."""
+
+    target: str
+    source: Source
+    keys: tuple[str, ...]
+    read: Callable[..., Any]
+    parameter: Parameter
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The request body, checked for its media type, counted, and decoded."""
+    """The request body, checked for its media type, counted, and decoded; with `several`, the object of several parameters."""
 
     target: str
     check_type: Callable[[str | None, str | None], None]
     decode: Callable[[bytes, list[Any]], Any]
     limit: int
     parameter: Parameter
+    several: bool = False
+    choose: ChooseDecoder | None = None
+    """Where the body may stand in several formats: what decodes it, by its media type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The request body as a form, whose files are closed after the request."""
+
+    limits: FormLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What a source has under any other key is an error."""
+
+    source: Source
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +118,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class AppValue:
+    """The value of an app-scoped dependency, which was made when the app started."""
+
+    target: str
+    call: AppCall
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """If the local is a Response, it is the answer."""
 
@@ -93,7 +140,7 @@ class Next:
     inner: int
 
 
-Step = Take | Read | Body | Check | Give | Call | Refuse | Next
+Step = Take | Read | Spread | Body | Form | Only | Check | Give | Call | AppValue | Refuse | Next
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +177,7 @@ class Segment:
         return frozenset(
             step.target
             for step in self.steps
-            if isinstance(step, (Take, Read, Body, Give, Call)) and step.target
+            if isinstance(step, (Take, Read, Spread, Body, Give, Call, AppValue)) and step.target
         )
 
     @property
@@ -153,14 +200,20 @@ class Plan:
     status: int
     result: Literal["any", "empty"]
     dependencies: frozenset[Hashable]
+    app_scoped: tuple[Dependency, ...] = ()
+    models: tuple[Dumper | None, ...] = (None,)
+    """What checks and writes results, one for each format of the route."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps of all segments."""
+        return tuple(step for segment in self.segments for step in segment.steps)
 
     @property
     def enters(self) -> bool:
         """Whether something must be left after the request."""
         return any(
-            isinstance(step, Call) and step.how in ENTERED
-            for segment in self.segments
-            for step in segment.steps
+            isinstance(step, Form) or isinstance(step, Call) and step.how in ENTERED for step in self.steps
         )
 
     def explain(self) -> str:
@@ -174,7 +227,19 @@ class Plan:
                 lines += [f"{indent}  {describe(step)}" for step in hook.steps]
                 lines += [f"{indent}  header   {name}" for name, _ in hook.headers]
             lines += [f"{indent}{describe(step)}" for step in segment.core]
+        lines.append(f"{indent}{self._describe_result()}")
         return "\n".join(lines)
+
+    def _describe_result(self) -> str:
+        options = self.route.options
+        if options.response_class is not None:
+            what = f"as {options.response_class.__name__}"
+        elif self.models[0] is not None:
+            what = f"JSON of {type_name(self.models[0].annotation)}"
+        else:
+            what = "nothing" if self.result == "empty" else "by its class"
+        others = [format.name for format in self.route.formats[1:]]
+        return f"send     {self.status}: {what}{', by Accept also ' + ', '.join(others) if others else ''}"
 
 
 def describe(step: Step) -> str:
@@ -185,22 +250,45 @@ def describe(step: Step) -> str:
 def _describe_call(step: Call) -> str:
     args = ", ".join([*step.args, *(f"{name}={local}" for name, local in step.keywords)])
     target = f"{step.target} = " if step.target else ""
-    return f"call     {target}{callable_name(step.function)}({args})  [{step.how.value}]"
+    scope = f", scope {step.scope}" if step.scope else ""
+    return f"call     {target}{callable_name(step.function)}({args})  [{step.how.value}{scope}]"
 
 
-_TEXTS: dict[type, Callable[[Any], str]] = {
-    Take: lambda step: f"take     {step.target} = value {step.index} of the path",
-    Read: lambda step: (
-        f"read     {step.target} = {step.source} {step.key!r}" + _describe_default(step.parameter)
-    ),
-    Body: lambda step: f"body     {step.target} (at most {step.limit} bytes)",
-    Check: lambda step: "check    422 with every error so far",
-    Give: lambda step: f"give     {step.target} = the {step.what}",
-    Call: _describe_call,
-    Refuse: lambda step: f"refuse   with {step.target} if it is a Response",
-    Next: lambda step: f"next     {callable_name(step.dispatch)}, wrapping:",
-}
+def _describe_read(step: Read) -> str:
+    parameter = step.parameter
+    kind = "" if parameter.annotation is UNANNOTATED else f": {type_name(parameter.annotation)}"
+    marker = parameter.marker
+    bounds = marker.constraints if isinstance(marker, Marker) else NO_LIMITS
+    limits = "".join(f", {name} {getattr(bounds, name)!r}" for name in bounds.names if name != "predicates")
+    every = "every " if step.many else ""
+    return f"read     {step.target} = {every}{step.source} {step.key!r}{kind}{limits}{_describe_default(parameter)}"
+
+
+def _describe_body(step: Body) -> str:
+    what = "an object of several parameters" if step.several else type_name(step.parameter.annotation)
+    return f"body     {step.target} = JSON: {what} (at most {step.limit} bytes){_describe_default(step.parameter)}"
 
 
 def _describe_default(parameter: Parameter) -> str:
     return ", required" if parameter.default is MISSING else f", default {parameter.default!r}"
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    Take: lambda step: f"take     {step.target} = value {step.index} of the path",
+    Read: _describe_read,
+    Spread: lambda step: (
+        f"spread   {step.target} = {type_name(step.parameter.annotation)} of {step.source} {', '.join(map(repr, step.keys))}"
+    ),
+    Body: _describe_body,
+    Form: lambda step: (
+        f"form     (at most {step.limits.max_fields} fields, {step.limits.max_files} files, "
+        f"{step.limits.max_part_size} bytes a text)"
+    ),
+    Only: lambda step: f"only     {step.source} {', '.join(map(repr, sorted(step.keys)))}, nothing else",
+    Check: lambda step: "check    422 with every error so far",
+    Give: lambda step: f"give     {step.target} = the {step.what}",
+    Call: _describe_call,
+    AppValue: lambda step: f"value    {step.target} = {callable_name(step.call.function)} of the app",
+    Refuse: lambda step: f"refuse   with {step.target} if it is a Response",
+    Next: lambda step: f"next     {callable_name(step.dispatch)}, wrapping:",
+}

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any, Final, get_origin
 
-from velocipy.exceptions import HTTPException
+from velocipy.annotations import split_annotated, type_name, union_members, union_of
+from velocipy.exceptions import BindingError, HTTPException
+from velocipy.formats import JSON, find_messagepack
+from velocipy.handlers.bodies import is_anything, is_raw
+from velocipy.handlers.sources import FindBackend
 from velocipy.http.gate import BODYLESS
 from velocipy.http.headers import check_header
 from velocipy.http.response import (
@@ -14,16 +19,53 @@ from velocipy.http.response import (
     BYTES_TYPE,
     JSON_TYPE,
     TEXT_TYPE,
-    JSONResponse,
     PlainTextResponse,
     Response,
 )
 from velocipy.http.streaming import StreamingResponse
 from velocipy.json.base import JSONEncoder
-
-Encode = Callable[[Any], bytes]
+from velocipy.models.base import AS_IT_IS, Dumper, Encode, FindEncoder, dumper_by_values
+from velocipy.routing.route import FROM_ANNOTATION, Route
 
 logger = logging.getLogger("velocipy")
+
+
+class Results:
+    """What one route does with results: which become Responses, and how every other is written in one format.
+
+    `model` is the route's response model, which checks and filters; without one a result is written as it is.
+    """
+
+    def __init__(
+        self,
+        encoder: JSONEncoder,
+        find_backend: FindBackend,
+        model: Dumper | None = None,
+        media_type: str = JSON_TYPE,
+    ) -> None:
+        self.encoder = encoder
+        self.media_type = media_type
+        self._find_backend = find_backend
+        self._model = model
+
+    def encode_of(self, kind: type) -> Encode:
+        """The function that writes results of exactly this class."""
+        if self._model is not None:
+            return self._model.exact.get(kind, self._model.other)
+        backend = None if kind in _PLAIN else self._find_backend(kind)
+        if backend is None or backend.name == "dataclass" or self.media_type != JSON_TYPE:
+            return self.encoder.encode
+        dumper = backend.dumper(kind, lambda: self.encoder)
+        return dumper.exact.get(kind, dumper.other)
+
+    def is_responded(self, kind: type) -> bool:
+        """Whether results of this class become Responses, which know how to send themselves."""
+        return issubclass(kind, _SENT if self._model is not None else _RESPONDED)
+
+
+_PLAIN = frozenset({dict, list, tuple, int, float, bool, set, frozenset})
+_SENT = (Response, AsyncIterable, Iterator)
+_RESPONDED = (*_SENT, type(None), str, bytes, bytearray, memoryview)
 
 
 class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
@@ -35,54 +77,127 @@ class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
     MAX_CLASSES = 1_024
     """Classes remembered at once; an app that makes classes without end has the table start anew."""
 
-    def __init__(self, encoder: JSONEncoder, natives: Callable[[str], Any]) -> None:
-        self._json = (encoder.encode, natives(JSON_TYPE))
-        self._first: dict[type, tuple[Encode, Any] | None] = {
+    def __init__(self, results: Results, natives: Callable[[str], Any]) -> None:
+        self._results = results
+        self._natives = natives(results.media_type)
+        texts: dict[type, tuple[Encode, Any]] = {
             str: (str.encode, natives(TEXT_TYPE)),
             bytes: (bytes, natives(BYTES_TYPE)),
         }
+        self._first = {kind: ready for kind, ready in texts.items() if results.is_responded(kind)}
         super().__init__(self._first)
 
     def __missing__(self, kind: type) -> tuple[Encode, Any] | None:
         if len(self) >= self.MAX_CLASSES:
             self.clear()
             self.update(self._first)
-        ready = self[kind] = None if issubclass(kind, _RESPONDED) else self._json
+        ready = None if self._results.is_responded(kind) else (self._results.encode_of(kind), self._natives)
+        self[kind] = ready
         return ready
 
 
-_RESPONDED = (Response, type(None), str, bytes, bytearray, memoryview, AsyncIterable, Iterator)
-"""Results of these classes become Responses, which know how to send themselves."""
+MakeResponse = Callable[[Any], Response]
 
 
-def response_maker(encoder: JSONEncoder, status: int | None) -> Callable[[Any], Response]:
+def response_maker(
+    results: Results, status: int | None, response_class: type[Response] | None = None
+) -> MakeResponse:
     """The function that makes a Response of any result; `status` is the route's, which a Response of the endpoint's overrides.
 
-    None is 204, iterators stream, text is text/plain, bytes are octets, everything else is JSON.
+    None is 204, iterators stream, text is text/plain, bytes are octets, everything else is JSON; a response model makes JSON of
+    all but Responses and iterators, and a response class takes all but Responses.
     """
     success = status or 200
 
     def make_response(result: Any) -> Response:
         if isinstance(result, Response):
             response = result
-        elif result is None:
+        elif response_class is not None:
+            response = response_class(result, success)
+        elif result is None and results.is_responded(type(None)):
             return Response(None, status or 204)
         elif success in BODYLESS:
             raise ValueError(
                 f"the route answers {success}, which has no body, but the endpoint returned {type(result)}"
             )
-        elif isinstance(result, str):
-            response = PlainTextResponse(result, success)
-        elif isinstance(result, (bytes, bytearray, memoryview)):
-            response = Response(result, success, media_type=BYTES_TYPE)
-        elif isinstance(result, (AsyncIterable, Iterator)):
-            response = StreamingResponse(result, success)
+        elif results.is_responded(type(result)):
+            response = _responded(result, success)
         else:
-            response = JSONResponse(result, success)
-        response.bind(encoder)
+            return Response(results.encode_of(type(result))(result), success, media_type=results.media_type)
+        response.bind(results.encoder)
         return response
 
     return make_response
+
+
+def _responded(result: Any, status: int) -> Response:
+    if isinstance(result, str):
+        return PlainTextResponse(result, status)
+    if isinstance(result, (bytes, bytearray, memoryview)):
+        return Response(result, status, media_type=BYTES_TYPE)
+    return StreamingResponse(result, status)
+
+
+def response_models(
+    route: Route, returned: Any, find_backend: FindBackend, find_encoder: FindEncoder
+) -> tuple[Dumper | None, ...]:
+    """What checks, filters and writes a route's results in each of its formats: None where they are written as they are.
+
+    The model is the route's `response_model`, else what its endpoint is annotated to return. Raises BindingError for a `response_model` that no model backend knows; an annotation that none knows says nothing.
+    """
+    options = route.options
+    declared = options.response_model
+    hint = result_type(returned if declared is FROM_ANNOTATION else declared)
+    if hint is NO_MODEL:
+        if options.serialization is not None:
+            raise BindingError(
+                f"{route.title} ({route.location}) says how a response model is written, but has none: give response_model"
+            )
+        return (None,) * len(route.formats)
+    backend = find_backend(hint)
+    if backend is not None:
+        how = options.serialization or AS_IT_IS
+        dumpers = [
+            backend.dumper(hint, find_encoder, how)
+            if format is JSON
+            else dumper_by_values(backend, hint, find_messagepack, how)
+            for format in route.formats
+        ]
+        return tuple(replace(dumper, annotation=hint) for dumper in dumpers)
+    if declared is FROM_ANNOTATION:
+        return (None,) * len(route.formats)
+    raise BindingError(
+        f"{route.title} ({route.location}): no model backend knows the response_model {type_name(hint)}: give a dataclass, a "
+        f"TypedDict, a msgspec Struct or a pydantic model, or register a backend"
+    )
+
+
+def result_type(annotation: Any) -> Any:
+    """The response model that a return annotation means; NO_MODEL where it means none.
+
+    What a Response, an iterator, text or octets carry is not JSON; of `dict` and `list` nothing is known.
+    """
+    annotation, extras = split_annotated(annotation)
+    members = [member for member in union_members(annotation) or (annotation,) if not _is_sent(member)]
+    if all(_says_nothing(member) for member in members):
+        return NO_MODEL
+    hint = union_of(members)
+    return Annotated[(hint, *extras)] if extras else hint
+
+
+NO_MODEL: Final = object()
+
+
+def _is_sent(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and kind is not object and issubclass(kind, _SENT)
+
+
+def _says_nothing(annotation: Any) -> bool:
+    return annotation in _TEXTS or is_anything(annotation) or is_raw(annotation)
+
+
+_TEXTS = (None, type(None), str, bytes, bytearray, memoryview)
 
 
 def expect_response(response: object, label: str) -> Response:

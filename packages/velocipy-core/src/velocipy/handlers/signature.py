@@ -7,24 +7,31 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import FrameType, FunctionType, UnionType
-from typing import Annotated, Any, cast, get_args, get_origin
+from typing import Annotated, Any, TypeVar, cast, get_origin
 from weakref import WeakKeyDictionary
 
+from velocipy.annotations import is_hashable, split_annotated
 from velocipy.exceptions import BindingError
-from velocipy.handlers.markers import MISSING, Dependency, Marker
-from velocipy.routing.route import callable_name, location_of
+from velocipy.handlers.markers import MARKER_FUNCTIONS, MISSING, Dependency, Depends, Marker, the_annotation
+from velocipy.routing.route import shown
+
+T = TypeVar("T")
 
 UNANNOTATED: Any = inspect.Parameter.empty
 
 _SKIPPED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """One parameter of a callable: `annotation` without its Annotated, and what stood there in `marker` and `extras`."""
+    """One parameter of a callable: `annotation` without its Annotated, and what stood there in `marker` and `extras`.
+
+    There is one object for each, so that tables may have them as keys.
+    """
 
     name: str
     annotation: Any
@@ -37,7 +44,12 @@ class Parameter:
     @property
     def where(self) -> str:
         """ "parameter 'page' of list_items (app.py:12)", for messages."""
-        return f"parameter {self.name!r} of {callable_name(self.owner)} ({location_of(self.owner)})"
+        return _where(self.owner, self.name)
+
+    @property
+    def hint(self) -> Any:
+        """The annotation with what other libraries wrote into its Annotated: what a model backend is shown."""
+        return Annotated[(self.annotation, *self.extras)] if self.extras else self.annotation
 
 
 class How(Enum):
@@ -56,14 +68,6 @@ ENTERED = frozenset({How.GENERATOR, How.ASYNC_GENERATOR, How.CONTEXT, How.ASYNC_
 """Kinds that are left again after the request."""
 
 
-def read_signature(function: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The parameters of a function, method, partial, callable object or class, in order; `*args` and `**kwargs` are left out.
-
-    Raises BindingError for an annotation that cannot be evaluated and for a marker that stands there twice.
-    """
-    return _read_known(function) if identity(function) is function else _read(function)
-
-
 def identity(function: Callable[..., Any]) -> Hashable:
     """What stands for a callable in tables: itself, or its id where it cannot be hashed (an instance of a dataclass)."""
     try:
@@ -73,11 +77,41 @@ def identity(function: Callable[..., Any]) -> Hashable:
     return function
 
 
+_REMEMBERED: list[Callable[[], None]] = []
+
+
+def forget_signatures() -> None:
+    """Read every signature anew when it is next asked for: a function's annotations or defaults were changed."""
+    for forget in _REMEMBERED:
+        forget()
+
+
+def _known(read: Callable[[Callable[..., Any]], T]) -> Callable[[Callable[..., Any]], T]:
+    """Remember what a function says of itself: it is asked at registration, and at every plan that names it."""
+    remembered = functools.lru_cache(maxsize=1024)(read)
+    _REMEMBERED.append(remembered.cache_clear)
+
+    @functools.wraps(read)
+    def known(function: Callable[..., Any]) -> T:
+        return remembered(function) if identity(function) is function else read(function)
+
+    return known
+
+
+def read_signature(function: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """The parameters of a function, method, partial, callable object or class, in order; `*args` and `**kwargs` are left out.
+
+    Raises BindingError for an annotation that cannot be evaluated and for a marker that stands there twice.
+    """
+    return _read(function)
+
+
+@_known
 def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError) as exc:
-        raise BindingError(f"the signature of {_name(function)} cannot be read: {exc}") from None
+        raise BindingError(f"the signature of {shown(function)} cannot be read: {exc}") from None
     hints = _annotations(function)
     return tuple(
         _parameter(function, parameter, hints.get(parameter.name, parameter.annotation))
@@ -86,15 +120,13 @@ def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     )
 
 
-# A signature is read for its guards, its body and its arguments, at every plan anew.
-_read_known = functools.lru_cache(maxsize=1024)(_read)
-
-
+@_known
 def return_annotation(function: Callable[..., Any]) -> Any:
     """What a callable says it returns; UNANNOTATED when it does not."""
     return _annotations(function).get("return", UNANNOTATED)
 
 
+@_known
 def how_called(function: Callable[..., Any]) -> How:
     """Which kind of callable this is; a sync function is one for a thread."""
     while isinstance(function, functools.partial):
@@ -116,25 +148,36 @@ def how_called(function: Callable[..., Any]) -> How:
     return How.THREAD
 
 
+def as_context_manager(function: Callable[..., Any], how: How) -> Callable[..., Any]:
+    """Generator functions as makers of context managers, so that entering and leaving is contextlib's business."""
+    if how is How.ASYNC_GENERATOR:
+        return asynccontextmanager(function)
+    if how is How.GENERATOR:
+        return contextmanager(function)
+    return function
+
+
 def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint: Any) -> Parameter:
-    annotation, extras = _split(hint)
-    markers = [extra for extra in extras if isinstance(extra, (Marker, Dependency))]
+    annotation, extras = split_annotated(hint)
     default = parameter.default
-    if isinstance(default, (Marker, Dependency)):
-        markers.append(default)
-        default = parameter.empty
+    written = extras if default is parameter.empty else (*extras, default)
+    markers = [extra for extra in written if isinstance(extra, (Marker, Dependency))]
+    for extra in written:
+        if is_hashable(extra) and extra in _UNCALLED:
+            raise BindingError(
+                f"{_where(function, parameter.name)}: write {_UNCALLED[extra]}, with parentheses"
+            )
     if len(markers) > 1:
-        raise BindingError(
-            f"parameter {parameter.name!r} of {callable_name(function)} ({location_of(function)}) has "
-            f"{len(markers)} markers: keep one"
-        )
+        raise BindingError(f"{_where(function, parameter.name)} has {len(markers)} markers: keep one")
     marker = markers[0] if markers else None
-    if default is parameter.empty:
+    if default is parameter.empty or isinstance(default, (Marker, Dependency)):
         default = marker.default if isinstance(marker, Marker) else MISSING
     return Parameter(
         parameter.name,
         annotation,
-        marker,
+        _with_call(function, parameter.name, marker, annotation)
+        if isinstance(marker, Dependency)
+        else marker,
         default,
         parameter.kind is parameter.KEYWORD_ONLY,
         function,
@@ -142,18 +185,26 @@ def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint:
     )
 
 
-def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """`Annotated[int, a, b]` -> (int, (a, b)), through aliases and nesting."""
-    extras: tuple[Any, ...] = ()
-    while hint.__class__ is not type:  # what is a class has nothing around it; asking costs a microsecond
-        if get_origin(hint) is Annotated:
-            hint, *more = get_args(hint)
-            extras = (*more, *extras)
-        elif hasattr(hint, "__value__"):  # `type Page = Annotated[...]` of Python 3.12
-            hint = hint.__value__
-        else:
-            break
-    return hint, extras
+_UNCALLED: dict[Any, str] = {
+    **{make: f"{make.__name__}()" for make in MARKER_FUNCTIONS},
+    Depends: "Depends(...)",
+}
+"""Markers as they stand in a signature when their call was forgotten."""
+
+
+def _with_call(
+    function: Callable[..., Any], name: str, dependency: Dependency, annotation: Any
+) -> Dependency:
+    """`page: Annotated[Page, Depends()]` calls Page."""
+    if dependency.call is not the_annotation:
+        return dependency
+    if annotation is UNANNOTATED or not callable(annotation) or annotation is Any:
+        raise BindingError(f"{_where(function, name)}: Depends() needs a function, or a class as annotation")
+    return replace(dependency, call=annotation)
+
+
+def _where(function: Callable[..., Any], name: str) -> str:
+    return f"parameter {name!r} of {shown(function)}"
 
 
 def _annotations(function: Callable[..., Any]) -> Mapping[str, Any]:
@@ -172,7 +223,7 @@ def _annotations(function: Callable[..., Any]) -> Mapping[str, Any]:
         hints = _LOCAL_HINTS[target] = _local_annotations(function, target)
         return hints
     except Exception as exc:
-        raise BindingError(f"{_name(function)} has an annotation that cannot be evaluated: {exc}") from exc
+        raise BindingError(f"{shown(function)} has an annotation that cannot be evaluated: {exc}") from exc
 
 
 def _is_evaluated(hint: Any) -> bool:
@@ -212,10 +263,6 @@ def _local_annotations(function: Callable[..., Any], target: Any) -> Mapping[str
         return typing.get_type_hints(target, localns=names, include_extras=True)
     except Exception as exc:
         raise BindingError(
-            f"{_name(function)} has an annotation that cannot be evaluated: {exc}; import or define the name "
+            f"{shown(function)} has an annotation that cannot be evaluated: {exc}; import or define the name "
             "where the function is declared (not only under TYPE_CHECKING)"
         ) from None
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return f"{callable_name(function)} ({location_of(function)})"

@@ -6,7 +6,9 @@ from velocipy.exports import lazy
 
 if TYPE_CHECKING:
     from velocipy.http.files import FileResponse
+    from velocipy.http.forms import FormData, FormLimits
     from velocipy.http.headers import Headers, ResponseHeaders
+    from velocipy.http.multipart import Part
     from velocipy.http.query import Query
     from velocipy.http.request import Request
     from velocipy.http.response import (
@@ -17,13 +19,17 @@ if TYPE_CHECKING:
         Response,
     )
     from velocipy.http.streaming import StreamingResponse
+    from velocipy.http.uploads import UploadFile, safe_name
     from velocipy.http.url import URL
 
 __all__ = [
     "FileResponse",
+    "FormData",
+    "FormLimits",
     "HTMLResponse",
     "Headers",
     "JSONResponse",
+    "Part",
     "PlainTextResponse",
     "Query",
     "RedirectResponse",
@@ -32,14 +38,18 @@ __all__ = [
     "ResponseHeaders",
     "StreamingResponse",
     "URL",
+    "UploadFile",
+    "safe_name",
 ]
 
 _HOMES = {
     "files": ("FileResponse",),
+    "forms": ("FormData", "FormLimits"),
     "headers": (
         "Headers",
         "ResponseHeaders",
     ),
+    "multipart": ("Part",),
     "query": ("Query",),
     "request": ("Request",),
     "response": (
@@ -50,6 +60,7 @@ _HOMES = {
         "Response",
     ),
     "streaming": ("StreamingResponse",),
+    "uploads": ("UploadFile", "safe_name"),
     "url": ("URL",),
 }
 

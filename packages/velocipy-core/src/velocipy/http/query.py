@@ -102,6 +102,15 @@ def decode_escapes(text: str) -> str:
     return _ESCAPES.sub(_decode_run, text)
 
 
+def decode_escapes_strictly(text: str) -> str:
+    """As `decode_escapes`, but UnicodeDecodeError for broken UTF-8."""
+    return _ESCAPES.sub(lambda run: _bytes_of_run(run).decode("utf-8"), text)
+
+
 def _decode_run(run: re.Match[str]) -> str:
+    return _bytes_of_run(run).decode("utf-8", "replace")
+
+
+def _bytes_of_run(run: re.Match[str]) -> bytes:
     # A run holds all the escapes of a character, since what stands between two runs is a character by itself.
-    return bytes.fromhex(run[0].replace("%", "")).decode("utf-8", "replace")
+    return bytes.fromhex(run[0].replace("%", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ from velocipy.http.cookies import parse_cookies
 from velocipy.http.headers import Headers
 from velocipy.http.query import Query, parse_query
 from velocipy.http.url import URL, parse_host
-from velocipy.json.base import JSONEncoder, best_encoder
+from velocipy.json.base import JSONEncoder, best_encoder, decode_body
 from velocipy.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
+    from velocipy.http.forms import FormData, FormLimits
+    from velocipy.http.multipart import MultipartReader
     from velocipy.protocols import HTTPConnection, RequestHeaders, WebSocketConnection
     from velocipy.routing.route import Route
 
@@ -58,7 +61,9 @@ class Exchange:
 
     @cached_property
     def path_params(self) -> dict[str, Any]:
-        """The values of the template's holes by name, converted as the template says."""
+        """The values of the template's holes by name, converted as the template says; none where no route was found."""
+        if self.route.is_ours:
+            return {}
         return dict(zip((hole.name for hole in self.route.template.holes), self.values, strict=False))
 
     @cached_property
@@ -102,6 +107,8 @@ class Request(Exchange):
     # Set by handlers that have wrapping middleware: how far in the request has come, and what is still to be torn down.
     depth = 0
     teardown: Any = None
+    has_form = False
+    """Whether a form was read, whose files are to be closed."""
     missed: tuple[Any, ...] = ()
     """Headers of middleware that an exception has passed on its way out, inner first."""
 
@@ -116,6 +123,7 @@ class Request(Exchange):
         self.connection = connection
         self._body: bytes | None = None
         self._lost: Exception | None = None
+        self._form: FormData | None = None
 
     def enter(self, depth: int) -> None:
         """Note that `call_next` of a wrapping middleware was called; RuntimeError when it is called twice."""
@@ -180,7 +188,7 @@ class Request(Exchange):
                 raise
         return self._body
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """The body as it arrives, in chunks of the server's choice; raises as `body()` does."""
         if self._body is not None:
             if self._body:
@@ -211,7 +219,9 @@ class Request(Exchange):
         """The body may be read from its connection, once."""
         if self._lost is not None:
             raise self._lost
-        self._lost = RuntimeError(f"the body was read by request.stream(): {advice}")
+        self._lost = RuntimeError(
+            f"the body was read as it arrived, by request.stream(), form() or multipart(): {advice}"
+        )
 
     async def text(self) -> str:
         """The body as UTF-8 text; BadRequest when it is none."""
@@ -223,7 +233,55 @@ class Request(Exchange):
     async def json(self) -> Any:
         """The body as JSON, whatever its content type says; BadRequest when it is none."""
         encoder: JSONEncoder = getattr(self.app, "json_encoder", None) or best_encoder()
-        return decode_json(await self.body(), encoder)
+        return decode_body(await self.body(), encoder)
+
+    async def form(self, limits: FormLimits | None = None) -> FormData:
+        """The body as a form, urlencoded or multipart; safe to call twice. Its files are closed when the request is over.
+
+        Raises UnsupportedMediaType for what is no form, BadRequest for a broken one, PayloadTooLargeException beyond `limits`
+        (the route's where none are given), and as `stream()` does.
+        """
+        if self._form is None:
+            from velocipy.http.forms import receive_form
+
+            async with aclosing(self.stream()) as chunks:
+                try:
+                    self._form = await receive_form(
+                        self.header("content-type"),
+                        chunks,
+                        limits or self._form_limits(),
+                        self.header("content-encoding"),
+                    )
+                except (HTTPException, ClientDisconnected) as exc:
+                    if self._lost is not None:  # the body was begun, and not just refused for its type
+                        self.lose_body(exc)
+                    raise
+            self.has_form = True
+        return self._form
+
+    def multipart(self, limits: FormLimits | None = None) -> MultipartReader:
+        """The parts of a multipart form as they arrive: `async for part in request.multipart():`; nothing is kept.
+
+        Raises as `form()` does: here for the headers, and in the iteration for the body.
+        """
+        from velocipy.http.multipart import multipart_parts
+
+        return multipart_parts(
+            self.header("content-type"),
+            self.stream(),
+            limits or self._form_limits(),
+            self.header("content-encoding"),
+        )
+
+    def _form_limits(self) -> FormLimits:
+        from velocipy.http.forms import DEFAULT_LIMITS
+
+        return self.route.form_limits or DEFAULT_LIMITS
+
+    async def close_form(self) -> None:
+        """Close the files of a form that was read; safe to call twice, and without one."""
+        if self._form is not None:
+            await self._form.close()
 
     async def disconnected(self) -> None:
         """Return once the client has left: await it in a task beside the work, or in `asyncio.wait`."""
@@ -231,11 +289,3 @@ class Request(Exchange):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path!r}>"
-
-
-def decode_json(body: bytes, encoder: JSONEncoder) -> Any:
-    """A body -> the value it says in JSON; BadRequest("Invalid JSON body") for anything else (RFC 8259)."""
-    try:
-        return encoder.decode(body)
-    except (ValueError, RecursionError):
-        raise BadRequest("Invalid JSON body") from None

@@ -33,7 +33,7 @@ _UNSAFE_IN_URI: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*
 _UNSAFE_IN_QUERY: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
-_known_hosts: set[str] = set()
+_known_hosts: set[str | bytes] = set()
 
 
 def parse_host(text: str) -> tuple[str, int | None]:
@@ -63,12 +63,12 @@ def _check_ipv6(address: str) -> str:
     return address
 
 
-def check_host(values: Sequence[str]) -> None:
+def check_host(values: Sequence[str | bytes]) -> None:
     """BadRequest("Invalid host header") for Host fields that two readers could understand differently.
 
-    `values` are all Host lines of the request, or its `:authority`. None, or one empty line, passes: the host
-    is missing, and who needs one says so. Hosts that passed are remembered: one look-up, 35 ns, for all but
-    the first.
+    `values` are all Host lines of the request, or its `:authority`, as the server has them. None, or one empty
+    line, passes: the host is missing, and who needs one says so. Hosts that passed are remembered: one look-up,
+    35 ns, for all but the first.
     """
     if len(values) == 1:
         if values[0] not in _known_hosts:
@@ -77,15 +77,15 @@ def check_host(values: Sequence[str]) -> None:
         raise BadRequest("Invalid host header")
 
 
-def _check_new_host(text: str) -> None:
-    if text:
+def _check_new_host(value: str | bytes) -> None:
+    if value:
         try:
-            parse_host(text)
+            parse_host(value.decode("latin-1") if isinstance(value, bytes) else value)
         except ValueError:
             raise BadRequest("Invalid host header") from None
     if len(_known_hosts) >= MAX_KNOWN_HOSTS:
         _known_hosts.clear()
-    _known_hosts.add(text)
+    _known_hosts.add(value)
 
 
 class URLParts(TypedDict, total=False):

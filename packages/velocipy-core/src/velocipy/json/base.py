@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, cast
 from uuid import UUID
 
 from velocipy import plugins
-from velocipy.exceptions import ConfigurationError, MissingAdapterError
+from velocipy.exceptions import BadRequest, ConfigurationError, MissingAdapterError
 
 GROUP = "velocipy.json"
 BEST_FIRST = ("msgspec", "orjson", "stdlib")
@@ -66,21 +66,41 @@ def find_encoder(choice: EncoderChoice) -> JSONEncoder:
     return cast("JSONEncoder", encoder)
 
 
+def decode_body(body: bytes, encoder: JSONEncoder) -> Any:
+    """A body -> the value in it; BadRequest("Invalid JSON body") for anything that is not one JSON text (RFC 8259)."""
+    try:
+        return encoder.decode(body)
+    except (ValueError, RecursionError):
+        raise BadRequest(f"Invalid {getattr(encoder, 'format', 'JSON')} body") from None
+
+
 def encode_extra(value: object) -> Any:
     """The JSON form of what an encoder library does not know itself; the same under every encoder.
 
     datetime and friends as ISO 8601 (UTC as `Z`), timedelta as ISO 8601 duration, Decimal and UUID as text, Enum as its
-    value, bytes as base64, sets, tuples and mappings as list and object, dataclasses as objects, subclasses of text and
-    numbers as these. Raises TypeError otherwise.
+    value, bytes as base64, sets, tuples and mappings as list and object, dataclasses and models as objects, subclasses of
+    text and numbers as these. Raises TypeError otherwise.
     """
     for kind, form in _FORMS:
         if isinstance(value, kind):
             return form(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    plain = _model_form(cast("Any", type(value)))
+    if plain is not None:
+        return plain(value)
     raise TypeError(
         f"{type(value).__qualname__} cannot be written as JSON: return a model, dict, list or scalar"
     )
+
+
+@lru_cache(maxsize=1024)
+def _model_form(cls: type) -> Callable[[Any], Any] | None:
+    """How instances of a model class are written where no response model says it; None for what no backend knows."""
+    from velocipy.models.base import ANY_BACKENDS, AS_IT_IS  # models use json
+
+    backend = ANY_BACKENDS.find(cls)
+    return None if backend is None else backend.plain(cls, AS_IT_IS)
 
 
 def _time_text(value: datetime | time) -> str:

@@ -23,7 +23,7 @@ from velocipy.handlers.signature import UNANNOTATED, How, how_called, read_signa
 from velocipy.http.headers import ResponseHeaders, check_header, header_pairs
 from velocipy.http.request import Request
 from velocipy.http.response import APPENDED, Response
-from velocipy.routing.route import callable_name, location_of
+from velocipy.routing.route import callable_name, shown
 
 CallNext = Callable[[Request], Awaitable[Response]]
 
@@ -63,10 +63,17 @@ def segments(
         last = number == len(wrappers)
         steps = core() if last else (Next(wrappers[number], number + 1),)
         laid = Segment(_constants(piece, winners), hooks, steps)
-        outer = {target for segment in done for target in segment.targets}
-        carried = tuple(local for local in laid.arguments if local in outer and local not in laid.targets)
+        carried = _carried(laid, done)
         done.append(replace(laid, carried=carried) if carried else laid)
     return tuple(done)
+
+
+def _carried(segment: Segment, outside: list[Segment]) -> tuple[str, ...]:
+    """The locals of outer segments that this one uses."""
+    if not outside:
+        return ()
+    outer = {target for other in outside for target in other.targets}
+    return tuple(local for local in segment.arguments if local in outer and local not in segment.targets)
 
 
 def check_middleware(item: Any) -> None:
@@ -81,7 +88,7 @@ def check_middleware(item: Any) -> None:
 
 
 def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:
-    where = f"{callable_name(dispatch)} ({location_of(dispatch)})"
+    where = shown(dispatch)
     if _is_hook(item) or _headers_of(item):
         raise ConfigurationError(
             f"{item!r} has dispatch and hooks or response_headers: do everything in dispatch, or split it in two"
@@ -109,7 +116,7 @@ def _check_hook(item: Any) -> None:
     wanted = 0 if _method(item, "before") is None else 1
     if header is not None and len(read_signature(header)) != wanted:
         takes = "(token), what before returned" if wanted else "nothing, since there is no before"
-        raise ConfigurationError(f"{callable_name(header)} ({location_of(header)}) must take {takes}")
+        raise ConfigurationError(f"{shown(header)} must take {takes}")
 
 
 def wrapping(item: Any) -> Callable[..., Any] | None:
@@ -146,6 +153,8 @@ def _winners(piece: list[Any]) -> dict[str, Any]:
 
 def _constants(piece: list[Any], winners: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     """Level 1 of a segment. Fields that join do so; of every other the inner's stays."""
+    if not piece:
+        return ()
     headers = ResponseHeaders()
     for item in piece:
         for name, value in header_pairs(_headers_of(item)):

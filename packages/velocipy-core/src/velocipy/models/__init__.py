@@ -1,22 +1,20 @@
-"""Model backends: bytes to validated models. One backend a file."""
+"""Model backends: bytes to validated models, and back. One backend a file."""
 
 from typing import TYPE_CHECKING
 
 from velocipy.exports import lazy
 
 if TYPE_CHECKING:
-    from velocipy.models.base import ModelBackend, find_backends
+    from velocipy.models.base import Backends, Dumper, ModelBackend, ModelField, Serialization
 
 __all__ = [
+    "Backends",
+    "Dumper",
     "ModelBackend",
-    "find_backends",
+    "ModelField",
+    "Serialization",
 ]
 
-_HOMES = {
-    "base": (
-        "ModelBackend",
-        "find_backends",
-    ),
-}
+_HOMES = {"base": ("Backends", "Dumper", "ModelBackend", "ModelField", "Serialization")}
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

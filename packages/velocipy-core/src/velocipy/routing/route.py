@@ -6,10 +6,16 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from velocipy.exceptions import ConfigurationError
+from velocipy.formats import JSON, Format
 from velocipy.routing.path import PathTemplate, join_paths
+
+if TYPE_CHECKING:
+    from velocipy.http.forms import FormLimits
+    from velocipy.http.response import Response
+    from velocipy.models.base import Serialization
 
 Endpoint = Callable[..., Any]
 
@@ -22,6 +28,17 @@ that makes it upper-case.
 
 DEFAULT_MAX_CONTENT_LENGTH = 10 * 1024 * 1024
 """Bytes of a request body that a route takes where nobody says otherwise: 10 MiB."""
+
+
+class _FromAnnotation:
+    """The one value of FROM_ANNOTATION."""
+
+    def __repr__(self) -> str:
+        return "FROM_ANNOTATION"
+
+
+FROM_ANNOTATION: Final = _FromAnnotation()
+"""Where a route names no response model: what its endpoint is annotated to return."""
 
 
 class Layer:
@@ -54,6 +71,13 @@ class RouteOptions:
     deprecated: bool = False
     include_in_schema: bool = True
     max_content_length: int | None = None
+    form_limits: FormLimits | None = None
+    formats: tuple[Format, ...] | None = None
+    response_model: Any = FROM_ANNOTATION
+    serialization: Serialization | None = None
+    response_class: type[Response] | None = None
+    responses: Mapping[int | str, Any] = field(default_factory=dict)
+    operation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +91,11 @@ class Route:
     layers: tuple[Layer, ...]
     app: Any = None
     max_content_length: int = DEFAULT_MAX_CONTENT_LENGTH
+    form_limits: FormLimits | None = None
+    formats: tuple[Format, ...] = (JSON,)
     explainer: Callable[[Route, str], str] | None = field(default=None, repr=False)
+    is_ours: bool = False
+    """Whether nobody declared it: the routes that answer 404, 405 and OPTIONS."""
 
     @property
     def path(self) -> str:
@@ -106,12 +134,27 @@ class Route:
             options = replace(options, name=f"{name_prefix}.{self.name}")
         return Route(self.methods, template, self.endpoint, options, (layer, *self.layers))
 
-    def mounted(self, app: Any, max_content_length: int, explainer: Callable[[Route, str], str]) -> Route:
-        """This route as an app serves it; `max_content_length` is the app's, which a route's own overrides."""
+    def mounted(
+        self,
+        app: Any,
+        max_content_length: int,
+        form_limits: FormLimits | None,
+        formats: tuple[Format, ...],
+        explainer: Callable[[Route, str], str],
+    ) -> Route:
+        """This route as an app serves it; the limits and formats are the app's, which a route's own override."""
         own = self.options.max_content_length
-        limit = max_content_length if own is None else own
         return Route(
-            self.methods, self.template, self.endpoint, self.options, self.layers, app, limit, explainer
+            self.methods,
+            self.template,
+            self.endpoint,
+            self.options,
+            self.layers,
+            app,
+            max_content_length if own is None else own,
+            self.options.form_limits or form_limits,
+            self.options.formats or formats,
+            explainer,
         )
 
     def explain(self, dialect: str) -> str:
@@ -149,3 +192,8 @@ def location_of(function: Callable[..., Any]) -> str:
         return f"{inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]}"
     except (OSError, TypeError):
         return f"module {getattr(function, '__module__', '?')}"
+
+
+def shown(function: Callable[..., Any]) -> str:
+    """A callable for messages: "list_items (app.py:12)"."""
+    return f"{callable_name(function)} ({location_of(function)})"

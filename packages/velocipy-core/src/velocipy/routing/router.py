@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 from velocipy.exceptions import ConfigurationError
+from velocipy.formats import check_formats
+from velocipy.messages import check_keywords
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import (
+    FROM_ANNOTATION,
     WEBSOCKET,
     Endpoint,
     Layer,
@@ -17,7 +20,13 @@ from velocipy.routing.route import (
     callable_name,
     check_limit,
     location_of,
+    shown,
 )
+
+if TYPE_CHECKING:
+    from velocipy.http.forms import FormLimits
+    from velocipy.http.response import Response
+    from velocipy.models.base import Serialization
 
 E = TypeVar("E", bound=Callable[..., Any])
 H = TypeVar("H", bound=Callable[..., Any])
@@ -30,7 +39,12 @@ _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Z]+")
 
 
 class RouteKeywords(TypedDict, total=False):
-    """What every verb takes besides the path."""
+    """What every verb takes besides the path.
+
+    `response_model` is what results are checked against, filtered to and documented as, in place of the return annotation; None
+    leaves them as they are. `formats`, such as ("json", "msgpack"), are those that a client may choose from by Accept. The `response_model_...` ones say which of its fields are written, and how. `response_class` makes
+    the Response of every result that is none, and is called with (result, status).
+    """
 
     name: str | None
     status_code: int | None
@@ -40,9 +54,24 @@ class RouteKeywords(TypedDict, total=False):
     deprecated: bool
     include_in_schema: bool
     max_content_length: int | None
+    form_limits: FormLimits | None
+    formats: Iterable[str]
+    response_model: Any
+    response_model_include: Any
+    response_model_exclude: Any
+    response_model_exclude_none: bool
+    response_model_exclude_unset: bool
+    response_model_exclude_defaults: bool
+    response_model_by_alias: bool
+    response_class: type[Response] | None
+    responses: Mapping[int | str, Any]
+    operation_id: str | None
     dependencies: Iterable[Any]
     middleware: Iterable[Any]
     exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None
+
+
+_KNOWN = frozenset(RouteKeywords.__annotations__)
 
 
 class APIRouter:
@@ -219,6 +248,8 @@ class APIRouter:
     def _declare(
         self, path: str, endpoint: Endpoint, methods: tuple[str, ...], keywords: RouteKeywords
     ) -> Route:
+        if not _KNOWN.issuperset(keywords):
+            check_keywords(f"the route {path!r}", keywords, _KNOWN, shown(endpoint))
         try:
             # An empty path is the router's prefix itself, without a slash behind it.
             template = PathTemplate.parse(path or self.prefix or "/")
@@ -265,6 +296,9 @@ def _check_endpoint(endpoint: Endpoint, path: str) -> Endpoint:
     return endpoint
 
 
+_MODEL = "response_model_"
+
+
 def _options(keywords: RouteKeywords) -> RouteOptions:
     from velocipy.http.gate import check_status
 
@@ -279,7 +313,35 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         deprecated=keywords.get("deprecated", False),
         include_in_schema=keywords.get("include_in_schema", True),
         max_content_length=None if limit is None else check_limit(limit),
+        form_limits=keywords.get("form_limits"),
+        formats=check_formats(keywords["formats"]) if "formats" in keywords else None,
+        response_model=keywords.get("response_model", FROM_ANNOTATION),
+        serialization=_serialization(keywords),
+        response_class=_check_response_class(keywords.get("response_class")),
+        responses=dict(keywords.get("responses", {})),
+        operation_id=keywords.get("operation_id"),
     )
+
+
+def _serialization(keywords: RouteKeywords) -> Serialization | None:
+    options: dict[str, Any] = {
+        name.removeprefix(_MODEL): value for name, value in keywords.items() if name.startswith(_MODEL)
+    }
+    if not options:
+        return None
+    from velocipy.models.base import Serialization
+
+    return Serialization(**options)
+
+
+def _check_response_class(response_class: Any) -> Any:
+    if response_class is None:
+        return None
+    from velocipy.http.response import Response
+
+    if not (isinstance(response_class, type) and issubclass(response_class, Response)):
+        raise ConfigurationError(f"response_class is a class of Response, not {response_class!r}")
+    return response_class
 
 
 def _own_layer(keywords: RouteKeywords) -> Layer:

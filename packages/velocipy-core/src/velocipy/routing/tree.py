@@ -159,18 +159,24 @@ class RouteTree(Generic[Leaf]):
         return node.rest
 
 
+_NO_RUN: list[str] = []  # never changed
+
+
 class _Node(Generic[Leaf]):
     """A place in the tree: what ends here, and the ways on."""
 
     __slots__ = ("choices", "leaf", "orders", "rest", "run", "span", "statics", "ways")
 
     def __init__(self, run: list[str]) -> None:
-        self.run = run  # the literals that lead here, after the one that is the key in the parent's statics
+        self.run = (
+            run or _NO_RUN
+        )  # the literals that lead here, after the one that is the key in the parent's statics
         self.span = 1 + len(run)
         self.leaf: Leaf | None = None
+        # Of 10,000 routes nearly every node has at most one of these: empty ones are objects that nobody pays for.
         self.statics: dict[str, _Node[Leaf]] = {}
-        self.ways: list[_Way[Leaf]] = []
-        self.orders: list[tuple[object, ...]] = []  # of the ways, which they are sorted by
+        self.ways: tuple[_Way[Leaf], ...] = ()
+        self.orders: tuple[tuple[object, ...], ...] = ()  # of the ways, which they are sorted by
         self.rest: Leaf | None = None  # what takes everything from here on
         self.choices = 0  # the ways, and the rest
 
@@ -202,8 +208,8 @@ class _Node(Generic[Leaf]):
         if index == len(self.orders) or self.orders[index] != order:
             whole = segment.literals == ("", "")
             parse = segment.holes[0].converter.parse if whole else segment.parse
-            self.orders.insert(index, order)
-            self.ways.insert(index, (parse, not whole, _Node([])))
+            self.orders = (*self.orders[:index], order, *self.orders[index:])
+            self.ways = (*self.ways[:index], (parse, not whole, _Node(_NO_RUN)), *self.ways[index:])
             self.choices += 1
         return self.ways[index][2]
 

@@ -1,0 +1,224 @@
+"""Source for each kind of step. Knows what a step does and how the writer names things; does not know what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from velocipy.handlers.plan import (
+    AppValue,
+    Body,
+    Call,
+    Check,
+    Form,
+    Give,
+    Next,
+    Only,
+    Read,
+    Refuse,
+    Spread,
+    Step,
+    Take,
+)
+from velocipy.handlers.signature import How
+from velocipy.routing.route import callable_name
+
+if TYPE_CHECKING:
+    from velocipy.handlers.compiler import SegmentWriter
+
+
+def emits_request(step: Step) -> bool:
+    """Whether the step's source uses the Request."""
+    return isinstance(step, Form) or isinstance(step, Give) and step.what in ("request", "state")
+
+
+def _emit_take(writer: SegmentWriter, step: Take) -> None:
+    writer.source.line(f"{step.target} = values[{step.index}]")
+
+
+def _emit_read(writer: SegmentWriter, step: Read) -> None:
+    default = step.parameter.default
+    if step.reader is not None:
+        reader = writer.source.bind(f"read_{step.parameter.name}", step.reader)
+        found = _found(writer, step, "")
+        writer.need("errors", "[]")
+        writer.source.line(f"{step.target} = {reader}({found}, errors)")
+    else:
+        bound = (
+            "" if default is None else ", " + writer.source.bind(f"default_{step.parameter.name}", default)
+        )
+        writer.source.line(f"{step.target} = {_found(writer, step, bound)}")
+
+
+def _no_text(writer: SegmentWriter) -> None:
+    """What the path gives, and the object of several body parameters, is there already."""
+
+
+def _query(writer: SegmentWriter) -> None:
+    writer.need("query", f"parse_query({writer.dialect.query_text})")
+
+
+def _headers(writer: SegmentWriter) -> None:
+    writer.need_headers()
+
+
+def _cookies(writer: SegmentWriter) -> None:
+    writer.need_headers()
+    writer.need("cookies", "parse_cookies(cookie_text(headers))")
+
+
+_PREPARE: dict[str, Callable[[SegmentWriter], None]] = {
+    "path": _no_text,
+    "query": _query,
+    "header": _headers,
+    "cookie": _cookies,
+    "form": _no_text,
+    "file": _no_text,
+    "body": _no_text,
+}
+"""What must stand before a source can be read."""
+
+_LOOKUPS = {
+    "query": ("query.get", "query.getlist"),
+    "header": ("headers.get", "header_items(headers)"),
+    "cookie": ("cookies.get", "None"),
+    "form": ("form.get", "form.getlist"),
+    "file": ("form.file", "form.files"),
+}
+"""The functions that find one value, and all values, of a key."""
+
+
+def _found(writer: SegmentWriter, step: Read, default: str) -> str:
+    """The expression of what a source has under a step's key."""
+    _PREPARE[step.source](writer)
+    if step.source == "path":
+        return f"values[{step.index}]"
+    if step.source == "body":
+        return f"fields.get({step.key!r}, MISSING)"
+    one, many = _LOOKUPS[step.source]
+    return f"{many}({step.key!r})" if step.many else f"{one}({step.key!r}{default})"
+
+
+def _emit_spread(writer: SegmentWriter, step: Spread) -> None:
+    read = writer.source.bind(f"read_{step.parameter.name}", step.read)
+    get, getlist = _LOOKUPS[step.source]
+    _PREPARE[step.source](writer)
+    writer.need("errors", "[]")
+    writer.source.line(f"{step.target} = {read}({get}, {getlist}, errors)")
+
+
+def _emit_only(writer: SegmentWriter, step: Only) -> None:
+    keys = writer.source.bind(f"{step.source}_keys", step.keys)
+    _PREPARE[step.source](writer)
+    writer.need("errors", "[]")
+    writer.source.line(f"refuse_unknown({step.source}, {keys}, {step.source!r}, errors)")
+
+
+def _emit_body(writer: SegmentWriter, step: Body) -> None:
+    writer.need_headers()
+    types = "headers.get('content-type'), headers.get('content-encoding')"
+    if step.choose is not None:
+        decode = "decode"
+        writer.source.line(f"decode = {writer.source.bind('choose_decoder', step.choose)}({types})")
+    else:
+        decode = writer.source.bind(f"decode_{step.parameter.name}", step.decode)
+        writer.source.line(f"{writer.source.bind('check_type', step.check_type)}({types})")
+    if writer.reads_body_itself():
+        writer.need("received", f"await {writer.dialect.read_body.format(limit=step.limit)}")
+    else:
+        writer.need_request()
+        writer.source.line("received = await request.body()")
+    writer.need("errors", "[]")
+    writer.source.line(f"{step.target} = {decode}(received, errors)")
+
+
+def _emit_form(writer: SegmentWriter, step: Form) -> None:
+    writer.need_request()
+    limits = writer.source.bind("form_limits", step.limits)
+    writer.source.line(f"form = await teardown.enter(FormScope(request, {limits}), 'request')")
+
+
+def _emit_check(writer: SegmentWriter, step: Check) -> None:
+    writer.source.line("if errors: raise ValidationError(errors)")
+
+
+def _emit_give(writer: SegmentWriter, step: Give) -> None:
+    if step.what == "websocket":
+        writer.source.line(f"{step.target} = websocket")
+    elif step.what == "request":
+        writer.need_request()
+        writer.source.line(f"{step.target} = request")
+    elif step.what == "form":
+        writer.source.line(f"{step.target} = form")
+    elif step.what == "state":
+        if not writer.plan.route.is_socket:
+            writer.need_request()
+        writer.source.line(
+            f"{step.target} = {'websocket' if writer.plan.route.is_socket else 'request'}.state"
+        )
+
+
+def _emit_call(writer: SegmentWriter, step: Call) -> None:
+    function = writer.source.bind(callable_name(step.function), step.function)
+    args = list(step.args)
+    if step.keywords:
+        args.append("**{" + ", ".join(f"{name!r}: {local}" for name, local in step.keywords) + "}")
+    call = _CALLS[step.how].format(
+        function=function, args=", ".join(args), comma=", " if args else "", scope=step.scope
+    )
+    writer.source.line(f"{step.target} = {call}" if step.target else call)
+
+
+_CALLS = {
+    How.AWAIT: "await {function}({args})",
+    How.PLAIN: "{function}({args})",
+    How.THREAD: "await in_thread({function}{comma}{args})",
+    How.ASYNC_GENERATOR: "await teardown.enter({function}({args}), {scope!r})",
+    How.ASYNC_CONTEXT: "await teardown.enter({function}({args}), {scope!r})",
+    How.GENERATOR: "await teardown.enter_in_thread({function}({args}), {scope!r})",
+    How.CONTEXT: "await teardown.enter_in_thread({function}({args}), {scope!r})",
+}
+
+
+def _emit_app_value(writer: SegmentWriter, step: AppValue) -> None:
+    values = writer.source.bind("app_values", writer.tools.app_values)
+    call = writer.source.bind(callable_name(step.call.function), step.call)
+    writer.source.line(f"{step.target} = await {values}.value({call})")
+
+
+def _emit_refuse(writer: SegmentWriter, step: Refuse) -> None:
+    if writer.plan.route.is_socket:
+        writer.source.line(f"refuse_socket({step.target})")
+    else:
+        with writer.source.block(f"if isinstance({step.target}, Response):"):
+            writer.source.line(f"response = {step.target}")
+
+
+def _emit_next(writer: SegmentWriter, step: Next) -> None:
+    writer.need_request()
+    if writer.number == 0 and writer.plan.enters:
+        writer.source.line("request.teardown = teardown")
+    for local in writer.carried_on():
+        writer.source.line(f"request.carried[{local!r}] = {local}")
+    label = callable_name(step.dispatch)
+    dispatch = writer.source.bind(label, step.dispatch)
+    writer.source.line(
+        f"response = expect_response(await {dispatch}(request, inner_{step.inner}), {label!r})"
+    )
+
+
+EMITTERS: dict[type, Callable[[SegmentWriter, Any], None]] = {
+    Take: _emit_take,
+    Read: _emit_read,
+    Spread: _emit_spread,
+    Body: _emit_body,
+    Form: _emit_form,
+    Only: _emit_only,
+    Check: _emit_check,
+    Give: _emit_give,
+    Call: _emit_call,
+    AppValue: _emit_app_value,
+    Refuse: _emit_refuse,
+    Next: _emit_next,
+}
+"""A function a step kind; a test holds it against `plan.Step`."""

@@ -1,0 +1,35 @@
+"""Parts that messages about mistakes have in common: what was probably meant, and where it is written. Raises nothing itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+
+from velocipy.exceptions import ConfigurationError
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean 'page'?" where something known is spelled much like it, else ""."""
+    near = get_close_matches(name, list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def caller_location() -> str:
+    """file:line of the nearest caller outside of VelociPy: of the line that the user wrote."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "velocipy":
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def check_keywords(
+    what: str, given: Collection[str], known: Collection[str], where: str | None = None
+) -> None:
+    """Raise ConfigurationError for a keyword that nothing takes: without this, a typing error would be a setting that is ignored."""
+    for name in given:
+        if name not in known:
+            raise ConfigurationError(
+                f"{what} ({where or caller_location()}) takes no {name!r}{did_you_mean(name, known)} "
+                f"It takes {', '.join(sorted(known))}"
+            )

@@ -1,0 +1,251 @@
+"""pydantic's models, by pydantic's own parser and serializer. The one module that imports pydantic.
+
+What pydantic takes is its own matter (it reads "1" as an int); what it refuses is told in the words that all backends share, and
+what is no JSON is refused as everywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence, Set
+from types import NoneType
+from typing import Annotated, Any, Final, get_args, get_origin
+
+import pydantic
+
+from velocipy.annotations import split_annotated, union_members
+from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem, ResultError
+from velocipy.json.base import decode_body, encode_extra
+from velocipy.json.stdlib import StdlibJSON
+from velocipy.models.base import (
+    AS_IT_IS,
+    BODY,
+    Decode,
+    Dumper,
+    FindEncoder,
+    ModelBackend,
+    ModelField,
+    Serialization,
+    Validate,
+    fitting,
+)
+from velocipy.models.bodies import may_be_read_otherwise, refuse_endless_numbers
+from velocipy.models.containers import ARRAYS
+from velocipy.models.refusals import entries_of
+from velocipy.models.shapes import holds
+from velocipy.models.walk import CONTAINERS, Language, is_array, is_known, is_mapping
+from velocipy.models.write import EVERY_ITEM
+from velocipy.validation import MAX_ERRORS, Place, invalid
+
+MAX_REFUSALS: Final = 10_000
+"""Errors of one body that are looked at one by one: pydantic makes them all at once, and each takes a kilobyte then."""
+
+Adapter = Callable[[], "pydantic.TypeAdapter[Any]"]
+"""Makes pydantic's schema at the first call, a millisecond or more for what is not a model class alone. Its methods are left
+aside for those of its validator and serializer, which take half the time."""
+
+
+class PydanticBackend(ModelBackend):
+    """BaseModel, RootModel, pydantic's dataclasses, and what holds one."""
+
+    name = "pydantic"
+
+    def matches(self, annotation: Any) -> bool:
+        """A model or pydantic dataclass, and any type that is made of one."""
+        return holds(annotation, _is_model)
+
+    def validator(self, annotation: Any) -> Validate:
+        """Values of JSON or of the types themselves, models, or objects with a model's fields as attributes."""
+        adapter = _adapter(annotation)
+
+        def validate(value: Any, errors: list[ErrorItem], place: Place) -> Any:
+            try:
+                return adapter().validator.validate_python(value, from_attributes=True)
+            except pydantic.ValidationError as exc:
+                return _validate_as_json(adapter, value, exc, errors, place)
+            except RecursionError:
+                errors.append(invalid(place, "nested too deeply", "recursion_error"))
+                return None
+
+        return validate
+
+    def decoder(self, annotation: Any, find_encoder: FindEncoder) -> Decode:
+        """pydantic's own parser, kept to what JSON is."""
+        adapter, encoder = _adapter(annotation), functools.cache(find_encoder)
+
+        def decode(body: bytes, errors: list[ErrorItem]) -> Any:
+            if may_be_read_otherwise(body):
+                refuse_endless_numbers(decode_body(body, encoder()))
+            try:
+                return adapter().validator.validate_json(body)
+            except pydantic.ValidationError as exc:
+                if _is_no_json(exc):
+                    raise BadRequest("Invalid JSON body") from None
+                return _note(exc, decode_body(body, encoder()), errors, BODY)
+            except RecursionError:
+                raise BadRequest("Invalid JSON body") from None
+
+        return decode
+
+    def plain(self, annotation: Any, how: Serialization) -> Callable[[Any], Any]:
+        """Models as dicts with their declared fields, computed ones too."""
+        adapter, options = _adapter(annotation), _options(annotation, how)
+
+        def plain(value: Any) -> Any:
+            return adapter().serializer.to_python(value, mode="json", **options)
+
+        return plain
+
+    def dumper(self, annotation: Any, find_encoder: FindEncoder, how: Serialization = AS_IT_IS) -> Dumper:
+        """Models straight to bytes by pydantic, which notices what is not as declared; only then is the result validated."""
+        adapter, options, validate = (
+            _adapter(annotation),
+            _options(annotation, how),
+            self.validator(annotation),
+        )
+
+        def dump(result: Any) -> bytes:
+            value = fitting(result, validate, annotation)
+            try:
+                return adapter().serializer.to_json(value, warnings="error", **options)
+            except ValueError as exc:
+                # An instance is taken as it is, also one whose fields were set to what they cannot be.
+                raise ResultError(f"the result does not fit the response model {annotation}: {exc}") from None
+
+        def encode(result: Any) -> bytes:
+            try:
+                return adapter().serializer.to_json(result, warnings="error", **options)
+            except ValueError:
+                return dump(result)
+
+        def encode_items(result: Any) -> bytes:
+            # pydantic lets None pass for a model. 15 us for 1,000 items.
+            items = result.values() if isinstance(result, dict) else result
+            return dump(result) if NoneType in set(map(type, items)) else encode(result)
+
+        return Dumper(
+            dump, {cls: encode_items if cls in (dict, *ARRAYS) else encode for cls in _classes(annotation)}
+        )
+
+    def fields(self, annotation: Any) -> Sequence[ModelField] | None:
+        """The fields of a model, under the names that it is validated by."""
+        model, _ = split_annotated(annotation)
+        if not _is_model(model) or (
+            issubclass(model, pydantic.BaseModel) and issubclass(model, pydantic.RootModel)
+        ):
+            return None
+        known = model.model_fields if issubclass(model, pydantic.BaseModel) else model.__pydantic_fields__
+        return tuple(_field(name, info) for name, info in known.items())
+
+    def forbids_unknown(self, annotation: Any) -> bool:
+        """Whether the model's configuration says `extra="forbid"`."""
+        model, _ = split_annotated(annotation)
+        config = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+        return bool(config.get("extra") == "forbid")
+
+
+def _is_model(annotation: Any) -> bool:
+    bare, _ = split_annotated(annotation)
+    return isinstance(bare, type) and (
+        issubclass(bare, pydantic.BaseModel) or hasattr(bare, "__pydantic_validator__")
+    )
+
+
+def _adapter(annotation: Any) -> Adapter:
+    @functools.cache
+    def adapter() -> pydantic.TypeAdapter[Any]:
+        return pydantic.TypeAdapter(annotation)
+
+    if holds(annotation, lambda member: not (_is_model(member) or is_known(member, _SIMPLE))):
+        try:
+            adapter()  # there may be no schema for it, which must be said at registration
+        except (pydantic.errors.PydanticUserError, NameError) as exc:
+            raise ConfigurationError(f"pydantic cannot check {annotation!r}: {exc}") from None
+    return adapter
+
+
+_SIMPLE: Final = Language(lambda annotation: None)
+"""Types that pydantic makes a schema for without fail."""
+
+
+def _is_no_json(exc: pydantic.ValidationError) -> bool:
+    """Whether the body itself is broken, and not a text in it that should hold JSON."""
+    if exc.error_count() > 1:
+        return False
+    (error,) = exc.errors(include_url=False, include_context=False)
+    return error["type"] == "json_invalid" and error["loc"] == ()
+
+
+def _note(exc: pydantic.ValidationError, data: Any, errors: list[ErrorItem], place: Place) -> None:
+    """pydantic's errors, up to the limit of a 422."""
+    if exc.error_count() > MAX_REFUSALS:
+        errors.append(invalid(place, f"{exc.error_count()} errors", "too_many_errors"))
+        return
+    entries = entries_of(exc.errors(include_url=False), data, place)
+    errors += entries[: max(0, MAX_ERRORS - len(errors))]
+
+
+def _validate_as_json(
+    adapter: Adapter, value: Any, exc: pydantic.ValidationError, errors: list[ErrorItem], place: Place
+) -> Any:
+    """A strict model takes a date as text from JSON alone, so what is a value of JSON gets a second hearing as such."""
+    try:
+        return adapter().validator.validate_json(_JSON.encode(value))
+    except (TypeError, ValueError, RecursionError):  # the first hearing counts
+        return _note(exc, value, errors, place)
+
+
+_JSON: Final = StdlibJSON()
+
+
+def _classes(annotation: Any) -> tuple[type, ...]:
+    """The classes of results that pydantic can write without a validation before."""
+    bare, _ = split_annotated(annotation)
+    members = union_members(bare)
+    if members:
+        return tuple(cls for member in members for cls in _classes(member))
+    if is_mapping(bare):
+        return (dict,)
+    if is_array(bare):
+        return (CONTAINERS[get_origin(bare) or bare],)
+    return (NoneType if bare is None else bare,) if bare in (None, NoneType) or _is_model(bare) else ()
+
+
+def _options(annotation: Any, how: Serialization) -> dict[str, Any]:
+    """A Serialization in pydantic's words; names on the wire are aliases unless it says otherwise."""
+    options = {
+        "include": _names(annotation, how.include),
+        "exclude": _names(annotation, how.exclude),
+        "exclude_none": how.exclude_none,
+        "exclude_unset": how.exclude_unset,
+        "exclude_defaults": how.exclude_defaults,
+    }
+    # Each costs 0.1 us a call.
+    asked = {name: value for name, value in options.items() if value}
+    # Models of other libraries may stand in a field that is Any.
+    return {"by_alias": how.by_alias is not False, "fallback": encode_extra, **asked}
+
+
+def _names(annotation: Any, names: Any) -> Any:
+    """Names of fields, which hold for every item where the annotation is a container."""
+    if names is None:
+        return None
+    bare, _ = split_annotated(annotation)
+    containers = [
+        member for member in (union_members(bare) or (bare,)) if is_array(member) or is_mapping(member)
+    ]
+    if containers and not (isinstance(names, Mapping) and EVERY_ITEM in names):
+        return {EVERY_ITEM: _names((get_args(containers[0]) or (Any,))[-1], names)}
+    return names if isinstance(names, (Mapping, Set)) else set(names)
+
+
+def _field(name: str, info: pydantic.fields.FieldInfo) -> ModelField:
+    key = next((alias for alias in _aliases(info) if isinstance(alias, str)), name)
+    known = not info.is_required() and info.default_factory is None
+    annotation = Annotated[info.annotation, info]  # type: ignore[name-defined]  # its bounds are in the info's metadata
+    return ModelField(name, key, annotation, info.is_required(), info.default if known else None)
+
+
+def _aliases(info: pydantic.fields.FieldInfo) -> Sequence[Any]:
+    alias = info.validation_alias or info.alias
+    return alias.choices if isinstance(alias, pydantic.AliasChoices) else (alias,)
