@@ -222,7 +222,9 @@ class Dispatcher:
         handled = find_handler(merge_handlers((self._app.layer,)), NotFound()) is not None
         if handled:
             return self._own_handler(self._nowhere, "404", _raise_not_found, dialect)
-        return self._own_handler(self._nowhere, "404", _not_found, dialect, status=404)
+        return self._own_handler(
+            self._nowhere, "404", _raise_not_found, dialect, status=404, constant=_NOT_FOUND
+        )
 
     def _own_handler(
         self,
@@ -233,6 +235,7 @@ class Dispatcher:
         layers: Sequence[Layer] = (),
         methods: tuple[str, ...] = ("*",),
         status: int | None = None,
+        constant: bytes | None = None,
     ) -> Handler:
         handler = table.get((dialect.name, key))
         if handler is None:
@@ -240,7 +243,17 @@ class Dispatcher:
             around = (*(layers or (self._app.layer,)), Layer())
             template = _ANYWHERE if read_signature(endpoint) else _NOWHERE
             limit = self._app.max_content_length
-            route = Route(methods, template, endpoint, options, around, self._app, limit, is_ours=True)
+            route = Route(
+                methods,
+                template,
+                endpoint,
+                options,
+                around,
+                self._app,
+                limit,
+                is_ours=True,
+                constant=constant,
+            )
             handler = table[dialect.name, key] = self._compile(route, dialect)[0]
         return handler
 
@@ -262,11 +275,7 @@ def _yields_head(method: str, route: Route, other: Route | None) -> bool:
 
 _ANYWHERE = PathTemplate.parse("/{rest*}")
 _NOWHERE = PathTemplate.parse("/")
-_NOT_FOUND = {"detail": "Not Found"}
-
-
-async def _not_found() -> dict[str, Any]:
-    return _NOT_FOUND
+_NOT_FOUND = b'{"detail":"Not Found"}'
 
 
 async def _raise_not_found() -> None:

@@ -9,7 +9,7 @@ from velocipy.exceptions import BindingError
 from velocipy.handlers.app_scope import Resolve, app_call
 from velocipy.handlers.markers import Dependency, Scope, is_guard, the_annotation
 from velocipy.handlers.names import Names
-from velocipy.handlers.plan import AppValue, Body, Call, Check, Only, Read, Spread, Step
+from velocipy.handlers.plan import Always, AppValue, Body, Call, Check, Only, Read, Spread, Step
 from velocipy.handlers.reading import Reading
 from velocipy.handlers.signature import (
     ENTERED,
@@ -120,6 +120,8 @@ class Binder:
                 f"the endpoint {shown(endpoint)} yields: return StreamingResponse(rows()) instead"
             )
         self._refuse_open_holes()
+        if self.route.constant is not None:
+            return [*guards, Always(self.route.constant)]
         call = Call("result", endpoint, how, needs.positional, needs.keywords)
         reads = [*needs.reads, *self._reading.only()]
         return [*guards, *reads, *_check(reads), *needs.calls, call]

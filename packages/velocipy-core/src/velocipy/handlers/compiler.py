@@ -18,7 +18,7 @@ from velocipy.handlers.emitters import EMITTERS, emits_request
 from velocipy.handlers.forms import FormScope, header_items, refuse_unknown
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.names import RESERVED
-from velocipy.handlers.plan import Body, Form, Give, Hook, Next, Plan, Refuse, Segment, Step
+from velocipy.handlers.plan import Always, Body, Form, Give, Hook, Next, Plan, Refuse, Segment, Step
 from velocipy.handlers.results import (
     ReadyResults,
     Results,
@@ -340,7 +340,9 @@ class SegmentWriter:
                 "offers", tuple(format.media_types for format in self.plan.route.formats)
             )
             self.source.line(f"offer = preferred(headers.get('accept'), {offers})")
-        if self.short == "body":
+        if isinstance(self.segment.core[-1], Always):
+            self._send_always()
+        elif self.short == "body":
             self._find_ready()
         elif self.short == "empty":
             self.source.line(f"response = None if result is None else {self.make_response}(result)")
@@ -348,7 +350,7 @@ class SegmentWriter:
             self.source.line(f"response = {self.make_response}(result)")
 
     def _find_ready(self) -> None:
-        tables = [_ready_results(self.segment, self.dialect, results) for results in self.results]
+        tables = [ReadyResults(results, _natives(self.segment, self.dialect)) for results in self.results]
         table = self.source.bind("READY", tables[0] if len(tables) == 1 else tuple(tables))
         chosen = table if len(tables) == 1 else f"{table}[offer]"
         self.source.line(f"ready = {chosen}[result.__class__]")
@@ -357,9 +359,23 @@ class SegmentWriter:
         with self.source.block("else:"):
             self.source.line("encode, head = ready")
             self.source.line("body = encode(result)")
-            if self._hook_headers():
-                self.source.line(f"head = [*head, {self._native_hook_headers()}]")
+            self._add_hook_headers()
             self.source.line("response = None")
+
+    def _send_always(self) -> None:
+        """What is answered to everybody is there already, in `body`."""
+        media_type = self.results[0].media_type
+        if self.short is None:
+            self.source.line(f"response = Response(body, {self.plan.status}, None, {media_type!r})")
+            return
+        natives = _natives(self.segment, self.dialect)(media_type)
+        self.source.line(f"head = {self.source.bind('HEAD', natives)}")
+        self._add_hook_headers()
+        self.source.line("response = None")
+
+    def _add_hook_headers(self) -> None:
+        if self._hook_headers():
+            self.source.line(f"head = [*head, {self._native_hook_headers()}]")
 
     def _steps(self) -> None:
         for hook in self.segment.hooks:
@@ -471,12 +487,12 @@ class SegmentWriter:
         )
 
 
-def _ready_results(segment: Segment, dialect: Dialect, results: Results) -> ReadyResults:
-    """class -> (encode, native headers with the segment's constants): what is sent without a Response being made."""
+def _natives(segment: Segment, dialect: Dialect) -> Callable[[str], Any]:
+    """A function from a media type to the native headers of an answer, with the segment's constants."""
     own = {name for name, _ in segment.constants}
 
     def natives(media_type: str) -> Any:
         content_type = [] if "content-type" in own else [("content-type", media_type)]
         return dialect.native([*content_type, *segment.constants])
 
-    return ReadyResults(results, natives)
+    return natives

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from velocipy.handlers.plan import (
+    Always,
     AppValue,
     Body,
     Call,
@@ -186,6 +187,10 @@ def _emit_app_value(writer: SegmentWriter, step: AppValue) -> None:
     writer.source.line(f"{step.target} = await {values}.value({call})")
 
 
+def _emit_always(writer: SegmentWriter, step: Always) -> None:
+    writer.source.line(f"body = {writer.source.bind('CONSTANT', step.content)}")
+
+
 def _emit_refuse(writer: SegmentWriter, step: Refuse) -> None:
     if writer.plan.route.is_socket:
         writer.source.line(f"refuse_socket({step.target})")
@@ -218,6 +223,7 @@ EMITTERS: dict[type, Callable[[SegmentWriter, Any], None]] = {
     Give: _emit_give,
     Call: _emit_call,
     AppValue: _emit_app_value,
+    Always: _emit_always,
     Refuse: _emit_refuse,
     Next: _emit_next,
 }

@@ -126,6 +126,13 @@ class AppValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Always:
+    """The JSON text that is answered to everybody, in place of a call of the endpoint."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """If the local is a Response, it is the answer."""
 
@@ -140,7 +147,7 @@ class Next:
     inner: int
 
 
-Step = Take | Read | Spread | Body | Form | Only | Check | Give | Call | AppValue | Refuse | Next
+Step = Take | Read | Spread | Body | Form | Only | Check | Give | Call | AppValue | Always | Refuse | Next
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +296,7 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     Give: lambda step: f"give     {step.target} = the {step.what}",
     Call: _describe_call,
     AppValue: lambda step: f"value    {step.target} = {callable_name(step.call.function)} of the app",
+    Always: lambda step: f"always   {step.content.decode()}",
     Refuse: lambda step: f"refuse   with {step.target} if it is a Response",
     Next: lambda step: f"next     {callable_name(step.dispatch)}, wrapping:",
 }

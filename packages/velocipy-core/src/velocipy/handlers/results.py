@@ -51,12 +51,11 @@ class Results:
     def encode_of(self, kind: type) -> Encode:
         """The function that writes results of exactly this class."""
         if self._model is not None:
-            return self._model.exact.get(kind, self._model.other)
+            return self._model.encode_of(kind)
         backend = None if kind in _PLAIN else self._find_backend(kind)
         if backend is None or backend.name == "dataclass" or self.media_type != JSON_TYPE:
             return self.encoder.encode
-        dumper = backend.dumper(kind, lambda: self.encoder)
-        return dumper.exact.get(kind, dumper.other)
+        return backend.dumper(kind, lambda: self.encoder).encode_of(kind)
 
     def is_responded(self, kind: type) -> bool:
         """Whether results of this class become Responses, which know how to send themselves."""

@@ -10,7 +10,7 @@ import functools
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 from velocipy import plugins
@@ -62,15 +62,24 @@ class ModelField(NamedTuple):
     """What the model fills in, for the documentation; None where it calls a factory."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dumper:
-    """Results -> JSON bytes. `exact` are classes whose instances need no check; everything else goes through `other`."""
+    """Results -> bytes. `exact` are classes whose instances need no check, or a quick one; everything else goes through `other`."""
 
     other: Encode
     """Raises ResultError for what does not fit the model."""
-    exact: Mapping[type, Encode] = field(default_factory=dict)
+    find_exact: Callable[[], Mapping[type, Encode]] = dict
     annotation: Any = None
     """The model, for the plan's text."""
+
+    @functools.cached_property
+    def exact(self) -> Mapping[type, Encode]:
+        """Found at the first result, and not at registration: it may need the app's encoder."""
+        return self.find_exact()
+
+    def encode_of(self, kind: type) -> Encode:
+        """The function that writes results of exactly this class."""
+        return self.exact.get(kind, self.other)
 
 
 class ModelBackend(ABC):

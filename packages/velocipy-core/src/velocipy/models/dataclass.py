@@ -18,6 +18,7 @@ from velocipy.models.base import (
     BODY,
     Decode,
     Dumper,
+    Encode,
     FindEncoder,
     ModelBackend,
     ModelField,
@@ -92,20 +93,20 @@ class DataclassBackend(ModelBackend):
         validate, plain = self.validator(annotation), self.plain(annotation, how)
         encoder = functools.cache(find_encoder)
 
-        def encode(result: Any) -> bytes:
-            return encoder().encode(result)
-
         def filter_and_encode(result: Any) -> bytes:
             return encoder().encode(plain(result))
 
-        straight = encode if how == AS_IT_IS else filter_and_encode
-        valid = exact_encoders(annotation, straight, filter_and_encode)
+        def exact(other: Encode) -> dict[type, Encode]:
+            straight = encoder().encode if how == AS_IT_IS else filter_and_encode
+            return exact_encoders(annotation, straight, other)
+
+        valid = functools.cache(lambda: exact(filter_and_encode))
 
         def dump(result: Any) -> bytes:
             value = fitting(result, validate, annotation)
-            return valid.get(type(value), filter_and_encode)(value)
+            return valid().get(type(value), filter_and_encode)(value)
 
-        return Dumper(dump, exact_encoders(annotation, straight, dump))
+        return Dumper(dump, lambda: exact(dump))
 
     def fields(self, annotation: Any) -> Sequence[ModelField] | None:
         """The fields of a dataclass, TypedDict or NamedTuple."""

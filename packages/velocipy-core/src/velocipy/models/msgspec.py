@@ -191,7 +191,7 @@ class MsgspecBackend(ModelBackend):
             value = fitting(result, validate, annotation)
             return valid.get(type(value), filter_and_encode)(value)
 
-        return Dumper(dump, exact_encoders(annotation, straight, dump, STRUCTS))
+        return Dumper(dump, lambda: exact_encoders(annotation, straight, dump, STRUCTS))
 
     def fields(self, annotation: Any) -> Sequence[ModelField] | None:
         """The fields of a Struct, under the names of the wire."""

@@ -22,6 +22,7 @@ from velocipy.models.base import (
     BODY,
     Decode,
     Dumper,
+    Encode,
     FindEncoder,
     ModelBackend,
     ModelField,
@@ -123,9 +124,10 @@ class PydanticBackend(ModelBackend):
             items = result.values() if isinstance(result, dict) else result
             return dump(result) if NoneType in set(map(type, items)) else encode(result)
 
-        return Dumper(
-            dump, {cls: encode_items if cls in (dict, *ARRAYS) else encode for cls in _classes(annotation)}
-        )
+        def exact() -> dict[type, Encode]:
+            return {cls: encode_items if cls in (dict, *ARRAYS) else encode for cls in _classes(annotation)}
+
+        return Dumper(dump, exact)
 
     def fields(self, annotation: Any) -> Sequence[ModelField] | None:
         """The fields of a model, under the names that it is validated by."""

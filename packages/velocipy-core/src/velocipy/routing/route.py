@@ -96,6 +96,8 @@ class Route:
     explainer: Callable[[Route, str], str] | None = field(default=None, repr=False)
     is_ours: bool = False
     """Whether nobody declared it: the routes that answer 404, 405 and OPTIONS."""
+    constant: bytes | None = None
+    """The JSON text that it always answers, without its endpoint being called."""
 
     @property
     def path(self) -> str:
