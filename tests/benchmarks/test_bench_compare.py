@@ -140,5 +140,15 @@ def test_a_server_that_does_not_answer_is_a_difference_and_not_a_crash() -> None
 
 
 def test_every_workload_times_a_request_and_compares_wrong_ones() -> None:
-    assert list(WORKLOADS) == ["plain", "json", "items", "body", "deps", "empty", "missing"]
+    assert list(WORKLOADS) == [
+        "plain",
+        "json",
+        "items",
+        "body",
+        "pydantic",
+        "rows",
+        "deps",
+        "empty",
+        "missing",
+    ]
     assert all(workload.wrong for workload in WORKLOADS.values())

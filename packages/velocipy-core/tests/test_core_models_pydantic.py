@@ -353,13 +353,25 @@ def test_a_result_that_does_not_fit_is_a_result_error() -> None:
     broken = Point(x=1)
     broken.x = "a"  # type: ignore[assignment]  # pydantic does not look
     dumper = BACKEND.dumper(Point, lambda: find_encoder("stdlib"))
-    for value in (broken, {"x": "a"}, 3, None, object()):
+    for value in ({"x": "a"}, 3, None, object()):
         with pytest.raises(ResultError, match="does not fit the response model"):
             dumper.exact.get(type(value), dumper.other)(value)
     many = BACKEND.dumper(list[Point], lambda: find_encoder("stdlib"))
     for values in ([broken], [{"x": "a"}], [None]):
         with pytest.raises(ResultError):
             many.exact[list](values)
+    page = Page[Point].model_construct(items=[object()])
+    pages = BACKEND.dumper(Page[Point], lambda: find_encoder("stdlib"))
+    with pytest.raises(ResultError):
+        pages.exact[Page[Point]](page)
+
+
+def test_a_model_of_scalars_is_trusted_and_pydantic_warns() -> None:
+    broken = Point(x=1)
+    broken.x = "a"  # type: ignore[assignment]  # pydantic does not look
+    dumper = BACKEND.dumper(Point, lambda: find_encoder("stdlib"))
+    with pytest.warns(UserWarning, match="Expected `int`"):
+        assert dumper.exact[Point](broken) == b'{"x":"a","y":0}'
 
 
 def test_aliases_and_what_was_set_are_pydantic_s_own_matter() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
+import pydantic
 
 from velocipy import Depends, Query, VelociPy
 
@@ -17,6 +18,17 @@ class Item(msgspec.Struct):
     name: str
     price: float
     tags: list[str] = []
+
+
+class Model(pydantic.BaseModel):
+    """The body of `POST /pydantic`, and a row of `GET /rows`."""
+
+    name: str
+    price: float
+    tags: list[str] = []
+
+
+ROWS = [Model(name=f"raptor {number}", price=number / 4, tags=["claw"]) for number in range(1_000)]
 
 
 @app.get("/")
@@ -42,6 +54,16 @@ async def item(
 @app.post("/body")
 async def body(item: Item) -> Item:
     return item
+
+
+@app.post("/pydantic")
+async def model(item: Model) -> Model:
+    return item
+
+
+@app.get("/rows")
+async def rows() -> list[Model]:
+    return ROWS
 
 
 async def tenant(level: Annotated[int, Query(ge=0)] = 1) -> dict[str, int]:

@@ -9,15 +9,21 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import msgspec
+import pydantic
 from raw_common import (
     MAX_BODY,
+    ROWS,
     Errors,
     body_fault,
     decode_item,
+    decode_model,
     detail,
     encode,
+    encode_model,
+    encode_models,
     is_json,
     is_whole,
+    model_fault,
     parse_query,
     session,
     tenant,
@@ -73,6 +79,24 @@ async def body(scope: Any, receive: Any, send: Any) -> None:
     except msgspec.DecodeError:
         return await respond(send, 400, JSON, detail("Bad Request"))
     await respond(send, 200, JSON, encode(value))
+
+
+async def model(scope: Any, receive: Any, send: Any) -> None:
+    if not is_json(header(scope, b"content-type")):
+        return await respond(send, 415, JSON, detail("Unsupported Media Type"))
+    content = await read_body(receive)
+    if content is None:
+        return await respond(send, 413, JSON, detail("Payload Too Large"))
+    try:
+        value = decode_model(content)
+    except pydantic.ValidationError as exc:
+        status, fault = model_fault(exc)
+        return await respond(send, status, JSON, fault)
+    await respond(send, 200, JSON, encode_model(value))
+
+
+async def rows(scope: Any, receive: Any, send: Any) -> None:
+    await respond(send, 200, JSON, encode_models(ROWS))
 
 
 def header(scope: Any, wanted: bytes) -> str:
@@ -134,6 +158,8 @@ ROUTES: Final = {
     "/": leaf(GET=plain),
     "/json": leaf(GET=message),
     "/body": leaf(POST=body),
+    "/pydantic": leaf(POST=model),
+    "/rows": leaf(GET=rows),
     "/deps": leaf(GET=deps),
     "/empty": leaf(DELETE=empty),
 }

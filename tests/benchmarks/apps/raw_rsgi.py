@@ -11,15 +11,21 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, Protocol
 
 import msgspec
+import pydantic
 from raw_common import (
     MAX_BODY,
+    ROWS,
     Errors,
     body_fault,
     decode_item,
+    decode_model,
     detail,
     encode,
+    encode_model,
+    encode_models,
     is_json,
     is_whole,
+    model_fault,
     parse_query,
     session,
     tenant,
@@ -82,6 +88,25 @@ async def body(scope: Any, protocol: RSGI) -> None:
     protocol.response_bytes(200, JSON, encode(value))
 
 
+async def model(scope: Any, protocol: RSGI) -> None:
+    headers = scope.headers
+    if not is_json(headers.get("content-type", "")):
+        return protocol.response_bytes(415, JSON, detail("Unsupported Media Type"))
+    content = await read_body(headers, protocol)
+    if content is None:
+        return protocol.response_bytes(413, JSON, detail("Payload Too Large"))
+    try:
+        value = decode_model(content)
+    except pydantic.ValidationError as exc:
+        status, fault = model_fault(exc)
+        return protocol.response_bytes(status, JSON, fault)
+    protocol.response_bytes(200, JSON, encode_model(value))
+
+
+async def rows(scope: Any, protocol: RSGI) -> None:
+    protocol.response_bytes(200, JSON, encode_models(ROWS))
+
+
 async def read_body(headers: Any, protocol: RSGI) -> bytes | None:
     """The whole body, or None when it is longer than MAX_BODY; the server holds it to its Content-Length."""
     length = headers.get("content-length")
@@ -130,6 +155,8 @@ ROUTES: Final = {
     "/": leaf(GET=plain),
     "/json": leaf(GET=message),
     "/body": leaf(POST=body),
+    "/pydantic": leaf(POST=model),
+    "/rows": leaf(GET=rows),
     "/deps": leaf(GET=deps),
     "/empty": leaf(DELETE=empty),
 }

@@ -46,8 +46,8 @@ def _item(target: str) -> Ask:
     return Ask("GET", f"/items/{target}")
 
 
-def _post(body: bytes, headers: tuple[tuple[str, str], ...] = JSON) -> Ask:
-    return Ask("POST", "/body", headers, body)
+def _post(body: bytes, headers: tuple[tuple[str, str], ...] = JSON, target: str = "/body") -> Ask:
+    return Ask("POST", target, headers, body)
 
 
 _TABLE: Final = (
@@ -106,6 +106,26 @@ _TABLE: Final = (
             _post(b'{"price":1}'),
         ),
         ours=(_post(b'{"name":"hoodie","price":1}', (("content-type", "text/plain"),)),),
+    ),
+    Workload(
+        name="pydantic",
+        title="the same with a pydantic model",
+        timed=_post(b'{"name":"hoodie","price":49.99,"tags":["warm","feathered"]}', target="/pydantic"),
+        right=(
+            _post(b'{"name":"claw","price":1}', target="/pydantic"),
+            _post(b' {"price": 2.5, "name": "\\u00e9toile", "other": null}\n', target="/pydantic"),
+        ),
+        wrong=(
+            _post(b'{"name":"hoodie"', target="/pydantic"),
+            _post(b'{"name":"hoodie","price":"dear"}', target="/pydantic"),
+            _post(b'{"price":1}', target="/pydantic"),
+        ),
+    ),
+    Workload(
+        name="rows",
+        title="1,000 pydantic models as a list",
+        timed=Ask("GET", "/rows"),
+        wrong=(Ask("POST", "/rows"),),
     ),
     Workload(
         name="deps",

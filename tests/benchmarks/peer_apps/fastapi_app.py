@@ -40,6 +40,19 @@ async def body(item: Item) -> Item:
     return item
 
 
+@app.post("/pydantic")
+async def model(item: Item) -> Item:
+    return item
+
+
+ROWS = [Item(name=f"raptor {number}", price=number / 4, tags=["claw"]) for number in range(1_000)]
+
+
+@app.get("/rows")
+async def rows() -> list[Item]:
+    return ROWS
+
+
 async def tenant(level: Annotated[int, Query(ge=0)] = 1) -> dict[str, int]:
     return {"level": level}
 
