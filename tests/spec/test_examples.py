@@ -61,6 +61,22 @@ def test_basic_tells_every_error_at_once(basic: TestClient) -> None:
     assert [error["loc"] for error in response.json()["detail"]] == [["query", "page"], ["query", "size"]]
 
 
+def test_basic_validates_what_is_added(basic: TestClient) -> None:
+    assert basic.post("/items", json={"name": "cap", "price": 12.5}).json() == {
+        "name": "cap",
+        "price": 12.5,
+        "tags": [],
+    }
+    assert {"name": "cap"} in basic.get("/items").json()["items"]
+    answer = basic.post("/items", json={"price": -1, "tags": [1]})
+    assert answer.status_code == 422
+    assert [error["loc"] for error in answer.json()["detail"]] == [
+        ["body", "name"],
+        ["body", "price"],
+        ["body", "tags", 0],
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "answer"),
     [
@@ -113,3 +129,135 @@ def test_the_testing_example_passes_its_own_tests() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("passed:") == 4
+
+
+def client_of(name: str, interface: Any) -> TestClient:
+    """A client of an example's app, its lifespan running only in a `with`."""
+    return TestClient(load(name).app, interface=interface)
+
+
+def places(answer: Any) -> list[list[Any]]:
+    """Where the errors of a 422 are."""
+    assert answer.status_code == 422, answer.text
+    return [error["loc"] for error in answer.json()["detail"]]
+
+
+def test_query_params_are_read_as_they_are_declared(interface: Any) -> None:
+    client = client_of("query_params", interface)
+    answer = client.get("/search?q=mug&page=2&tags=red&tags=large&size=small&since=2026-01-31")
+    assert answer.json() == {
+        "q": "mug",
+        "page": 2,
+        "tags": ["red", "large"],
+        "size": "small",
+        "since": "2026-01-31",
+    }
+    assert places(client.get("/search?page=0&size=tiny")) == [
+        ["query", "q"],
+        ["query", "page"],
+        ["query", "size"],
+    ]
+    assert client.get("/ids?ids=1,2,3").json() == [1, 2, 3]
+    assert client.get("/versions/latest?of=3").json() == {"of": 3, "type": "int"}
+    assert client.get("/versions/latest").json() == {"of": "all", "type": "str"}
+    assert client.get("/items?min_price=5&order=price").json() == {
+        "min_price": 5.0,
+        "max_price": None,
+        "order": "price",
+    }
+    assert places(client.get("/items?min_prize=5")) == [["query", "min_prize"]]
+
+
+def test_dependencies_open_commit_guard_and_are_overridden(interface: Any) -> None:
+    module = load("dependencies")
+    bearer = {"authorization": "Bearer secret"}
+    with TestClient(module.app, interface=interface) as client:
+        assert client.get("/users/x").status_code == 401
+        assert places(client.get("/users/x", headers=bearer)) == [["path", "user_id"]]
+        assert client.get("/users/1", headers=bearer).json() == {"name": "ada", "is_me": True}
+        assert client.get("/users/9", headers=bearer).json() == {"detail": "no such user"}
+        assert client.get("/users?page=2&size=1", headers=bearer).json() == ["grace"]
+        with module.app.override({module.current_user: lambda: "grace"}):
+            assert client.get("/users/2").json() == {"name": "grace", "is_me": True}
+        assert client.get("/users/2").status_code == 401
+
+
+def test_headers_and_cookies_go_in_and_out(interface: Any) -> None:
+    client = client_of("headers_cookies", interface)
+    headers = {
+        "x-request-id": "r-1",
+        "accept-language": "de, en;q=0.5",
+        "cookie": "theme=dark",
+        "user-agent": "test",
+    }
+    assert client.get("/", headers=headers).json() == {
+        "request_id": "r-1",
+        "languages": ["de", "en;q=0.5"],
+        "theme": "dark",
+        "agent": "test",
+    }
+    assert places(client.get("/", headers={"cookie": "theme=blue"})) == [["cookie", "theme"]]
+    assert client.get("/trace", headers={"traceparent": "00-1"}).json() == {
+        "traceparent": "00-1",
+        "tracestate": None,
+    }
+    answer = client.post("/theme?name=light")
+    assert answer.json() == {"theme": "light"} and answer.headers["x-theme"] == "light"
+    assert answer.headers["set-cookie"].startswith("theme=light; ")
+
+
+def test_form_parameters_are_read_from_both_encodings(interface: Any) -> None:
+    client = client_of("form_parameters", interface)
+    assert client.post("/login", data={"name": "ada", "password": "x", "remember": "on"}).json() == {
+        "name": "ada",
+        "remember": True,
+    }
+    assert places(client.post("/login", data={"name": ""})) == [["form", "name"], ["form", "password"]]
+    form = {"name": "ada", "age": "36", "languages": ["en", "fr"]}
+    parts = [("name", "ada"), ("age", "36"), ("languages", "en"), ("languages", "fr")]
+    multipart = [(name, (None, text.encode())) for name, text in parts]
+    for answer in (client.post("/profile", data=form), client.post("/profile", files=multipart)):
+        assert answer.json() == {"name": "ada", "age": 36, "languages": ["en", "fr"]}
+    assert places(client.post("/profile", data={"name": "ada", "age": "-1"})) == [["form", "age"]]
+    assert places(client.post("/profile", data={**form, "admin": "1"})) == [["form", "admin"]]
+
+
+def test_uploads_are_kept_counted_and_streamed(interface: Any) -> None:
+    client = client_of("uploads", interface)
+    answer = client.post("/avatar", files={"avatar": ("me.png", b"123", "image/png")}, data={"title": "me"})
+    assert answer.json() | {"sha256": ""} == {
+        "title": "me",
+        "filename": "me.png",
+        "content_type": "image/png",
+        "size": 3,
+        "sha256": "",
+    }
+    files = [("files", ("a.txt", b"1")), ("files", ("b.txt", b"22"))]
+    assert client.post("/documents", files=files).json() == [
+        {"filename": "a.txt", "size": 1},
+        {"filename": "b.txt", "size": 2},
+    ]
+    assert places(client.post("/documents", files={"other": b"1"})) == [["form", "files"]]
+    assert client.post("/sizes", files={"any": b"x" * 2_000_000}).json() == {"any": 2_000_000}
+
+
+def test_json_encoder_is_the_one_that_was_chosen(interface: Any) -> None:
+    client = client_of("json_encoder", interface)
+    assert client.get("/").json() == {
+        "encoder": "stdlib",
+        "time": "2026-01-31T12:30:00Z",
+        "price": "1.10",
+        "nan": None,
+    }
+    assert client.get("/sorted").content == b'{"a":2,"b":1}'
+
+
+@pytest.mark.parametrize("backend", ["dataclass", "struct", "pydantic", "attrs"])
+def test_model_backends_read_write_and_refuse_alike(backend: str, interface: Any) -> None:
+    client = client_of("model_backends", interface)
+    assert client.post(f"/{backend}", json={"name": "mug"}).json() == {"name": "mug", "price": 0.0}
+    assert places(client.post(f"/{backend}", json={})) == [["body", "name"]]
+    assert sorted(places(client.post(f"/{backend}", json={"price": "x"})), key=str) == [
+        ["body", "name"],
+        ["body", "price"],
+    ]
