@@ -43,8 +43,8 @@ class AttrsBackend(ModelBackend):
                 return self._converter.structure(value, annotation)
             except cattrs.ClassValidationError as group:
                 errors += [_entry(place, exc) for exc in group.exceptions]
-            except (TypeError, ValueError) as exc:
-                errors.append(invalid(place, str(exc), "value_error"))
+            except (TypeError, ValueError):
+                errors.append(invalid(place, "not what it must be", "value_error"))
             return None
 
         return validate
@@ -55,16 +55,13 @@ class AttrsBackend(ModelBackend):
 
 
 def _entry(place: Place, exc: Exception) -> ErrorItem:
-    """One of cattrs' errors, which name their attribute in a note."""
+    """One of cattrs' errors, which name their attribute in a note; what the client sent stays out of the answer."""
+    if isinstance(exc, KeyError):
+        return missing((*place, str(exc.args[0])))
     notes = [
         note for note in getattr(exc, "__notes__", []) if isinstance(note, cattrs.AttributeValidationNote)
     ]
-    inside = (*place, *(note.name for note in notes))
-    return (
-        missing((*place, str(exc.args[0])))
-        if isinstance(exc, KeyError)
-        else invalid(inside, str(exc), "value_error")
-    )
+    return invalid((*place, *(note.name for note in notes)), "not what it must be", "value_error")
 
 
 app = VelociPy(title="Model backends")
