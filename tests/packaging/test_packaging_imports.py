@@ -18,17 +18,17 @@ CORE = ROOT / "packages" / "velocipy-core" / "src"
 # Left to right: a part may import parts of its own group and of those before it, never of those after it.
 ORDER = (
     (
-        *("__about__", "status", "exceptions", "plugins", "scalars", "exports", "threads", "state"),
+        *("__about__", "status", "exceptions", "plugins", "scalars", "exports", "threads", "state", "background"),
         *("annotations", "constraints", "formats", "messages", "validation"),
     ),
     ("http", "json", "models", "storage"),
-    ("protocols",),
-    ("websocket", "background", "config"),
+    ("protocols", "bridge"),
+    ("websocket", "config"),
     ("routing",),
     ("handlers",),
     ("middleware",),
     ("dispatch", "entry", "lifespan", "error_handlers"),
-    ("static", "templating"),
+    ("static", "templating", "mounts"),
     ("app",),
     ("testing",),
     ("__main__",),

@@ -55,21 +55,21 @@ ROWS = [
         *("annotations", "constraints", "formats", "messages", "validation"),
     },
     {"http", "json", "models", "storage"},
-    {"protocols"},
+    {"protocols", "bridge"},
     {"websocket", "background", "state", "config"},
     {"routing"},
     {"handlers"},
     {"middleware"},
     {"entry", "dispatch", "lifespan", "error_handlers"},
-    {"static", "templating"},
+    {"static", "templating", "mounts"},
     {"app"},
     {"testing"},
     {"__init__", "__main__"},
 ]
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row}
 
-# `state` knows nothing of its neighbours, so a request in `http` may hold one.
-EXEMPT = {("http", "state")}
+# `state` and `background` know nothing of their neighbours, so a request in `http` may hold one.
+EXEMPT = {("http", "state"), ("http", "background")}
 
 
 def part_of(module: str) -> str:

@@ -16,6 +16,7 @@ from velocipy.exports import lazy
 if TYPE_CHECKING:
     from velocipy.__about__ import __version__
     from velocipy.app import VelociPy
+    from velocipy.background import BackgroundTask, BackgroundTasks
     from velocipy.exceptions import (
         HTTPException,
         PayloadTooLargeException,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = [
     "APIRouter",
     "AsyncTestClient",
+    "BackgroundTask",
+    "BackgroundTasks",
     "Body",
     "Cookie",
     "Depends",
@@ -81,6 +84,7 @@ __all__ = [
 _HOMES = {
     "__about__": ("__version__",),
     "app": ("VelociPy",),
+    "background": ("BackgroundTask", "BackgroundTasks"),
     "exceptions": ("HTTPException", "PayloadTooLargeException", "RouteConflictError", "WebSocketException"),
     "handlers.markers": ("Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query", "guard"),
     "http.files": ("FileResponse",),

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
+from velocipy.background import Jobs
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.formats import check_formats
 from velocipy.lifespan import Lifespan, LifespanFactory
-from velocipy.routing.route import DEFAULT_MAX_CONTENT_LENGTH, Route, check_limit
-from velocipy.routing.router import APIRouter, ExceptionKey
+from velocipy.routing.path import PathTemplate
+from velocipy.routing.route import (
+    ANY,
+    DEFAULT_MAX_CONTENT_LENGTH,
+    FALLBACK,
+    WEBSOCKET,
+    Layer,
+    Route,
+    RouteOptions,
+    callable_name,
+    check_limit,
+)
+from velocipy.routing.router import APIRouter, ExceptionKey, MountKeywords
 from velocipy.state import State
 
 if TYPE_CHECKING:
@@ -38,7 +50,8 @@ class VelociPy(APIRouter):
 
     `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
     with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
-    have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
+    have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `shutdown_grace` is how many seconds background tasks and streams have to end when the app
+    stops; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
     which of the installed plugins set the app up when it is first served: all, none, or those named.
     """
 
@@ -53,6 +66,7 @@ class VelociPy(APIRouter):
         form_limits: FormLimits | None = None,
         formats: Iterable[str] = ("json",),
         json_encoder: EncoderChoice = None,
+        shutdown_grace: float = 10.0,
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         plugins: bool | Sequence[str] = True,
         tags: Sequence[str] = (),
@@ -73,7 +87,9 @@ class VelociPy(APIRouter):
         self.max_content_length = check_limit(max_content_length)
         self.form_limits = form_limits
         self.formats = check_formats(formats)
+        self.shutdown_grace = _check_grace(shutdown_grace)
         self.state = State()
+        self.jobs = Jobs()
         self.dependency_overrides = Overrides(self._forget)
         self.lifespan = Lifespan(self, lifespan, self._hold)
         self._encoder = None if json_encoder is None else _find_encoder(json_encoder)
@@ -94,6 +110,67 @@ class VelociPy(APIRouter):
         from velocipy.models.base import Backends
 
         return Backends()
+
+    def mount(
+        self, path: str, target: Any, *, name: str | None = None, **keywords: Unpack[MountKeywords]
+    ) -> None:
+        """Serve everything below `path` by a VelociPy app, by StaticFiles or by an ASGI app, on every protocol.
+
+        Middleware, guards and exception handlers of this app stand around it, and its lifespan runs with this one's. A VelociPy
+        app keeps its own settings; `name` stands before the names of its routes. Routes of this app come first.
+        Raises ConfigurationError for a path with holes, and for what cannot be mounted.
+        """
+        prefix = path.rstrip("/")
+        if not PathTemplate.parse(prefix or "/").is_static:
+            raise ConfigurationError(f"a mount has a path without holes, not {path!r}")
+        if isinstance(target, VelociPy):
+            self._mount_app(prefix, target, name)
+            return
+        from velocipy.mounts import ASGIMount, mount_of
+
+        mount = mount_of(prefix, target)
+        below = f"{prefix}/{{rest*}}"
+        options: Any = {"name": name, "include_in_schema": False, **keywords}
+        self._declare(below, mount.serve, (ANY,), options)
+        if isinstance(mount, ASGIMount):
+            self._declare(below, mount.connect, (WEBSOCKET,), {"include_in_schema": False})
+            self.lifespan.include(mount.lifespan)
+
+    def _mount_app(self, prefix: str, target: VelociPy, name: str | None) -> None:
+        if target is self or self in target._descendants():
+            raise ConfigurationError("an app cannot be mounted in itself, directly or through others")
+
+        def adopt(route: Route | None) -> None:
+            if route is None:
+                self._notify(None)
+            else:
+                self._add(route.under(prefix, self.layer, self.tags, name), target, prefix)
+
+        for route in target.routes:
+            adopt(route)
+        adopt(target._fallback())
+        self._children.append(target)
+        target._listeners.append(adopt)
+        self.lifespan.include(target.lifespan)
+
+    def _fallback(self) -> Route:
+        """What answers below a prefix where this app is mounted and none of its routes does: its own 404."""
+        from velocipy.mounts import raise_not_found
+
+        options = RouteOptions(include_in_schema=False)
+        template = PathTemplate.parse("/{rest*}")
+        return Route(
+            (FALLBACK,), template, raise_not_found, options, (self.layer, Layer()), self, is_ours=True
+        )
+
+    def add_task(
+        self, function: Callable[[], Awaitable[Any]], *, name: str | None = None, restart: bool = False
+    ) -> None:
+        """Run `async function()` as long as the app does, once an event loop: begun at start, cancelled at stop.
+
+        What it raises is logged; with `restart` it is begun again, after a pause that grows.
+        """
+        self.jobs.declare(function, name or callable_name(function), restart)
 
     def register_model_backend(self, backend: ModelBackend | type[ModelBackend]) -> None:
         """Have a backend of your own read and write models, before all others; for routes that are declared after this."""
@@ -149,8 +226,11 @@ class VelociPy(APIRouter):
         query = urlencode({key: value for key, value in params.items() if key not in holes}, doseq=True)
         return f"{path}?{query}" if query else path
 
-    def _add(self, route: Route) -> None:
-        mounted = route.mounted(self, self.max_content_length, self.form_limits, self.formats, self._explain)
+    def _add(self, route: Route, owner: VelociPy | None = None, mounted_at: str = "") -> None:
+        app = owner or self
+        mounted = route.mounted(
+            app, app.max_content_length, app.form_limits, app.formats, self._explain, mounted_at
+        )
         named = self._names.get(route.name, []) if route.options.name else []
         clash = next((other for other in named if other.options.name), None)
         if clash is not None:
@@ -160,6 +240,8 @@ class VelociPy(APIRouter):
         self._dispatcher.add(mounted)
         self._routes.append(mounted)
         self._names.setdefault(route.name, []).append(mounted)
+        for listener in self._listeners:
+            listener(route)
 
     def _notify(self, change: Route | None) -> None:
         self._dispatcher.check({self.layer, *(layer for route in self._routes for layer in route.layers)})
@@ -170,6 +252,8 @@ class VelociPy(APIRouter):
 
     def _forget(self) -> None:
         self._dispatcher.forget()
+        for listener in self._listeners:
+            listener(None)
 
     def _explain(self, route: Route, dialect: str) -> str:
         return self._dispatcher.explain(route, _find_dialect(dialect))
@@ -226,6 +310,12 @@ class VelociPy(APIRouter):
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
         await enter(scope, receive, send)
+
+
+def _check_grace(seconds: object) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e6:
+        raise ConfigurationError(f"shutdown_grace is a number of seconds of at least 0, not {seconds!r}")
+    return float(seconds)
 
 
 def _find_encoder(choice: EncoderChoice) -> JSONEncoder:

@@ -25,7 +25,7 @@ from velocipy.http.url import quote_path
 from velocipy.middleware.base import check_middleware, segments
 from velocipy.protocols import Dialect
 from velocipy.routing.path import PathTemplate
-from velocipy.routing.route import WEBSOCKET, Layer, Route, RouteOptions
+from velocipy.routing.route import ANY, FALLBACK, NOT_METHODS, WEBSOCKET, Layer, Route, RouteOptions
 from velocipy.routing.tree import RouteTree
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Dispatcher:
                     f"{route.title} ({route.location}) is served already by {known.title} ({known.location}): "
                     f"change the path or the method of one"
                 )
-        self._app.app_values.announce(self.plan(route).app_scoped)
+        route.app.app_values.announce(self.plan(route).app_scoped)
         for method in methods:
             leaf.routes[method] = route
         leaf.forget()
@@ -110,7 +110,7 @@ class Dispatcher:
 
     def plan(self, route: Route) -> Plan:
         """What a route does, with the layers and overrides of this moment."""
-        app = self._app
+        app = route.app
         binder = Binder(route, app.models.find, lambda: app.json_encoder, app.dependency_overrides)
         self.check(route.layers)
         middleware = [item for layer in route.layers for item in layer.middleware]
@@ -155,7 +155,7 @@ class Dispatcher:
         """The handler for any method and path, compiled if need be."""
         matched = list(self._tree.matches(path))
         for leaf, values in matched:
-            route = leaf.routes.get(method)
+            route = leaf.routes.get(method) or (leaf.routes.get(ANY) if method != WEBSOCKET else None)
             if route is not None:
                 return self._handler(leaf, route, method, dialect), values
         if method == WEBSOCKET:
@@ -164,31 +164,38 @@ class Dispatcher:
             ), (path,)
         if path[:1] != "/":
             return self._odd_target(dialect, method, path)
-        serving = [leaf for leaf, _ in matched if leaf.routes.keys() - {WEBSOCKET}]
+        serving = [leaf for leaf, _ in matched if leaf.routes.keys() - NOT_METHODS]
         if serving:
             return self._answer_allow(dialect, serving, method)
+        for leaf, values in matched:
+            if FALLBACK in leaf.routes:
+                return self._handler(leaf, leaf.routes[FALLBACK], FALLBACK, dialect), values
         if self._redirects and (target := self._slash_target(path, method)):
             return self._own_handler(self._nowhere, "slash", _redirect, dialect), (target,)
         return self._not_found(dialect), ()
 
     def _handler(self, leaf: Leaf, route: Route, method: str, dialect: Dialect) -> Handler:
         table = leaf.handlers[dialect.name]
-        handler = table.get(method)
+        handler = table.get(ANY if route.methods == (ANY,) else method)
         if handler is None:
-            handler = table[method] = self._compile(route, dialect)[0]
+            handler = self._compile(route, dialect)[0]
             for other in route.methods:
                 if leaf.routes.get(other) is route:
                     table[other] = handler
+        if (
+            route.methods != (ANY,) or method in _USUAL
+        ):  # a client may send any word as method: not each stays in the table
+            table[method] = handler
         return handler
 
     def _compile(self, route: Route, dialect: Dialect) -> tuple[Handler, str]:
-        encoder = self._app.json_encoder
-        find_backend = self._app.models.find
+        encoder = route.app.json_encoder
+        find_backend = route.app.models.find
         failure = Failure(merge_handlers(route.layers), Results(encoder, find_backend))
         tools = Tools(
             encoder,
             find_backend,
-            self._app.app_values,
+            route.app.app_values,
             failure.fail,
             failure.answer,
             finish_socket,
@@ -201,7 +208,7 @@ class Dispatcher:
 
     def _answer_allow(self, dialect: Dialect, leaves: Sequence[Leaf], method: str) -> Found:
         """405, or the answer to OPTIONS, inside the layers of the router whose route the path leads to."""
-        allowed = sorted({known for leaf in leaves for known in leaf.routes} - {WEBSOCKET} | {"OPTIONS"})
+        allowed = sorted({known for leaf in leaves for known in leaf.routes} - NOT_METHODS | {"OPTIONS"})
         leaf = leaves[0]
         layers = next(route.layers[:-1] for route in leaf.routes.values() if not route.is_socket)
         if method == "OPTIONS":
@@ -213,7 +220,7 @@ class Dispatcher:
     def _odd_target(self, dialect: Dialect, method: str, path: str) -> Found:
         """A target that is no path: `OPTIONS *` asks for the server itself (RFC 9110 section 9.3.7), all else is malformed."""
         if path == "*" and method == "OPTIONS":
-            known = {name for leaf in self._leaves for name in leaf.routes} - {WEBSOCKET} | {"OPTIONS"}
+            known = {name for leaf in self._leaves for name in leaf.routes} - NOT_METHODS | {"OPTIONS"}
             return self._own_handler(self._nowhere, "options", _options, dialect), (", ".join(sorted(known)),)
         return self._own_handler(self._nowhere, "target", _refuse_target, dialect), (path,)
 
@@ -272,6 +279,9 @@ def _yields_head(method: str, route: Route, other: Route | None) -> bool:
         return False
     return "GET" in route.methods and "GET" not in other.methods
 
+
+_USUAL = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
+"""Methods under which the handler of a mount is kept ready."""
 
 _ANYWHERE = PathTemplate.parse("/{rest*}")
 _NOWHERE = PathTemplate.parse("/")

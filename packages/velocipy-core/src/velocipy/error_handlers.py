@@ -69,6 +69,7 @@ class Failure:
         return response
 
     async def _answer(self, request: Request, exc: Exception) -> Response | None:
+        request.drop_background()
         if isinstance(exc, (PayloadTooLargeException, ClientDisconnected)):
             request.lose_body(exc)
         handler = find_handler(self._table, exc)

@@ -6,13 +6,27 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, Protocol
 
 from velocipy.exceptions import ConfigurationError
 
 logger = logging.getLogger("velocipy")
 
 LifespanFactory = Callable[[Any], AbstractAsyncContextManager[Any]]
+
+
+class Startable(Protocol):
+    """What starts and stops on the running loop."""
+
+    async def start(self) -> None:
+        """Begin; what it raises keeps the app from starting."""
+        ...
+
+    async def stop(self) -> None:
+        """End; without effect where it has not begun."""
+        ...
+
+
 Hold = Callable[["asyncio.Task[None]"], None]
 """Has requests wait until this start-up is over."""
 
@@ -30,6 +44,12 @@ class Lifespan:
         # By the loop itself and not by its id, which the next loop may have again. None: no factory, nothing to leave.
         self._entered: dict[asyncio.AbstractEventLoop, AbstractAsyncContextManager[Any] | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._mounted: list[Startable] = []
+        self._started: dict[asyncio.AbstractEventLoop, list[Startable]] = {}
+
+    def include(self, mounted: Startable) -> None:
+        """Have the lifespan of a mounted app run inside this one, from the next start on."""
+        self._mounted.append(mounted)
 
     async def start(self) -> None:
         """Enter it on the running loop. What it raises ends the server, so that no half-made app answers."""
@@ -41,14 +61,13 @@ class Lifespan:
             yielded = await manager.__aenter__()
             if isinstance(yielded, Mapping):
                 self._app.state.update(yielded)
-        try:
-            await self._app.app_values.start()
-        except BaseException as exc:
-            if manager is not None:
-                await manager.__aexit__(type(exc), exc, exc.__traceback__)
-            raise
         self._entered[loop] = manager
         _threads().retain()
+        try:
+            await self._start_parts(loop)
+        except BaseException as exc:
+            await self._leave(loop, exc)
+            raise
 
     async def stop(self) -> None:
         """Leave it on the running loop; without effect where it was never entered."""
@@ -58,22 +77,38 @@ class Lifespan:
             await asyncio.wait(starting)
         if loop not in self._entered:
             return
+        await self._leave(loop, None)
+
+    async def _start_parts(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Mounted apps, app-scoped values and lasting tasks, in this order, inside the app's own lifespan."""
+        started = self._started[loop] = []
+        for mounted in self._mounted:
+            await mounted.start()
+            started.append(mounted)
+        await self._app.app_values.start()
+        self._app.jobs.start()
+
+    async def _leave(self, loop: asyncio.AbstractEventLoop, exc: BaseException | None) -> None:
+        """What was started last is stopped first; each is, whatever the others raise, and the first thing raised is raised."""
+        parts = [mounted.stop for mounted in self._started.pop(loop, [])]
         manager = self._entered.pop(loop)
+        first = exc
+        for stop in reversed([*parts, self._app.app_values.stop, self._stop_jobs]):
+            try:
+                await stop()
+            except BaseException as raised:
+                first = first or raised
         try:
-            await self._leave(manager)
+            if manager is not None:
+                info = (None, None, None) if first is None else (type(first), first, first.__traceback__)
+                await manager.__aexit__(*info)
         finally:
             _threads().release()
+        if first is not None and first is not exc:
+            raise first
 
-    async def _leave(self, manager: AbstractAsyncContextManager[Any] | None) -> None:
-        """App-scoped values were made last and go first; what fails there reaches the app's own lifespan."""
-        try:
-            await self._app.app_values.stop()
-        except BaseException as exc:
-            if manager is not None:
-                await manager.__aexit__(type(exc), exc, exc.__traceback__)
-            raise
-        if manager is not None:
-            await manager.__aexit__(None, None, None)
+    async def _stop_jobs(self) -> None:
+        await self._app.jobs.stop(self._app.shutdown_grace)
 
     def start_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Start on a loop that runs already, as embedded servers have it: requests wait until that is done.

@@ -18,7 +18,7 @@ from velocipy.handlers.emitters import EMITTERS, emits_request
 from velocipy.handlers.forms import FormScope, header_items, refuse_unknown
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.names import RESERVED
-from velocipy.handlers.plan import Always, Body, Form, Give, Hook, Next, Plan, Refuse, Segment, Step
+from velocipy.handlers.plan import Always, Body, Give, Hook, Next, Plan, Refuse, Segment, Step
 from velocipy.handlers.results import (
     ReadyResults,
     Results,
@@ -184,6 +184,9 @@ class SegmentWriter:
                 self.source.line("await teardown.after_send(broken)")
             else:
                 self._answer_and_send()
+            if self._needs_request_local():
+                with self.source.block("if request is not None and request.unfinished:"):
+                    self.source.line("await request.finish()")
 
     def _answer_and_send(self) -> None:
         with self.source.block("try:"):
@@ -198,9 +201,6 @@ class SegmentWriter:
                 self.source.line(f"response = await {self.fail}({self._request_or_new()}, {self._thrown()})")
         self._merge_given()
         self._send()
-        if self._needs_request_local() and not any(isinstance(step, Form) for step in self.plan.steps):
-            with self.source.block("if request is not None and request.has_form:"):
-                self.source.line("await request.close_form()")
 
     def _write_inner(self) -> None:
         with self._function(f"inner_{self.number}", ("request",)):

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 def emits_request(step: Step) -> bool:
     """Whether the step's source uses the Request."""
-    return isinstance(step, Form) or isinstance(step, Give) and step.what in ("request", "state")
+    return (
+        isinstance(step, Form) or isinstance(step, Give) and step.what in ("request", "state", "background")
+    )
 
 
 def _emit_take(writer: SegmentWriter, step: Take) -> None:
@@ -151,6 +153,9 @@ def _emit_give(writer: SegmentWriter, step: Give) -> None:
         writer.source.line(f"{step.target} = request")
     elif step.what == "form":
         writer.source.line(f"{step.target} = form")
+    elif step.what == "background":
+        writer.need_request()
+        writer.source.line(f"{step.target} = request.background")
     elif step.what == "state":
         if not writer.plan.route.is_socket:
             writer.need_request()

@@ -22,7 +22,7 @@ from velocipy.http.forms import FormLimits
 from velocipy.models.base import Dumper
 from velocipy.routing.route import Route, callable_name
 
-Given = Literal["request", "websocket", "response", "state", "form"]
+Given = Literal["request", "websocket", "response", "state", "form", "background"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from typing import Any, Literal, get_args, get_origin
 
 from velocipy.annotations import strip_optional, type_name
+from velocipy.background import BackgroundTasks
 from velocipy.exceptions import BindingError
 from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.convert import PARSERS, find_collection, find_scalar
@@ -27,6 +28,7 @@ GIVEN: dict[type, Given] = {
     Response: "response",
     State: "state",
     FormData: "form",
+    BackgroundTasks: "background",
 }
 """Annotations that are filled with an object of the exchange."""
 
@@ -89,6 +91,7 @@ def upload_shape(annotation: Any) -> Literal["one", "many"] | None:
 
 _SOCKET_LACKS: dict[str, str] = {
     "request": "{title} has no Request: ask for a WebSocket",
+    "background": "{title} is a WebSocket route and has no answer to run after: use app.add_task, or await the work",
     "response": "{title} is a WebSocket route and has no Response to set headers on: leave it out",
     "body": "a WebSocket's handshake has no body; receive() a first message",
     "form": "a WebSocket's handshake has no form; receive() a first message",

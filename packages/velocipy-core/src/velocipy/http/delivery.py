@@ -11,6 +11,7 @@ from velocipy.http.headers import check_header
 from velocipy.http.response import JSON_TYPE, Response
 
 if TYPE_CHECKING:
+    from velocipy.background import BackgroundTask, BackgroundTasks
     from velocipy.protocols import HTTPConnection
 
 logger = logging.getLogger("velocipy")
@@ -35,6 +36,8 @@ async def deliver(
             response = response.fresh()
             response.add_defaults(defaults)
         await response.send(connection)
+        if response.background is not None:
+            await _run(response.background)
     except ClientDisconnected as exc:
         logger.debug("%s %r: the client left before the answer was sent", connection.method, connection.path)
         return exc
@@ -46,6 +49,13 @@ async def deliver(
             await connection.send(500, list(headers.items()), SERVER_ERROR)
         return exc
     return None
+
+
+async def _run(background: BackgroundTask | BackgroundTasks) -> None:
+    """What a response brought along; a single task is one of several, whose failure is logged."""
+    from velocipy.background import BackgroundTask, BackgroundTasks
+
+    await (BackgroundTasks(background) if isinstance(background, BackgroundTask) else background).run()
 
 
 def hook_headers(

@@ -17,6 +17,7 @@ from velocipy.state import State
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from velocipy.background import BackgroundTasks
     from velocipy.http.forms import FormData, FormLimits
     from velocipy.http.multipart import MultipartReader
     from velocipy.protocols import HTTPConnection, RequestHeaders, WebSocketConnection
@@ -107,8 +108,8 @@ class Request(Exchange):
     # Set by handlers that have wrapping middleware: how far in the request has come, and what is still to be torn down.
     depth = 0
     teardown: Any = None
-    has_form = False
-    """Whether a form was read, whose files are to be closed."""
+    unfinished = False
+    """Whether something is left to be done after the answer: files of a form to be closed, background tasks to be run."""
     missed: tuple[Any, ...] = ()
     """Headers of middleware that an exception has passed on its way out, inner first."""
 
@@ -170,8 +171,8 @@ class Request(Exchange):
         return URL(self.scheme, host, port, self.path, self.query_string)
 
     def url_for(self, name: str, /, **params: object) -> str:
-        """The path of the route `name`, as `app.url_for` makes it."""
-        return str(self.app.url_for(name, **params))
+        """The path of the route `name` of this app, as `app.url_for` makes it, below the prefix where it is mounted."""
+        return self.route.mounted_at + str(self.app.url_for(name, **params))
 
     async def body(self) -> bytes:
         """The whole body; safe to call twice.
@@ -256,7 +257,7 @@ class Request(Exchange):
                     if self._lost is not None:  # the body was begun, and not just refused for its type
                         self.lose_body(exc)
                     raise
-            self.has_form = True
+            self.unfinished = True
         return self._form
 
     def multipart(self, limits: FormLimits | None = None) -> MultipartReader:
@@ -282,6 +283,25 @@ class Request(Exchange):
         """Close the files of a form that was read; safe to call twice, and without one."""
         if self._form is not None:
             await self._form.close()
+
+    @cached_property
+    def background(self) -> BackgroundTasks:
+        """What runs after the answer, if that is no error; `BackgroundTasks` in a signature is this."""
+        from velocipy.background import BackgroundTasks
+
+        self.unfinished = True
+        return BackgroundTasks()
+
+    def drop_background(self) -> None:
+        """The request has failed: what was to follow its success does not run."""
+        if "background" in self.__dict__:
+            self.background.tasks.clear()
+
+    async def finish(self) -> None:
+        """Do what is left after the answer: close the form, then run background tasks."""
+        await self.close_form()
+        if "background" in self.__dict__ and self.background.tasks:
+            await self.app.jobs.run(self.background)
 
     async def disconnected(self) -> None:
         """Return once the client has left: await it in a task beside the work, or in `asyncio.wait`."""

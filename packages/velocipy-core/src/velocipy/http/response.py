@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Literal
 
+    from velocipy.background import BackgroundTask, BackgroundTasks
     from velocipy.http.headers import HeaderSource
     from velocipy.protocols import HTTPConnection
 
@@ -30,11 +31,11 @@ APPENDED = frozenset({"set-cookie", "vary", "server-timing", "link"})
 class Response:
     """An answer: `Response(b"...", 201, {"x-count": "3"}, "image/png")`.
 
-    `content` is bytes, str (sent as UTF-8) or None. Raises ValueError here, and not where it is sent, for a status outside
+    `content` is bytes, str (sent as UTF-8) or None. What `background` is set to runs once the answer is sent. Raises ValueError here, and not where it is sent, for a status outside
     200-599 and for headers that must not be sent.
     """
 
-    __slots__ = ("_body", "_headers", "_status_code")
+    __slots__ = ("_body", "_headers", "_status_code", "background")
 
     media_type: ClassVar[str | None] = None
     streams: ClassVar[bool] = False
@@ -55,6 +56,7 @@ class Response:
     ) -> None:
         self._status_code = check_status(status_code)
         self._headers = ResponseHeaders(headers)
+        self.background: BackgroundTask | BackgroundTasks | None = None
         self._set_content(content)
         media_type = media_type or self.media_type
         if media_type is not None and status_code not in BODYLESS:

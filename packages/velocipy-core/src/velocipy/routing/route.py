@@ -26,6 +26,14 @@ No HTTP request can have it: a method is a token, without parentheses (RFC 9110 
 that makes it upper-case.
 """
 
+ANY = "(any)"
+"""The method under which a mount stands: whatever is asked, it answers."""
+
+FALLBACK = "(fallback)"
+"""The method under which an app that is mounted stands for paths below it that none of its routes takes."""
+
+NOT_METHODS = frozenset({WEBSOCKET, ANY, FALLBACK})
+
 DEFAULT_MAX_CONTENT_LENGTH = 10 * 1024 * 1024
 """Bytes of a request body that a route takes where nobody says otherwise: 10 MiB."""
 
@@ -94,6 +102,8 @@ class Route:
     form_limits: FormLimits | None = None
     formats: tuple[Format, ...] = (JSON,)
     explainer: Callable[[Route, str], str] | None = field(default=None, repr=False)
+    mounted_at: str = ""
+    """The prefix below which the route's app is mounted in another one."""
     is_ours: bool = False
     """Whether nobody declared it: the routes that answer 404, 405 and OPTIONS."""
     constant: bytes | None = None
@@ -119,6 +129,8 @@ class Route:
         """ "GET /items/{id}", as logs and tracebacks name it; HEAD goes unsaid where GET is served."""
         if self.is_socket:
             return f"WEBSOCKET {self.path}"
+        if self.methods[0] in NOT_METHODS:
+            return f"MOUNT {self.path}"
         return f"{','.join(m for m in self.methods if m != 'HEAD' or 'GET' not in self.methods)} {self.path}"
 
     @property
@@ -143,6 +155,7 @@ class Route:
         form_limits: FormLimits | None,
         formats: tuple[Format, ...],
         explainer: Callable[[Route, str], str],
+        mounted_at: str = "",
     ) -> Route:
         """This route as an app serves it; the limits and formats are the app's, which a route's own override."""
         own = self.options.max_content_length
@@ -157,6 +170,7 @@ class Route:
             self.options.form_limits or form_limits,
             self.options.formats or formats,
             explainer,
+            mounted_at,
         )
 
     def explain(self, dialect: str) -> str:

@@ -74,6 +74,15 @@ class RouteKeywords(TypedDict, total=False):
 _KNOWN = frozenset(RouteKeywords.__annotations__)
 
 
+class MountKeywords(TypedDict, total=False):
+    """What a mount of an ASGI app or of static files takes besides."""
+
+    max_content_length: int | None
+    dependencies: Iterable[Any]
+    middleware: Iterable[Any]
+    exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None
+
+
 class APIRouter:
     """A group of routes: `router = APIRouter("/items", tags=["items"])`, then `app.include_router(router)`.
 
