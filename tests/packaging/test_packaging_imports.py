@@ -19,7 +19,7 @@ CORE = ROOT / "packages" / "velocipy-core" / "src"
 ORDER = (
     (
         *("__about__", "status", "exceptions", "plugins", "scalars", "exports", "threads", "state", "background"),
-        *("annotations", "constraints", "formats", "messages", "validation"),
+        *("annotations", "constraints", "formats", "messages", "stopping", "validation"),
     ),
     ("http", "json", "models", "storage"),
     ("protocols", "bridge"),

@@ -52,11 +52,11 @@ def test_an_app_with_routes_brings_no_library_that_it_does_not_use() -> None:
 ROWS = [
     {
         *("__about__", "exports", "status", "exceptions", "plugins", "scalars", "threads"),
-        *("annotations", "constraints", "formats", "messages", "validation"),
+        *("annotations", "constraints", "formats", "messages", "stopping", "validation"),
     },
     {"http", "json", "models", "storage"},
     {"protocols", "bridge"},
-    {"websocket", "background", "state", "config"},
+    {"websocket", "channels", "origins", "background", "state", "config"},
     {"routing"},
     {"handlers"},
     {"middleware"},

@@ -45,6 +45,8 @@ class Lifespan:
         self._entered: dict[asyncio.AbstractEventLoop, AbstractAsyncContextManager[Any] | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._mounted: list[Startable] = []
+        self._deaf: dict[asyncio.AbstractEventLoop, Callable[[], None]] = {}
+        """What ends the listening for the signals that stop a server."""
         self._started: dict[asyncio.AbstractEventLoop, list[Startable]] = {}
 
     def include(self, mounted: Startable) -> None:
@@ -87,9 +89,13 @@ class Lifespan:
             started.append(mounted)
         await self._app.app_values.start()
         self._app.jobs.start()
+        from velocipy.stopping import listen  # signals, which only a server has
+
+        self._deaf[loop] = listen(self._app.shutdown_grace)
 
     async def _leave(self, loop: asyncio.AbstractEventLoop, exc: BaseException | None) -> None:
         """What was started last is stopped first; each is, whatever the others raise, and the first thing raised is raised."""
+        self._deaf.pop(loop, _nothing)()
         parts = [mounted.stop for mounted in self._started.pop(loop, [])]
         manager = self._entered.pop(loop)
         first = exc
@@ -142,6 +148,10 @@ class Lifespan:
                 "decorate it with contextlib.asynccontextmanager"
             )
         return manager
+
+
+def _nothing() -> None:
+    """A start-up that failed had nothing to end."""
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -43,6 +43,7 @@ from velocipy.http.url import check_host
 from velocipy.json.base import JSONEncoder
 from velocipy.protocols import Dialect
 from velocipy.routing.route import callable_name
+from velocipy.stopping import of_loop
 from velocipy.threads import in_thread
 from velocipy.websocket import WebSocket
 
@@ -83,6 +84,7 @@ ENV: dict[str, object] = {
     "hook_headers": hook_headers,
     "in_thread": in_thread,
     "merge_given": merge_given,
+    "of_loop": of_loop,
     "refuse_socket": refuse_socket,
     "refuse_unknown": refuse_unknown,
     "parse_cookies": parse_cookies,
@@ -251,7 +253,8 @@ class SegmentWriter:
         fail = self.source.bind("fail_socket", self.tools.fail_socket)
         with self.source.block("try:"):
             self._check_host()
-            self._steps()
+            with self.source.block("with of_loop().socket(websocket):"):
+                self._steps()
             if self.plan.enters:
                 self.source.line("await teardown.before_send(None)")
             self.source.line(f"await {finish}(websocket)")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from velocipy.exceptions import ClientDisconnected
 from velocipy.http.headers import check_header
 from velocipy.http.response import JSON_TYPE, Response
+from velocipy.stopping import of_loop
 
 if TYPE_CHECKING:
     from velocipy.background import BackgroundTask, BackgroundTasks
@@ -35,7 +36,11 @@ async def deliver(
         if defaults:
             response = response.fresh()
             response.add_defaults(defaults)
-        await response.send(connection)
+        if response.streams:
+            with of_loop().stream():
+                await response.send(connection)
+        else:
+            await response.send(connection)
         if response.background is not None:
             await _run(response.background)
     except ClientDisconnected as exc:

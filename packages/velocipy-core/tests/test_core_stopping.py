@@ -1,0 +1,129 @@
+"""What ends, and when, once the server is told to stop: on a loop of its own, and by signals."""
+
+import asyncio
+import signal
+from typing import Any
+
+import httpx2
+import pytest
+
+from velocipy import StreamingResponse, VelociPy, WebSocket
+from velocipy.exceptions import WebSocketDisconnect
+from velocipy.stopping import listen, of_loop
+from velocipy.testing import AsyncTestClient
+
+both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+
+
+@both
+@pytest.mark.case(137)
+def test_a_websocket_is_closed_at_once_and_its_endpoint_hears_of_it(interface: Any) -> None:
+    ended: list[str] = []
+    app = VelociPy(plugins=False)
+
+    @app.websocket("/ws")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        try:
+            await websocket.receive()
+        except WebSocketDisconnect:
+            ended.append("disconnected")
+            raise
+
+    async def go() -> None:
+        async with AsyncTestClient(app, interface=interface) as client:
+            async with client.websocket_connect("/ws") as websocket:
+                of_loop().begin(60)
+                with pytest.raises(WebSocketDisconnect) as caught:
+                    await asyncio.wait_for(websocket.receive(), 5)
+                assert caught.value.code == (1001 if interface == "asgi" else 1005)
+            assert ended == ["disconnected"]
+
+    asyncio.run(go())
+
+
+@both
+@pytest.mark.case(137)
+def test_a_stream_has_its_grace_and_is_then_broken_off(
+    interface: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    events: list[str] = []
+
+    async def ticks(count: int) -> Any:
+        try:
+            for number in range(count):
+                yield f"{number};"
+                await asyncio.sleep(0.02)
+            events.append("whole")
+        except BaseException as exc:
+            events.append(type(exc).__name__)
+            raise
+
+    app = VelociPy(plugins=False)
+
+    @app.get("/{count}")
+    async def endpoint(count: int) -> StreamingResponse:
+        return StreamingResponse(ticks(count))
+
+    async def go() -> None:
+        async with AsyncTestClient(app, interface=interface) as client:
+            asking = [asyncio.ensure_future(client.get(f"/{count}")) for count in (3, 10_000)]
+            await asyncio.sleep(0.03)
+            of_loop().begin(0.3)
+            assert (await asking[0]).text == "0;1;2;"
+            if interface == "asgi":
+                with pytest.raises(httpx2.RemoteProtocolError):
+                    await asyncio.wait_for(asking[1], 5)
+            else:  # RSGI has no way to show that there was more
+                assert (await asyncio.wait_for(asking[1], 5)).text.startswith("0;1;2;")
+
+    asyncio.run(go())
+    assert events[0] == "whole"
+    assert events[1] in ("CancelledError", "GeneratorExit")
+    assert "a stream was still open 0.3 s after the server was told to stop" in caplog.text
+
+
+def test_signals_are_heard_before_the_server_s_own_handler_and_given_back() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    ours = signal.getsignal(signal.SIGTERM)
+
+    async def go() -> None:
+        end = listen(1.0)
+        assert signal.getsignal(signal.SIGTERM) is not ours
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(of_loop().event.wait(), 5)
+        end()
+        assert signal.getsignal(signal.SIGTERM) is ours
+        end()
+
+    try:
+        asyncio.run(go())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+
+
+def test_a_signal_that_nobody_handles_is_left_alone() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    async def go() -> None:
+        listen(1.0)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+    try:
+        asyncio.run(go())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_another_thread_than_the_main_one_hears_nothing() -> None:
+    async def go() -> None:
+        await asyncio.to_thread(lambda: asyncio.run(inside()))
+
+    async def inside() -> None:
+        listen(1.0)()
+
+    before = signal.getsignal(signal.SIGTERM)
+    asyncio.run(go())
+    assert signal.getsignal(signal.SIGTERM) is before
