@@ -169,6 +169,18 @@ def _make(limits: Constraints, table: dict[str, Callable[[Any], Check]]) -> tupl
     return (*found, *map(_predicate, limits.predicates))
 
 
+def can_compare(name: str, bound: Any, kind: Any) -> bool:
+    """Whether a bound is of a type that values of `kind` can be held against: a number for numbers, a date for dates."""
+    if name not in _ORDER or not isinstance(kind, type):
+        return True
+    if kind in (int, float, Decimal):
+        return isinstance(bound, (int, float, Decimal)) and not isinstance(bound, bool)
+    return isinstance(bound, kind) if kind in _BOUNDABLE else True
+
+
+_ORDER: Final = frozenset({"gt", "ge", "lt", "le"})
+
+
 def allowed_for(kind: Any) -> frozenset[str]:
     """The constraints that values of a class can be held against; any other would fail at the first request."""
     if not isinstance(kind, type):

@@ -25,6 +25,8 @@ class AppCall:
     how: How
     args: tuple[AppCall, ...]
     keywords: tuple[tuple[str, AppCall], ...]
+    key: Hashable
+    """Equal for calls of one function with equal values: what an override changed deep inside is another value."""
 
 
 def app_call(
@@ -58,7 +60,8 @@ def app_call(
             keywords.append((parameter.name, call))
         else:
             args.append(call)
-    return AppCall(function, how_called(function), tuple(args), tuple(keywords))
+    key = (identity(function), *(call.key for call in args), *((name, call.key) for name, call in keywords))
+    return AppCall(function, how_called(function), tuple(args), tuple(keywords), key)
 
 
 class AppValues:
@@ -78,7 +81,7 @@ class AppValues:
         """Make the values in the order of their routes, overrides applied. Where one fails, those made are torn down again."""
         values = self._loops[asyncio.get_running_loop()] = _Values()
         try:
-            for dependency in self._announced.values():
+            for dependency in list(self._announced.values()):
                 await values.get(app_call(self._resolve(dependency), self._resolve))
         except BaseException:
             await self.stop()
@@ -98,7 +101,7 @@ class AppValues:
                 f"{shown(call.function)} has scope='app' and the app has not started: serve it with its lifespan, in tests with "
                 "`with TestClient(app) as client:`"
             )
-        known = values.made.get(identity(call.function), values)
+        known = values.made.get(call.key, values)
         return await values.get(call) if known is values else known
 
 
@@ -116,7 +119,7 @@ class _Values:
             return await self._make(call)
 
     async def _make(self, call: AppCall) -> Any:
-        key = identity(call.function)
+        key = call.key
         if key not in self.made:
             args = [await self._make(needed) for needed in call.args]
             keywords = {name: await self._make(needed) for name, needed in call.keywords}

@@ -211,12 +211,24 @@ class Binder:
     def _known(self, dependency: Dependency, function: Callable[..., Any]) -> str | None:
         """The local of a call that is made already: a shared one, or this very one as a guard."""
         if dependency.use_cache:
-            return self._shared.get(_shared_key(dependency, function))
+            known = self._shared.get(_shared_key(dependency, function))
+            if known is not None and dependency.scope != "app":
+                self._refuse_other_scope(dependency, function, known)
+            return known
         for index, (early, local) in enumerate(self._early):
             if early is dependency:
                 del self._early[index]
                 return local
         return None
+
+    def _refuse_other_scope(self, dependency: Dependency, function: Callable[..., Any], local: str) -> None:
+        """Who shares a value must agree on when it ends."""
+        ending = self._endings.get(local)
+        if ending is not None and ending.function is function and ending.scope != dependency.scope:
+            raise BindingError(
+                f"{shown(function)} is needed with scope={ending.scope!r} and with scope={dependency.scope!r} in {self.route.title} "
+                f"({self.route.location}): give both the same scope, or one use_cache=False"
+            )
 
     def _note_ending(
         self, local: str, function: Callable[..., Any], how: How, scope: Scope | None, needs: _Needs

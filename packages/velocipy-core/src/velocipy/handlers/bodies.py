@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from velocipy.constraints import Check
 from velocipy.exceptions import ErrorItem, UnsupportedMediaType
 from velocipy.formats import JSON, Format
-from velocipy.handlers.convert import Reader, held
+from velocipy.handlers.convert import Reader, default_maker, held
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.signature import UNANNOTATED
 from velocipy.http.request import Request
@@ -29,47 +29,57 @@ def check_json_type(content_type: str | None, encoding: str | None) -> None:
     A missing type is refused too: a page of another origin can send such a request without asking first (a CSRF). A compressed
     body is refused, not inflated.
     """
-    if content_type != "application/json" and (content_type is None or not _is_json(content_type)):
+    if content_type != "application/json" and (content_type is None or not is_json(content_type)):
         raise UnsupportedMediaType("the body must be application/json")
-    if encoding is not None and encoding != "identity":
+    if encoding is not None:
+        _check_encoding(encoding)
+
+
+def _check_encoding(encoding: str) -> None:
+    if encoding.strip().lower() != "identity":
         raise UnsupportedMediaType("the body must not be compressed")
 
 
-def check_optional_json_type(content_type: str | None, encoding: str | None) -> None:
-    """As `check_json_type`, for a body that may be missing and then has no type either."""
-    if content_type is not None:
-        check_json_type(content_type, encoding)
-
-
-def decoder_chooser(formats: Sequence[Format], decoders: Sequence[Decode], optional: bool) -> ChooseDecoder:
+def decoder_chooser(
+    formats: Sequence[Format], decoders: Sequence[Decode], absent: Decode | None
+) -> ChooseDecoder:
     """A function from a body's media type and encoding to what decodes it; raises UnsupportedMediaType for every other.
 
-    A body that may be missing has no type when it is.
+    `absent` decodes what has no type: nothing, where the body may be missing. JSON must be UTF-8.
     """
-    by_type = {
-        kind: decode for format, decode in zip(formats, decoders, strict=True) for kind in format.media_types
+    json = next((decode for format, decode in zip(formats, decoders, strict=True) if format is JSON), None)
+    others = {
+        kind: decode
+        for format, decode in zip(formats, decoders, strict=True)
+        if format is not JSON
+        for kind in format.media_types
     }
     names = " or ".join(format.media_type for format in formats)
-    first = decoders[0]
 
     def choose(content_type: str | None, encoding: str | None) -> Decode:
-        if encoding is not None and encoding != "identity":
-            raise UnsupportedMediaType("the body must not be compressed")
-        if content_type is None and optional:
-            return first
-        decode = by_type.get((content_type or "").partition(";")[0].strip().lower())
-        if (
-            decode is None
-            and JSON.media_type in by_type
-            and content_type is not None
-            and _is_json(content_type)
-        ):
-            decode = by_type[JSON.media_type]
+        if encoding is not None:
+            _check_encoding(encoding)
+        if content_type is None:
+            decode = absent
+        elif json is not None and is_json(content_type):
+            decode = json
+        else:
+            decode = others.get(content_type.partition(";")[0].strip().lower())
         if decode is None:
             raise UnsupportedMediaType(f"the body must be {names}")
         return decode
 
     return choose
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a media type is JSON in UTF-8."""
+    # Clients write what they like: long ones are read again each time, and not kept.
+    return _is_json(content_type) if len(content_type) <= MAX_KEPT else _is_json.__wrapped__(content_type)
+
+
+MAX_KEPT = 200
+"""Characters of a Content-Type that is remembered."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -97,10 +107,24 @@ def is_anything(annotation: Any) -> bool:
 def or_default(decode: Decode, default: Any) -> Decode:
     """The same, with a value for requests that have no body."""
 
+    make_default = default_maker(default)
+
     def decode_or_default(body: bytes, errors: list[ErrorItem]) -> Any:
-        return decode(body, errors) if body else default
+        return decode(body, errors) if body else make_default()
 
     return decode_or_default
+
+
+def untyped(default: Any) -> Decode:
+    """What decodes a body without a media type, where it may be missing: it must be, since it does not say that it is JSON."""
+    make_default = default_maker(default)
+
+    def decode_untyped(body: bytes, errors: list[ErrorItem]) -> Any:
+        if body:
+            raise UnsupportedMediaType("the body must say what it is: send a content-type")
+        return make_default()
+
+    return decode_untyped
 
 
 def bounded(validate: Validate, checks: tuple[Check, ...]) -> Validate:
@@ -142,6 +166,7 @@ def object_decoder(find_encoder: Callable[[], JSONEncoder]) -> Decode:
 def key_reader(key: str, validate: Validate, default: Any) -> Reader:
     """The reader of one key of such an object; MISSING stands for a key that is not there."""
     place = (*BODY, key)
+    make_default = default_maker(default)
 
     def read_key(value: Any, errors: list[ErrorItem]) -> Any:
         if value is not MISSING:
@@ -149,7 +174,7 @@ def key_reader(key: str, validate: Validate, default: Any) -> Reader:
         if default is MISSING:
             errors.append(missing(place))
             return None
-        return default
+        return make_default()
 
     return read_key
 

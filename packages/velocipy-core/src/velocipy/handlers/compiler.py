@@ -342,7 +342,7 @@ class SegmentWriter:
             offers = self.source.bind(
                 "offers", tuple(format.media_types for format in self.plan.route.formats)
             )
-            self.source.line(f"offer = preferred(headers.get('accept'), {offers})")
+            self.source.line(f"offer = preferred(', '.join(headers.get_all('accept')), {offers})")
         if isinstance(self.segment.core[-1], Always):
             self._send_always()
         elif self.short == "body":

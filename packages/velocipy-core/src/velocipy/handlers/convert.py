@@ -8,9 +8,11 @@ of everything at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 from uuid import UUID
@@ -86,8 +88,9 @@ def find_scalar(annotation: Any) -> Scalar | None:
     annotation, extras = split_annotated(annotation)
     limits = foreign_constraints(extras)
     for extra in extras:
-        if isinstance(extra, Marker):  # list[Annotated[int, Query(ge=1)]]
-            limits = extra.constraints.with_defaults(limits)
+        if isinstance(extra, (Marker, Constraints)):  # list[Annotated[int, Query(ge=1)]]
+            own = extra.constraints if isinstance(extra, Marker) else extra
+            limits = own.with_defaults(limits)
     if is_hashable(annotation) and annotation in PARSERS:
         return Scalar(annotation, *PARSERS[annotation], limits)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
@@ -138,12 +141,13 @@ def make_collection_reader(
     """The reader of a parameter that may come several times; with a separator each text holds several items."""
     read_items = _fixed_reader(place, collection) if collection.fixed else _items_reader(place, collection)
     checks = make_item_checks(limits)
+    make_default = default_maker(default)
 
     def read_collection(texts: list[str], errors: list[ErrorItem]) -> Any:
         if not texts:
             if default is MISSING:
                 errors.append(missing(place))
-            return None if default is MISSING else default
+            return None if default is MISSING else make_default()
         if separator is not None:
             texts = [item for text in texts if text for item in text.split(separator)]
         known = len(errors)
@@ -201,12 +205,28 @@ def _with_default(place: Place, convert: Reader, default: Any) -> Reader:
                 return None
             return convert(text, errors)
 
+    elif isinstance(default, MUTABLE):
+        make_default = default_maker(default)
+
+        def read(text: str | None, errors: list[ErrorItem]) -> Any:
+            return make_default() if text is None else convert(text, errors)
+
     else:
 
         def read(text: str | None, errors: list[ErrorItem]) -> Any:
             return default if text is None else convert(text, errors)
 
     return read
+
+
+MUTABLE = (list, dict, set, bytearray)
+
+
+def default_maker(default: Any) -> Callable[[], Any]:
+    """A function that gives a default: a copy of what an endpoint could change, so that no request finds another's changes."""
+    if isinstance(default, MUTABLE):
+        return partial(deepcopy, default) if default else type(default)
+    return lambda: default
 
 
 def _as_it_is(text: str | None, errors: list[ErrorItem]) -> Any:
@@ -237,11 +257,18 @@ def _checked(place: Place, convert: Reader, checks: tuple[Check, ...]) -> Reader
 def held(value: Any, checks: tuple[Check, ...], place: Place, errors: list[ErrorItem]) -> Any:
     """The value, if it passes every check; else None, and the first that it does not pass is noted."""
     for passes, reason, kind in checks:
-        if not passes(value):
+        if not _passes(passes, value):
             if len(errors) < MAX_ERRORS:
                 errors.append(invalid(place, reason, kind))
             return None
     return value
+
+
+def _passes(test: Callable[[Any], bool], value: Any) -> bool:
+    try:
+        return test(value)
+    except (TypeError, ArithmeticError):  # a time with a zone against one without, a NaN among decimals
+        return False
 
 
 def _find_union(annotation: Any, limits: Constraints) -> Scalar | None:
@@ -266,7 +293,7 @@ def _first_that_fits(members: list[Scalar]) -> Parse:
                 value = parse(text)
             except ValueError:
                 continue
-            if all(passes(value) for passes, _, _ in checks):
+            if all(_passes(test, value) for test, _, _ in checks):
                 return value
         raise ValueError(f"not a valid {words}")
 
@@ -288,5 +315,6 @@ def _choice(choices: dict[str, T]) -> Callable[[str], T]:
 
 
 def _text_of(value: object) -> str:
-    """What a client writes for a member of a Literal or Enum: `true` and not `True`, as JSON has it."""
+    """What a client writes for a member of a Literal or Enum: its value, and `true` and not `True`, as JSON has it."""
+    value = value.value if isinstance(value, Enum) else value
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -182,12 +182,19 @@ def _marker(source: Source, default: Any, keywords: Any, known: type) -> Marker:
     return Marker(
         source,
         MISSING if default is ... else default,
-        constraints=Constraints(**bounds) if bounds else NO_LIMITS,
+        constraints=_bounds(source, bounds) if bounds else NO_LIMITS,
         examples=tuple(keywords.get("examples") or ()),
         style=style,
         forbid=_checked("extra", keywords.get("extra", "ignore"), ("ignore", "forbid")) == "forbid",
         **options,
     )
+
+
+def _bounds(source: Source, bounds: dict[str, Any]) -> Constraints:
+    try:
+        return Constraints(**bounds)
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{source.capitalize()}() ({caller_location()}): {exc}") from None
 
 
 def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, get_origin
 
 from velocipy.annotations import strip_optional, type_name, union_members
@@ -12,17 +13,17 @@ from velocipy.constraints import (
     Check,
     Constraints,
     allowed_for,
+    can_compare,
     foreign_constraints,
     make_checks,
     make_item_checks,
 )
-from velocipy.exceptions import BindingError, ErrorItem
+from velocipy.exceptions import BindingError, ConfigurationError, ErrorItem
 from velocipy.formats import JSON, Format, find_messagepack
 from velocipy.handlers.bodies import (
     bounded,
     bounded_decoder,
     check_json_type,
-    check_optional_json_type,
     decoder_chooser,
     is_anything,
     is_raw,
@@ -31,6 +32,7 @@ from velocipy.handlers.bodies import (
     or_default,
     raw_decoder,
     raw_validator,
+    untyped,
 )
 from velocipy.handlers.convert import (
     Reader,
@@ -95,7 +97,7 @@ class Reading:
     def next_segment(self) -> None:
         """What follows is laid out in a function of its own, which is given the exchange anew."""
         self._given = {}
-        self._form_is_read = False
+        self._form_is_read = self._object_is_read = False
 
     def source(self, parameter: Parameter) -> From | None:
         """Where a parameter comes from; None where nothing fills it."""
@@ -139,14 +141,15 @@ class Reading:
             return [self._hole(parameter, local)], local
         if source == "body":
             return self._read_body(parameter, local), local
-        steps = self._read_form(parameter) if source in _BODIES else []
+        steps = self._read_form() if source in _BODIES else []
         if source == "file":
             return [*steps, self._file(parameter, local)], local
         return [*steps, self._text(parameter, source, wire_key(parameter, source), local)], local
 
     def only(self) -> list[Step]:
         """Steps that refuse what nobody reads, for the sources of which a marker demands that."""
-        return [Only(source, frozenset(self._keys[source])) for source in sorted(self._strict)]
+        form = self._read_form() if "form" in self._strict else []
+        return [*form, *(Only(source, frozenset(self._keys[source])) for source in sorted(self._strict))]
 
     # -- objects of the exchange -------------------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ class Reading:
         refuse_lacking(parameter, what, self.route)
         if what in self._given:
             return [], self._given[what]
-        steps = self._read_form(parameter) if what == "form" else []
+        steps = self._read_form() if what == "form" else []
         local = self._given[what] = self._names.take_local(what)
         return [*steps, Give(local, what, parameter)], local
 
@@ -222,7 +225,9 @@ class Reading:
         annotation, _ = strip_optional(parameter.annotation)
         if marker.constraints is not NO_LIMITS:
             raise BindingError(f"{parameter.where}: bounds of a model stand at its fields, not in the marker")
-        read, keys = make_spread(parameter, marker, backend.validator(annotation), fields)
+        with self._placed(parameter):
+            validate = backend.validator(annotation)
+        read, keys = make_spread(parameter, marker, validate, fields)
         self._note(parameter, marker.source, keys)
         if backend.forbids_unknown(annotation) and marker.source in ("query", "form"):
             self._strict.add(marker.source)
@@ -237,7 +242,7 @@ class Reading:
 
     # -- forms -------------------------------------------------------------------------------------------------
 
-    def _read_form(self, parameter: Parameter) -> list[Step]:
+    def _read_form(self) -> list[Step]:
         if self._form_is_read:
             return []
         self._form_is_read = True
@@ -266,7 +271,8 @@ class Reading:
                 )
         if self._bodies_are_keys or marker_of(parameter).embed:
             return self._read_key(parameter, local)
-        return [self._body(local, parameter, parameter.default is not MISSING, self._finished_decoder)]
+        absent = None if parameter.default is MISSING else untyped(parameter.default)
+        return [self._body(local, parameter, absent, self._finished_decoder)]
 
     def _read_key(self, parameter: Parameter, local: str) -> list[Step]:
         """One of several body parameters: a key of the object that the body then is."""
@@ -274,21 +280,28 @@ class Reading:
         if not self._object_is_read:
             self._object_is_read = True
             optional = all(body.default is not MISSING for body in self.bodies)
-            steps.append(self._body("fields", parameter, optional, self._object_decoder, several=True))
+            absent = untyped({}) if optional else None
+            steps.append(self._body("fields", parameter, absent, self._object_decoder, several=True))
         key = key_of(parameter)
         validate, checks = self._validator(parameter), _body_checks(parameter)
         reader = key_reader(key, bounded(validate, checks) if checks else validate, parameter.default)
         return [*steps, Read(local, "body", key, reader, parameter)]
 
     def _body(
-        self, local: str, parameter: Parameter, optional: bool, make: MakeDecoder, several: bool = False
+        self,
+        local: str,
+        parameter: Parameter,
+        absent: Decode | None,
+        make: MakeDecoder,
+        several: bool = False,
     ) -> Body:
-        """The step that reads the body in the route's format, or in one of them."""
+        """The step that reads the body in the route's format, or in one of them; `absent` is for one that may be missing."""
         formats = self.route.formats
         decoders = [make(parameter, format) for format in formats]
-        check = check_optional_json_type if optional else check_json_type
-        choose = None if formats == (JSON,) else decoder_chooser(formats, decoders, optional)
-        return Body(local, check, decoders[0], self.route.max_content_length, parameter, several, choose)
+        simple = formats == (JSON,) and absent is None
+        choose = None if simple else decoder_chooser(formats, decoders, absent)
+        limit = self.route.max_content_length
+        return Body(local, check_json_type, decoders[0], limit, parameter, several, choose)
 
     def _finished_decoder(self, parameter: Parameter, format: Format) -> Decode:
         decode, checks = self._decoder(parameter, format), _body_checks(parameter)
@@ -305,9 +318,10 @@ class Reading:
         if is_raw(annotation) or is_anything(annotation):
             return raw_decoder(annotation, optional, find_encoder)
         backend = self._backend(parameter)
-        if format is JSON:
-            return backend.decoder(parameter.hint, find_encoder)
-        return decoder_by_values(backend, parameter.hint, find_encoder)
+        with self._placed(parameter):
+            if format is JSON:
+                return backend.decoder(parameter.hint, find_encoder)
+            return decoder_by_values(backend, parameter.hint, find_encoder)
 
     def _encoder_of(self, format: Format) -> FindEncoder:
         return self._find_encoder if format is JSON else find_messagepack
@@ -316,7 +330,18 @@ class Reading:
         annotation, optional = strip_optional(parameter.annotation)
         if is_raw(annotation) or is_anything(annotation):
             return raw_validator(annotation, optional)
-        return self._backend(parameter).validator(parameter.hint)
+        with self._placed(parameter):
+            return self._backend(parameter).validator(parameter.hint)
+
+    @contextmanager
+    def _placed(self, parameter: Parameter) -> Iterator[None]:
+        """What a model backend has to say of a type, with the place where the type stands."""
+        try:
+            yield
+        except BindingError:
+            raise
+        except ConfigurationError as exc:
+            raise BindingError(f"{parameter.where}: {exc}") from None
 
     def _backend(self, parameter: Parameter) -> ModelBackend:
         backend = self._find_backend(parameter.annotation)
@@ -396,6 +421,11 @@ def _refuse_misplaced(parameter: Parameter, scalar: Scalar | None, limits: Const
     allowed = frozenset.intersection(*(allowed_for(kind if scalar else list) for kind in kinds))
     wrong = next((name for name in limits.names if name not in allowed), None)
     if wrong is None:
+        for name in limits.names if scalar else ():
+            if not any(can_compare(name, getattr(limits, name), kind) for kind in kinds):
+                raise BindingError(
+                    f"{parameter.where}: {name}={getattr(limits, name)!r} cannot be held against {type_name(annotation)}"
+                )
         return
     advice = "leave it out" if scalar else f"bound its items: list[Annotated[int, Query({wrong}=...)]]"
     raise BindingError(f"{parameter.where}: {wrong} says nothing about {type_name(annotation)}: {advice}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Final, get_origin
 
 from velocipy.annotations import split_annotated, type_name, union_members, union_of
-from velocipy.exceptions import BindingError, HTTPException
+from velocipy.exceptions import BindingError, ConfigurationError, HTTPException
 from velocipy.formats import JSON, find_messagepack
 from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.sources import FindBackend
@@ -156,12 +156,15 @@ def response_models(
     backend = find_backend(hint)
     if backend is not None:
         how = options.serialization or AS_IT_IS
-        dumpers = [
-            backend.dumper(hint, find_encoder, how)
-            if format is JSON
-            else dumper_by_values(backend, hint, find_messagepack, how)
-            for format in route.formats
-        ]
+        try:
+            dumpers = [
+                backend.dumper(hint, find_encoder, how)
+                if format is JSON
+                else dumper_by_values(backend, hint, find_messagepack, how)
+                for format in route.formats
+            ]
+        except ConfigurationError as exc:
+            raise BindingError(f"the response model of {route.title} ({route.location}): {exc}") from None
         return tuple(replace(dumper, annotation=hint) for dumper in dumpers)
     if declared is FROM_ANNOTATION:
         return (None,) * len(route.formats)

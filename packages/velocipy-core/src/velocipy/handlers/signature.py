@@ -14,7 +14,7 @@ from types import FrameType, FunctionType, UnionType
 from typing import Annotated, Any, TypeVar, cast, get_origin
 from weakref import WeakKeyDictionary
 
-from velocipy.annotations import is_hashable, split_annotated
+from velocipy.annotations import is_hashable, split_annotated, union_members, union_of
 from velocipy.exceptions import BindingError
 from velocipy.handlers.markers import MARKER_FUNCTIONS, MISSING, Dependency, Depends, Marker, the_annotation
 from velocipy.routing.route import shown
@@ -113,11 +113,21 @@ def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     except (ValueError, TypeError) as exc:
         raise BindingError(f"the signature of {shown(function)} cannot be read: {exc}") from None
     hints = _annotations(function)
+    bound = _bound_keywords(function)
     return tuple(
         _parameter(function, parameter, hints.get(parameter.name, parameter.annotation))
         for parameter in signature.parameters.values()
-        if parameter.kind not in _SKIPPED
+        if parameter.kind not in _SKIPPED and parameter.name not in bound
     )
+
+
+def _bound_keywords(function: Callable[..., Any]) -> frozenset[str]:
+    """Keywords that a partial has filled: what its author fixed no client may choose."""
+    bound: set[str] = set()
+    while isinstance(function, functools.partial):
+        bound |= function.keywords.keys()
+        function = function.func
+    return frozenset(bound)
 
 
 @_known
@@ -145,6 +155,10 @@ def how_called(function: Callable[..., Any]) -> How:
         return How.ASYNC_CONTEXT
     if inspect.isgeneratorfunction(wrapped):  # contextlib.contextmanager
         return How.CONTEXT
+    if inspect.iscoroutinefunction(
+        wrapped
+    ):  # a decorator whose wrapper is a plain function and hands the coroutine on
+        return How.AWAIT
     return How.THREAD
 
 
@@ -159,6 +173,8 @@ def as_context_manager(function: Callable[..., Any], how: How) -> Callable[..., 
 
 def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint: Any) -> Parameter:
     annotation, extras = split_annotated(hint)
+    annotation, lifted = _lift_markers(annotation)
+    extras = (*lifted, *extras)
     default = parameter.default
     written = extras if default is parameter.empty else (*extras, default)
     markers = [extra for extra in written if isinstance(extra, (Marker, Dependency))]
@@ -183,6 +199,30 @@ def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint:
         function,
         tuple(extra for extra in extras if extra is not marker),
     )
+
+
+def _lift_markers(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """`Annotated[User, Depends(f)] | None` -> (User | None, (Depends(f),)): a marker says where the parameter comes from, wherever
+    in its annotation it stands. Bounds stay with the member that they belong to.
+    """
+    members = union_members(annotation)
+    if not members:
+        return annotation, ()
+    lifted: list[Any] = []
+    bare: list[Any] = []
+    for member in members:
+        inner, extras = split_annotated(member)
+        markers = [extra for extra in extras if _is_marker(extra)]
+        rest = [extra for extra in extras if not _is_marker(extra)]
+        lifted += markers
+        if markers:
+            rest += [marker.constraints for marker in markers if isinstance(marker, Marker)]
+        bare.append(Annotated[(inner, *rest)] if rest else inner)
+    return (union_of(bare), tuple(lifted)) if lifted else (annotation, ())
+
+
+def _is_marker(extra: Any) -> bool:
+    return isinstance(extra, (Marker, Dependency)) or is_hashable(extra) and extra in _UNCALLED
 
 
 _UNCALLED: dict[Any, str] = {

@@ -10,6 +10,7 @@ from velocipy.constraints import foreign_constraints
 from velocipy.exceptions import BindingError, ErrorItem
 from velocipy.handlers.convert import (
     Reader,
+    default_maker,
     find_collection,
     find_scalar,
     make_collection_reader,
@@ -45,6 +46,7 @@ def make_spread(
     fields = [_field(parameter, marker, field) for field in declared]
     place: Place = (marker.source,)
     default = parameter.default
+    make_default = default_maker(default)
     keys = {field.wire: field.key for field in fields}
 
     def read_spread(get: Get, getlist: GetList, errors: list[ErrorItem]) -> Any:
@@ -58,7 +60,7 @@ def make_spread(
             elif required:
                 absent.append(missing((*place, key)))
         if not values and default is not MISSING:
-            return default
+            return make_default()
         errors += absent
         if len(errors) > known:
             return None
@@ -88,6 +90,8 @@ def _field(parameter: Parameter, marker: Marker, field: ModelField) -> _Field:
     if scalar is not None:
         reader = make_reader(place, scalar, None, limits) or _as_it_is
         return _Field(key, field.key, reader, False, field.required)
+    if _is_opaque(stripped):  # the model's own library reads its text: a URL, a secret
+        return _Field(key, field.key, _as_it_is, False, field.required)
     collection = find_collection(stripped)
     if collection is None or marker.source == "cookie":
         raise BindingError(
@@ -96,6 +100,18 @@ def _field(parameter: Parameter, marker: Marker, field: ModelField) -> _Field:
         )
     reader = make_collection_reader(place, collection, None, limits, marker.separator)
     return _Field(key, field.key, reader, True, field.required)
+
+
+def _is_opaque(annotation: Any) -> bool:
+    """Whether a type is a class of which nothing is known: neither a model nor a container."""
+    return (
+        isinstance(annotation, type)
+        and not issubclass(annotation, (dict, list, set, frozenset, tuple, bytes))
+        and not any(hasattr(annotation, mark) for mark in _MODELS)
+    )
+
+
+_MODELS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", "model_fields")
 
 
 def wire_key(marker: Marker, parameter: Parameter, field: ModelField) -> str:

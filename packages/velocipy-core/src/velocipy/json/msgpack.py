@@ -17,8 +17,12 @@ class MessagePack:
 
     def __init__(self) -> None:
         self._encode = msgspec.msgpack.Encoder().encode
-        self.decode = msgspec.msgpack.Decoder().decode
+        self.decode = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
 
     def encode(self, value: Any) -> bytes:
         """Value -> MessagePack. Raises TypeError or ValueError for what JSON cannot say either."""
         return self._encode(msgspec.to_builtins(value, str_keys=True, enc_hook=encode_extra))
+
+
+def _refuse_extension(code: int, data: memoryview) -> Any:
+    raise ValueError(f"extension {code} has no value in JSON")
