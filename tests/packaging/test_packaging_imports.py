@@ -18,12 +18,22 @@ CORE = ROOT / "packages" / "velocipy-core" / "src"
 # Left to right: a part may import parts of its own group and of those before it, never of those after it.
 ORDER = (
     (
-        *("__about__", "status", "exceptions", "plugins", "scalars", "exports", "threads", "state", "background"),
+        *(
+            "__about__",
+            "status",
+            "exceptions",
+            "plugins",
+            "scalars",
+            "exports",
+            "threads",
+            "state",
+            "background",
+        ),
         *("annotations", "constraints", "formats", "messages", "stopping", "validation"),
     ),
     ("http", "json", "models", "storage"),
     ("protocols", "bridge"),
-    ("websocket", "config"),
+    ("websocket", "channels", "origins", "config"),
     ("routing",),
     ("handlers",),
     ("middleware",),
@@ -42,6 +52,7 @@ OPTIONAL = {
     "msgspec": {"velocipy/json/msgpack.py", "velocipy/json/msgspec.py", "velocipy/models/msgspec.py"},
     "orjson": {"velocipy/json/orjson.py"},
     "pydantic": {"velocipy/models/pydantic.py"},
+    "pydantic_core": {"velocipy/models/pydantic.py"},
     "jinja2": {"velocipy/templating.py"},
     "python_multipart": {"velocipy/http/multipart.py"},
     "granian": {"velocipy/testing/rsgi_errors.py"},

@@ -388,17 +388,20 @@ def test_of_a_constant_and_a_hook_with_one_header_the_inner_wins(interface: str,
 
 
 @both
+@pytest.mark.parametrize(
+    ("name", "value"), [("x-failing", "1\r\nx-injected: 1"), ("vary", "not a token"), ("vary", "Origin, ")]
+)
 def test_a_header_that_cannot_be_made_is_left_out_and_logged_on_every_way(
-    interface: str, caplog: pytest.LogCaptureFixture
+    interface: str, name: str, value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Failing:
-        header_name = "x-failing"
+        header_name = name
 
-        def before(self) -> int:
-            return 1
+        def before(self) -> str:
+            return value
 
-        def header(self, token: int) -> str:
-            return f"{token}\r\nx-injected: 1"
+        def header(self, token: str) -> str:
+            return token
 
     app = VelociPy(middleware=[Failing(), Hook("a", [])])
     app.get("/dict")(plain)
@@ -414,8 +417,29 @@ def test_a_header_that_cannot_be_made_is_left_out_and_logged_on_every_way(
     with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
         answers = [client.get(path) for path in ("/dict", "/own", "/none")]
     assert [answer.status_code for answer in answers] == [200, 200, 204]
-    assert all("x-failing" not in answer.headers and answer.headers["x-a"] == "A" for answer in answers)
-    assert [record.message for record in caplog.records] == ["the hook for header 'x-failing' failed"] * 3
+    assert all(name not in answer.headers and answer.headers["x-a"] == "A" for answer in answers)
+    assert [record.message for record in caplog.records] == [f"the hook for header {name!r} failed"] * 3
+
+
+@both
+def test_middleware_does_not_say_what_type_a_body_has(interface: str) -> None:
+    class Typed:
+        response_headers = {"content-type": "text/constant"}
+        header_name = "content-type"
+
+        def header(self) -> str:
+            return "text/hook"
+
+    app = VelociPy(middleware=[Typed()])
+    app.get("/dict")(plain)
+
+    @app.get("/given")
+    async def given(response: Response) -> dict[str, Any]:
+        return {}
+
+    with TestClient(app, interface=interface) as client:
+        answers = [client.get(path) for path in ("/dict", "/given")]
+    assert [answer.headers.get_list("content-type") for answer in answers] == [["application/json"]] * 2
 
 
 @both

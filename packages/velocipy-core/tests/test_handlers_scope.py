@@ -170,7 +170,9 @@ def test_what_teardown_raises_after_sending_is_logged(caplog: pytest.LogCaptureF
 
     with caplog.at_level(logging.ERROR, "velocipy"):
         asyncio.run(scenario())
-    assert [record.message for record in caplog.records] == ["teardown failed after the answer was sent"]
+    assert [record.message for record in caplog.records] == [
+        "teardown failed after the answer to a request was sent"
+    ]
 
 
 def test_what_broke_the_answer_off_is_thrown_in_and_not_logged_again(

@@ -426,7 +426,9 @@ def test_teardown_that_fails_after_the_answer_is_logged(
 
     with caplog.at_level(logging.ERROR, "velocipy"), TestClient(app, interface=interface) as client:
         assert client.get("/").text == "sent"
-    assert [record.message for record in caplog.records] == ["teardown failed after the answer was sent"]
+    assert [record.message for record in caplog.records] == [
+        "teardown failed after the answer to GET / ('/') was sent"
+    ]
     assert events == []  # `first` was told of it
 
 

@@ -18,6 +18,11 @@ async def add(name: str, point: Point, scale: int = 1) -> dict[str, Any]:
     return {"name": name, "x": point.x * scale, "y": point.y * scale}
 
 
+@app.post("/points/{name}/turned")
+async def turn(name: str, point: Point) -> Point:
+    return Point(point.y, point.x)
+
+
 @app.get("/")
 async def index() -> str:
     return "hello"
@@ -45,8 +50,10 @@ def check_encoder_and_models() -> None:
     call = ask(Call("POST", "/points/a", kind, b"[1, 2]", "scale=10"))
     check("velocipy.models", call.status, 200)
     check("velocipy.json", call.content, b'{\n  "name": "a",\n  "x": 10,\n  "y": 20\n}')
+    turned = ask(Call("POST", "/points/a/turned", kind, b"[1, 2]"))
+    check("results of a model backend", turned.content, b"[\n  2,\n  1\n]")
     refused = ask(Call("POST", "/points/a", kind, b"[1]"))
-    check("errors of a model backend", (refused.status, b"Expected [x, y]" in refused.content), (422, True))
+    check("errors of a model backend", (refused.status, b"expected [x, y]" in refused.content), (422, True))
 
 
 def check_storage() -> None:

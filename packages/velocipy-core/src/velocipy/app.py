@@ -73,9 +73,14 @@ class VelociPy(APIRouter):
         dependencies: Iterable[Any] = (),
         middleware: Iterable[Any] = (),
         exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
+        responses: Mapping[int | str, Any] | None = None,
     ) -> None:
         super().__init__(
-            tags=tags, dependencies=dependencies, middleware=middleware, exception_handlers=exception_handlers
+            tags=tags,
+            dependencies=dependencies,
+            middleware=middleware,
+            exception_handlers=exception_handlers,
+            responses=responses,
         )
         if trailing_slash not in TRAILING_SLASH:
             raise ConfigurationError(

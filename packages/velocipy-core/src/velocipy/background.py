@@ -70,6 +70,13 @@ class BackgroundTasks:
                 logger.exception("%r failed", task)
 
 
+def tasks_of(background: BackgroundTask | BackgroundTasks | None) -> list[BackgroundTask]:
+    """What a response's `background` comes to: one task, several or none."""
+    if background is None:
+        return []
+    return [background] if isinstance(background, BackgroundTask) else background.tasks
+
+
 class Jobs:
     """What an app has going on beside requests: background tasks that were begun, and tasks that run as long as the app."""
 

@@ -19,6 +19,7 @@ from velocipy.handlers.compiler import Tools, compile_plan
 from velocipy.handlers.plan import Plan
 from velocipy.handlers.results import Results, response_models
 from velocipy.handlers.signature import read_signature, return_annotation
+from velocipy.http.headers import ResponseHeaders
 from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import quote_path
@@ -122,8 +123,9 @@ class Dispatcher:
         if (
             len(route.formats) > 1 and not route.is_socket
         ):  # whatever is answered, it depends on what was asked for
-            first = laid[0]
-            laid = (replace(first, constants=(*first.constants, ("vary", "accept"))), *laid[1:])
+            headers = ResponseHeaders(laid[0].constants)
+            headers.add_vary("accept")
+            laid = (replace(laid[0], constants=tuple(headers.raw)), *laid[1:])
         returned = None if route.is_socket else return_annotation(route.endpoint)
         empty = returned in (None, type(None)) and not route.is_socket
         return Plan(
@@ -197,6 +199,7 @@ class Dispatcher:
             find_backend,
             route.app.app_values,
             failure.fail,
+            failure.fail_alone,
             failure.answer,
             finish_socket,
             fail_socket,

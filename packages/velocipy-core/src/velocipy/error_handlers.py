@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from velocipy.background import BackgroundTask, BackgroundTasks, tasks_of
 from velocipy.exceptions import (
     ClientDisconnected,
     HTTPException,
@@ -18,9 +19,13 @@ from velocipy.handlers.signature import How, how_called
 from velocipy.http.delivery import SERVER_ERROR
 from velocipy.http.request import Exchange, Request
 from velocipy.http.response import JSON_TYPE, JSONResponse, Response
+from velocipy.messages import about_request
 from velocipy.routing.route import Layer, shown
 from velocipy.threads import in_thread
 from velocipy.websocket import MAX_REASON, SocketState, WebSocket, check_close
+
+if TYPE_CHECKING:
+    from velocipy.http.headers import HeaderSource
 
 logger = logging.getLogger("velocipy")
 
@@ -60,6 +65,16 @@ class Failure:
         except Exception as second:
             log_unhandled(request, second, "the exception handler itself failed")
             return server_error()
+
+    async def fail_alone(self, request: Request, exc: Exception) -> Response:
+        """The same for a Request that nobody knows but the exception handler: the answer takes along what it leaves to be done."""
+        response = await self.fail(request, exc)
+        if request.unfinished:
+            response = response.fresh()
+            response.background = BackgroundTasks(
+                BackgroundTask(request.finish), *tasks_of(response.background)
+            )
+        return response
 
     async def answer(self, request: Request, exc: Exception) -> Response:
         """The answer to an exception that has one; every other is raised again, through the middleware around."""
@@ -107,15 +122,9 @@ def server_error() -> Response:
 
 def log_unhandled(exchange: Exchange, exc: BaseException, what: str) -> None:
     """One record with route, path (escaped) and request id."""
-    request_id = exchange.state.get("request_id")
-    logger.error(
-        "%s in %s (%r)%s",
-        what,
-        exchange.route.title,
-        exchange.path,
-        f", request id {request_id}" if request_id else "",
-        exc_info=exc,
-    )
+    method = exchange.method if isinstance(exchange, Request) else "WEBSOCKET"
+    about = about_request(method, exchange.route.path, exchange.path, exchange.state.get("request_id"))
+    logger.error("%s in %s", what, about, exc_info=exc)
 
 
 async def finish_socket(websocket: WebSocket) -> None:
@@ -128,7 +137,11 @@ async def fail_socket(websocket: WebSocket, exc: Exception) -> None:
     if isinstance(exc, (WebSocketDisconnect, ClientDisconnected)):
         return
     if isinstance(exc, HTTPException):
-        await _end_socket(websocket, exc.status_code, 1008, str(exc.detail))
+        try:
+            await _end_socket(websocket, exc.status_code, 1008, str(exc.detail), exc.detail, exc.headers)
+        except (TypeError, ValueError) as wrong:
+            log_unhandled(websocket, wrong, f"a {type(exc).__name__} that cannot be sent")
+            await _end_socket(websocket, 500, 1011, "")
     elif isinstance(exc, WebSocketException) and _can_close(websocket, exc):
         await _end_socket(websocket, 403, exc.code, exc.reason)
     else:
@@ -147,11 +160,18 @@ def _can_close(websocket: WebSocket, exc: WebSocketException) -> bool:
     return True
 
 
-async def _end_socket(websocket: WebSocket, status: int, code: int, reason: str) -> None:
+async def _end_socket(
+    websocket: WebSocket,
+    status: int,
+    code: int,
+    reason: str,
+    detail: Any = None,
+    headers: HeaderSource = None,
+) -> None:
     """Refuse with the status, or close with code and reason; a peer that has left needs neither."""
     try:
         if websocket.connection_state is SocketState.CONNECTING:
-            await websocket.deny(status)
+            await websocket.deny(status, detail, headers)
         else:
             await websocket.close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
     except (WebSocketDisconnect, ClientDisconnected):

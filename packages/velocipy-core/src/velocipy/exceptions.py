@@ -16,7 +16,9 @@ VelociPyException
 ├── ResultError (TypeError)              an endpoint's result does not fit its response model: logged, and a bare 500
 ├── ClientDisconnected                   the client left; nobody is there to answer
 ├── WebSocketException                   close this WebSocket with a code and a reason
+│   └── InvalidMessage                   1007, a message does not fit its model; carries every error
 ├── WebSocketDisconnect                  the peer closed this WebSocket
+│   └── SendTimeout                      the peer did not take a message in time
 └── UnsupportedByServer (RuntimeError)   this protocol cannot do what was asked; said before anything is sent
 """
 
@@ -150,6 +152,17 @@ class WebSocketException(VelociPyException):
         super().__init__(code, self.reason)
 
 
+class InvalidMessage(WebSocketException):
+    """A message does not fit the model that the endpoint asked for; `errors` are those of a 422, their places below `message`.
+
+    The WebSocket is still open: answer and go on, or let it pass, which closes with 1007 (RFC 6455 section 7.4.1).
+    """
+
+    def __init__(self, errors: Sequence[ErrorItem]) -> None:
+        self.errors = list(errors)
+        super().__init__(1007, "message does not fit")
+
+
 class WebSocketDisconnect(VelociPyException):
     """The peer closed this WebSocket; `code` is 1005 where the protocol does not tell it."""
 
@@ -157,6 +170,13 @@ class WebSocketDisconnect(VelociPyException):
         self.code = code
         self.reason = reason or ""
         super().__init__(code, self.reason)
+
+
+class SendTimeout(WebSocketDisconnect):
+    """The peer did not take a message within the route's `send_timeout`; the WebSocket is over."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(1006, reason)
 
 
 class UnsupportedByServer(VelociPyException, RuntimeError):

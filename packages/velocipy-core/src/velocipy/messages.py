@@ -23,6 +23,11 @@ def caller_location() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+def about_request(method: str, template: str, path: str, request_id: object = None) -> str:
+    """ "GET /items/{id} ('/items/7'), request id r-42": which request a record of the log is about; the path is escaped."""
+    return f"{method} {template} ({path!r}){f', request id {request_id}' if request_id else ''}"
+
+
 def check_keywords(
     what: str, given: Collection[str], known: Collection[str], where: str | None = None
 ) -> None:

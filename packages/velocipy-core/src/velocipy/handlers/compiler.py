@@ -41,11 +41,13 @@ from velocipy.http.request import Request, cookie_text
 from velocipy.http.response import Response
 from velocipy.http.url import check_host
 from velocipy.json.base import JSONEncoder
+from velocipy.messages import about_request
+from velocipy.origins import check_origin
 from velocipy.protocols import Dialect
 from velocipy.routing.route import callable_name
 from velocipy.stopping import of_loop
 from velocipy.threads import in_thread
-from velocipy.websocket import WebSocket
+from velocipy.websocket import DEFAULT_OPTIONS, WebSocket
 
 Fail = Callable[..., Awaitable[Any]]
 
@@ -59,6 +61,8 @@ class Tools:
     app_values: AppValues
     fail: Fail
     """`await fail(request, exc)` -> a Response, at the outermost segment."""
+    fail_alone: Fail
+    """The same for a Request that was made for this call: what it leaves to be done, the Response takes along."""
     answer: Fail
     """The same inside wrapping middleware: raises again what no exception handler takes."""
     finish_socket: Fail
@@ -75,8 +79,10 @@ ENV: dict[str, object] = {
     "Teardown": Teardown,
     "ValidationError": ValidationError,
     "WebSocket": WebSocket,
+    "about_request": about_request,
     "add_missed": add_missed,
     "check_host": check_host,
+    "check_origin": check_origin,
     "cookie_text": cookie_text,
     "deliver": deliver,
     "expect_response": expect_response,
@@ -180,12 +186,15 @@ class SegmentWriter:
             self._prologue()
             if self.plan.enters:
                 self.source.line("teardown = Teardown()")
+            if self.plan.enters or self._needs_request_local():
                 with self.source.block("try:"):
                     self._answer_and_send()
                 self._abandon()
-                self.source.line("await teardown.after_send(broken)")
             else:
                 self._answer_and_send()
+            if self.plan.enters:
+                with self.source.block("if teardown.is_open:"):
+                    self.source.line(f"await teardown.after_send(broken, {self._about()})")
             if self._needs_request_local():
                 with self.source.block("if request is not None and request.unfinished:"):
                     self.source.line("await request.finish()")
@@ -194,13 +203,18 @@ class SegmentWriter:
         with self.source.block("try:"):
             self._body_of_try()
         with self.source.block("except Exception as exc:"):
-            if self.wraps:
-                # Middleware inside of a wrapping one was passed by the exception; its headers count all the same.
+            if self._needs_request_local():
                 self.source.line(f"request = {self._request_or_new()}")
                 failed = f"await {self.fail}(request, {self._thrown()})"
-                self.source.line(f"response = add_missed(request.missed, {failed})")
+                # Middleware inside of a wrapping one was passed by the exception; its headers count all the same.
+                self.source.line(
+                    f"response = add_missed(request.missed, {failed})"
+                    if self.wraps
+                    else f"response = {failed}"
+                )
             else:
-                self.source.line(f"response = await {self.fail}({self._request_or_new()}, {self._thrown()})")
+                fail = self.source.bind("fail_alone", self.tools.fail_alone)
+                self.source.line(f"response = await {fail}({self._request_or_new()}, {self._thrown()})")
         self._merge_given()
         self._send()
 
@@ -237,14 +251,19 @@ class SegmentWriter:
 
     def _write_socket(self) -> None:
         with self._function("handle", (*self.dialect.args, "values")):
-            self.source.line(f"websocket = WebSocket({self.dialect.connect_socket}, values, {self.route})")
+            options = self.plan.route.options.socket or DEFAULT_OPTIONS
+            extra = "" if options == DEFAULT_OPTIONS else f", options={self.source.bind('OPTIONS', options)}"
+            self.source.line(
+                f"websocket = WebSocket({self.dialect.connect_socket}, values, {self.route}{extra})"
+            )
             self._prologue()
             if self.plan.enters:
                 self.source.line("teardown = Teardown()")
                 with self.source.block("try:"):
                     self._converse()
                 self._abandon()
-                self.source.line("await teardown.after_send()")
+                with self.source.block("if teardown.is_open:"):
+                    self.source.line(f"await teardown.after_send(None, {self._about()})")
             else:
                 self._converse()
 
@@ -252,7 +271,7 @@ class SegmentWriter:
         finish = self.source.bind("finish_socket", self.tools.finish_socket)
         fail = self.source.bind("fail_socket", self.tools.fail_socket)
         with self.source.block("try:"):
-            self._check_host()
+            self._check_handshake()
             with self.source.block("with of_loop().socket(websocket):"):
                 self._steps()
             if self.plan.enters:
@@ -267,7 +286,11 @@ class SegmentWriter:
 
     def _abandon(self) -> None:
         with self.source.block("except BaseException as exc:"):
-            self.source.line("await teardown.abandon(exc)")
+            if self.plan.enters:
+                self.source.line("await teardown.abandon(exc)")
+            if not self.plan.route.is_socket and self._needs_request_local():
+                with self.source.block("if request is not None:"):
+                    self.source.line("await request.close_form()")
             self.source.line("raise")
 
     def _function(self, name: str, parameters: tuple[str, ...]) -> Any:
@@ -327,6 +350,13 @@ class SegmentWriter:
             if "request" in self._ready:
                 self.source.line(f"request.state[{hook.state_key!r}] = {hook.token}")
             self._states.append((hook.state_key, hook.token))
+
+    def _check_handshake(self) -> None:
+        self.need_headers()
+        policy = self.source.bind("ORIGINS", (self.plan.route.options.socket or DEFAULT_OPTIONS).origins)
+        self.source.line(f"hosts = {self.dialect.hosts}")
+        self.source.line("check_host(hosts)")
+        self.source.line(f"check_origin(headers, hosts, websocket.scheme, {policy})")
 
     def _check_host(self) -> None:
         if self.dialect.hosts.startswith("headers."):
@@ -406,7 +436,10 @@ class SegmentWriter:
         if not self._needs_request_local():
             connect = self.dialect.connect
         defaults = self._defaults()
-        deliver_line = f"await deliver({connect}, response{'' if defaults == '()' else ', ' + defaults})"
+        more = (
+            "" if defaults == "()" and self._request_id() == "None" else f", {defaults}, {self._request_id()}"
+        )
+        deliver_line = f"await deliver({connect}, response, {self.plan.route.path!r}{more})"
         if self.plan.enters:
             deliver_line = f"broken = {deliver_line}"
         if self.short is None:
@@ -422,6 +455,17 @@ class SegmentWriter:
         with self.source.block("else:"):
             self.source.line(deliver_line)
 
+    def _request_id(self) -> str:
+        """The local in which a hook of this segment has left the request's id, for the log."""
+        tokens = (hook.token for hook in self.segment.hooks if hook.state_key == "request_id")
+        return next((token for token in tokens if token), "None")
+
+    def _about(self) -> str:
+        """What a record of the log says of this request, as an expression."""
+        socket = self.plan.route.is_socket
+        method = "'WEBSOCKET'" if socket else self.dialect.method
+        return f"about_request({method}, {self.plan.route.path!r}, {self.dialect.path}, {self._request_id()})"
+
     def _send_empty(self) -> None:
         constants = self.source.bind("HEAD", self.dialect.native(self.segment.constants))
         headers = f"[*{constants}, {self._native_hook_headers()}]" if self._hook_headers() else constants
@@ -435,9 +479,14 @@ class SegmentWriter:
         return [(name, hook.token, make) for hook in self.segment.hooks for name, make in hook.headers]
 
     def _native_hook_headers(self) -> str:
-        """The hooks' headers where every hook was entered: one checked native pair each, none where making it fails."""
+        """The hooks' headers where every hook was entered: one checked native pair each, none where making it fails.
+
+        The result has a Content-Type of its own, which wins over one of middleware's as in every other answer.
+        """
         makers = []
         for name, token, make in self._hook_headers():
+            if name == "content-type" and self.short == "body":
+                continue
             maker = self.source.bind(f"header_{name}", header_maker(name, make, self.dialect.native))
             makers.append(f"*{maker}({token or ''})")
         return ", ".join(makers)
@@ -492,10 +541,9 @@ class SegmentWriter:
 
 def _natives(segment: Segment, dialect: Dialect) -> Callable[[str], Any]:
     """A function from a media type to the native headers of an answer, with the segment's constants."""
-    own = {name for name, _ in segment.constants}
+    constants = [(name, value) for name, value in segment.constants if name != "content-type"]
 
     def natives(media_type: str) -> Any:
-        content_type = [] if "content-type" in own else [("content-type", media_type)]
-        return dialect.native([*content_type, *segment.constants])
+        return dialect.native([("content-type", media_type), *constants])
 
     return natives

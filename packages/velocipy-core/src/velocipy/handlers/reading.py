@@ -392,12 +392,14 @@ def _file_reader(place: Place, default: Any) -> Reader:
 
 
 def _body_checks(parameter: Parameter) -> tuple[Check, ...]:
-    """The bounds in the marker of a body. Raises BindingError for bounds of a model, whose fields have their own."""
-    limits = marker_of(parameter).constraints
+    """The bounds of a body. Raises BindingError for bounds in the marker of a model, whose fields have their own."""
+    annotation, _ = strip_optional(parameter.annotation)
+    # Not every backend holds a list to what other libraries' bounds say of it: msgspec knows its own alone.
+    counted = (get_origin(annotation) or annotation) in _COUNTED
+    limits = limits_of(parameter) if counted else marker_of(parameter).constraints
     if limits is NO_LIMITS:
         return ()
-    annotation, _ = strip_optional(parameter.annotation)
-    if (get_origin(annotation) or annotation) in _COUNTED:
+    if counted:
         _refuse_misplaced(parameter, None, limits)
         return make_item_checks(limits)
     scalar = find_scalar(annotation)

@@ -13,7 +13,7 @@ from velocipy.formats import JSON, find_messagepack
 from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.sources import FindBackend
 from velocipy.http.gate import BODYLESS
-from velocipy.http.headers import check_header
+from velocipy.http.headers import check_default
 from velocipy.http.response import (
     APPENDED,
     BYTES_TYPE,
@@ -251,7 +251,7 @@ def header_maker(
 
     def make_header(*token: Any) -> Sequence[Any]:
         try:
-            return native((check_header(name, make(*token)),))
+            return native((check_default(name, make(*token)),))
         except Exception:
             logger.exception("the hook for header %r failed", name)
             return ()

@@ -38,6 +38,11 @@ class Teardown:
     def __init__(self) -> None:
         self._entered: list[tuple[Exit, Scope | None]] = []
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something was entered and is not left yet."""
+        return bool(self._entered)
+
     async def enter(self, manager: AbstractAsyncContextManager[T], scope: Scope | None) -> T:
         """Enter an async context manager (or generator dependency) and remember to leave it."""
         value = await manager.__aenter__()
@@ -73,7 +78,7 @@ class Teardown:
             raise raised
         return raised
 
-    async def after_send(self, broken: Exception | None = None) -> None:
+    async def after_send(self, broken: Exception | None = None, about: str = "a request") -> None:
         """The answer is sent: leave the rest, with what broke it off if something did. What that raises can only be logged."""
         if self._entered:
             exc = await self._leave(_ALL, broken)
@@ -81,7 +86,7 @@ class Teardown:
                 return
             if exc is not None and not isinstance(exc, Exception):
                 raise exc
-            logger.error("teardown failed after the answer was sent", exc_info=exc)
+            logger.error("teardown failed after the answer to %s was sent", about, exc_info=exc)
 
     async def abandon(self, exc: BaseException) -> None:
         """The request ends by cancellation or because its answer could not be sent: leave everything with that."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
-from types import FrameType, FunctionType, UnionType
-from typing import Annotated, Any, TypeVar, cast, get_origin
+from types import FrameType, FunctionType, NoneType, UnionType
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 from velocipy.annotations import is_hashable, split_annotated, union_members, union_of
@@ -108,6 +108,10 @@ def read_signature(function: Callable[..., Any]) -> tuple[Parameter, ...]:
 
 @_known
 def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
+    generic = get_origin(function)
+    if isinstance(generic, type):  # Repo[Item]: its class is what is called
+        arguments = dict(zip(getattr(generic, "__parameters__", ()), get_args(function), strict=False))
+        return tuple(_filled(parameter, function, arguments) for parameter in read_signature(generic))
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError) as exc:
@@ -119,6 +123,17 @@ def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
         for parameter in signature.parameters.values()
         if parameter.kind not in _SKIPPED and parameter.name not in bound
     )
+
+
+def _filled(parameter: Parameter, owner: Callable[..., Any], arguments: Mapping[Any, Any]) -> Parameter:
+    """A parameter of a generic class, with what its type variables stand for."""
+    annotation = parameter.annotation
+    variables = getattr(annotation, "__parameters__", ()) if not isinstance(annotation, type) else ()
+    if isinstance(annotation, TypeVar):
+        annotation = arguments.get(annotation, annotation)
+    elif variables:
+        annotation = annotation[tuple(arguments.get(variable, variable) for variable in variables)]
+    return replace(parameter, annotation=annotation, owner=owner)
 
 
 def _bound_keywords(function: Callable[..., Any]) -> frozenset[str]:
@@ -141,7 +156,7 @@ def how_called(function: Callable[..., Any]) -> How:
     """Which kind of callable this is; a sync function is one for a thread."""
     while isinstance(function, functools.partial):
         function = function.func
-    if isinstance(function, type):
+    if isinstance(function, type) or isinstance(get_origin(function), type):
         return How.PLAIN
     target = function if inspect.isroutine(function) else type(function).__call__
     wrapped = getattr(target, "__wrapped__", None)
@@ -203,22 +218,24 @@ def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint:
 
 def _lift_markers(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """`Annotated[User, Depends(f)] | None` -> (User | None, (Depends(f),)): a marker says where the parameter comes from, wherever
-    in its annotation it stands. Bounds stay with the member that they belong to.
+    in its annotation it stands. Of a union with one member besides None all is lifted, of any other bounds stay with their member.
     """
     members = union_members(annotation)
     if not members:
         return annotation, ()
+    alone = len([member for member in members if member is not NoneType]) == 1
     lifted: list[Any] = []
     bare: list[Any] = []
     for member in members:
         inner, extras = split_annotated(member)
-        markers = [extra for extra in extras if _is_marker(extra)]
-        rest = [extra for extra in extras if not _is_marker(extra)]
-        lifted += markers
-        if markers:
-            rest += [marker.constraints for marker in markers if isinstance(marker, Marker)]
+        rest = [] if alone else [_bounds_alone(extra) for extra in extras]
+        lifted += extras if alone else filter(_is_marker, extras)
         bare.append(Annotated[(inner, *rest)] if rest else inner)
     return (union_of(bare), tuple(lifted)) if lifted else (annotation, ())
+
+
+def _bounds_alone(extra: Any) -> Any:
+    return extra.constraints if isinstance(extra, Marker) else extra
 
 
 def _is_marker(extra: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from velocipy.annotations import strip_optional, type_name
 from velocipy.background import BackgroundTasks
@@ -56,7 +56,7 @@ def _by_type(annotation: Any, find_backend: FindBackend) -> Source | None:
     if upload_shape(annotation) is not None:
         return "file"
     stripped, _ = strip_optional(annotation)
-    if is_anything(stripped):
+    if is_anything(stripped) or isinstance(stripped, TypeVar):
         return None
     if is_raw(stripped):
         return "body"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from velocipy.exceptions import ClientDisconnected
-from velocipy.http.headers import check_header
+from velocipy.http.headers import check_default
 from velocipy.http.response import JSON_TYPE, Response
+from velocipy.messages import about_request
 from velocipy.stopping import of_loop
 
 if TYPE_CHECKING:
@@ -25,9 +26,15 @@ HookHeader = tuple[int, str, Callable[..., str], bool]
 
 
 async def deliver(
-    connection: HTTPConnection, response: Response, defaults: Sequence[tuple[str, str]] = ()
+    connection: HTTPConnection,
+    response: Response,
+    template: str,
+    defaults: Sequence[tuple[str, str]] = (),
+    request_id: object = None,
 ) -> Exception | None:
     """Send a response with the headers that middleware adds -> None, or what kept it from being sent whole.
+
+    `template` is the route's path, which with the request id tells the log what it was about.
 
     What is wrong with it is logged and becomes a 500 if nothing was sent yet; a body that breaks off later is logged once and
     leaves a connection that the server closes, where it has a way to. A client that left is nobody's error.
@@ -47,7 +54,8 @@ async def deliver(
         logger.debug("%s %r: the client left before the answer was sent", connection.method, connection.path)
         return exc
     except Exception as exc:
-        logger.exception("%s %r: the answer could not be sent", connection.method, connection.path)
+        about = about_request(connection.method, template, connection.path, request_id)
+        logger.exception("the answer to %s could not be sent", about)
         if not connection.started:
             # One line a field: nothing may be wrong with this answer too.
             headers = {**dict(defaults), "content-type": JSON_TYPE}
@@ -58,9 +66,9 @@ async def deliver(
 
 async def _run(background: BackgroundTask | BackgroundTasks) -> None:
     """What a response brought along; a single task is one of several, whose failure is logged."""
-    from velocipy.background import BackgroundTask, BackgroundTasks
+    from velocipy.background import BackgroundTasks, tasks_of
 
-    await (BackgroundTasks(background) if isinstance(background, BackgroundTask) else background).run()
+    await BackgroundTasks(*tasks_of(background)).run()
 
 
 def hook_headers(
@@ -72,7 +80,7 @@ def hook_headers(
         if number <= entered:
             try:
                 value = make(token) if takes_token else make()
-                pairs.append(check_header(name, value))
+                pairs.append(check_default(name, value))
             except Exception:
                 logger.exception("the hook for header %r failed", name)
     return pairs

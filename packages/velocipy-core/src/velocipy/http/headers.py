@@ -39,13 +39,14 @@ def header_pairs(headers: HeaderSource) -> list[tuple[str, str]]:
         return []
     if isinstance(headers, ResponseHeaders):
         return headers.raw
-    pairs = [check_header(name, value) for name, value in _items(headers)]
+    pairs = [check_header(name, value) for name, value in items_of(headers)]
     if len(pairs) > 1:
         _refuse_second_lines(pairs)
     return pairs
 
 
-def _items(headers: object) -> Iterable[tuple[str, str]]:
+def items_of(headers: object) -> Iterable[tuple[str, str]]:
+    """The pairs of a mapping, of pairs or of other headers, unchecked; ValueError for what is none of these."""
     items = headers.items() if hasattr(headers, "items") else headers
     if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
         raise ValueError(f"headers are a mapping or (name, value) pairs, not {type(headers).__name__}")
@@ -58,6 +59,16 @@ def _refuse_second_lines(pairs: list[tuple[str, str]]) -> None:
         if name in seen and name in SINGLETONS:
             raise ValueError(f"header {name!r} is given twice: an answer has one")
         seen.add(name)
+
+
+def check_default(name: str, value: str) -> tuple[str, str]:
+    """As `check_header`, for what middleware adds: a Vary joins the response's own, so that each of its fields is a name."""
+    pair = check_header(name, value)
+    if pair[0] == "vary":
+        for field in pair[1].split(","):
+            if field.strip() != "*":
+                check_name(field.strip())
+    return pair
 
 
 class _Pairs:

@@ -127,7 +127,9 @@ _FORMS: tuple[tuple[type | tuple[type, ...], Any], ...] = (
     ((set, frozenset, tuple), list),
     (Mapping, dict),
     (str, str.__str__),
-    (bool, lambda value: "true" if value else "false"),  # only as a key of a dict does this get here
+    # Only as keys of a dict do these get here.
+    (bool, lambda value: "true" if value else "false"),
+    (type(None), lambda value: "null"),
     (int, int.__int__),
     (float, float.__float__),
 )

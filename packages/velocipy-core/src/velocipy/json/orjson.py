@@ -31,7 +31,8 @@ class OrjsonJSON:
         try:
             return orjson.dumps(value, encode_extra, _OPTIONS)
         except TypeError as exc:
-            if "64-bit" in str(exc):
+            # An integer beyond 64 bits; a value nested more than 254 levels deep.
+            if "64-bit" in str(exc) or "Recursion limit" in str(exc):
                 return self._exact.encode(value)
             raise
 

@@ -14,16 +14,19 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.binding import Binder
 from velocipy.handlers.plan import Hook, Next, Refuse, Segment, Step
 from velocipy.handlers.signature import UNANNOTATED, How, how_called, read_signature, return_annotation
-from velocipy.http.headers import ResponseHeaders, check_header, header_pairs
+from velocipy.http.headers import ResponseHeaders, check_header, header_pairs, items_of
 from velocipy.http.request import Request
 from velocipy.http.response import APPENDED, Response
 from velocipy.routing.route import callable_name, shown
+
+if TYPE_CHECKING:
+    from velocipy.http.headers import HeaderSource
 
 CallNext = Callable[[Request], Awaitable[Response]]
 
@@ -34,7 +37,7 @@ class Middleware:
     `state_key`: the name under which the token stands in `request.state`, for those who ask for a request.
     """
 
-    response_headers: tuple[tuple[str, str], ...] = ()
+    response_headers: HeaderSource = ()
     header_name: str | None = None
     state_key: str | None = None
 
@@ -133,8 +136,7 @@ def _method(item: Any, name: str) -> Callable[..., Any] | None:
 
 
 def _headers_of(item: Any) -> Iterable[tuple[str, str]]:
-    found: Iterable[tuple[str, str]] = getattr(item, "response_headers", ())
-    return found
+    return items_of(getattr(item, "response_headers", None) or ())
 
 
 def _is_hook(item: Any) -> bool:

@@ -5,16 +5,26 @@ from typing import TYPE_CHECKING
 from velocipy.exports import lazy
 
 if TYPE_CHECKING:
-    from velocipy.models.base import Backends, Dumper, ModelBackend, ModelField, Serialization
+    from velocipy.models.base import (
+        Backends,
+        Decode,
+        Dumper,
+        ModelBackend,
+        ModelField,
+        Serialization,
+        Validate,
+    )
 
 __all__ = [
     "Backends",
+    "Decode",
     "Dumper",
     "ModelBackend",
     "ModelField",
     "Serialization",
+    "Validate",
 ]
 
-_HOMES = {"base": ("Backends", "Dumper", "ModelBackend", "ModelField", "Serialization")}
+_HOMES = {"base": ("Backends", "Decode", "Dumper", "ModelBackend", "ModelField", "Serialization", "Validate")}
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

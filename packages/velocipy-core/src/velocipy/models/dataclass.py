@@ -13,6 +13,7 @@ from typing import Any
 from velocipy.annotations import is_hashable, split_annotated
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem
 from velocipy.json.base import decode_body
+from velocipy.json.depth import is_too_deep
 from velocipy.models.base import (
     AS_IT_IS,
     BODY,
@@ -27,7 +28,7 @@ from velocipy.models.base import (
     fitting,
 )
 from velocipy.models.exact import exact_encoders
-from velocipy.models.shapes import describe, fields_of, holds
+from velocipy.models.shapes import describe, fields_of, holds, holds_itself
 from velocipy.models.walk import Compiler, is_known, validator_of, walker_of
 from velocipy.models.write import Writing
 
@@ -68,8 +69,11 @@ class DataclassBackend(ModelBackend):
         """Plain values by the app's encoder, walked; or straight from bytes by msgspec."""
         walk = walker_of(Compiler().node(annotation))
         encoder = functools.cache(find_encoder)
+        deep = holds_itself(annotation)
 
         def decode_slowly(body: bytes, errors: list[ErrorItem]) -> Any:
+            if deep and is_too_deep(body):
+                raise BadRequest("Invalid JSON body")
             try:
                 return walk(decode_body(body, encoder()), errors, BODY)
             except RecursionError:

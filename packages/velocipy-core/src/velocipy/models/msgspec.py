@@ -22,6 +22,7 @@ from velocipy.annotations import is_hashable, split_annotated, union_members
 from velocipy.constraints import NO_LIMITS, Constraints, foreign_constraints
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem
 from velocipy.json.base import decode_body, encode_extra
+from velocipy.json.depth import is_too_deep
 from velocipy.json.msgspec import MsgspecJSON
 from velocipy.models.base import (
     AS_IT_IS,
@@ -39,7 +40,7 @@ from velocipy.models.bodies import is_utf8, may_be_read_otherwise
 from velocipy.models.dataclass import refuse_unset
 from velocipy.models.exact import exact_encoders
 from velocipy.models.leaves import TEXTS, Text, reason_of
-from velocipy.models.shapes import Field, Shape, describe, fields_of, has_gaps, holds
+from velocipy.models.shapes import Field, Shape, describe, fields_of, has_gaps, holds, holds_itself
 from velocipy.models.walk import Compiler, Language, is_array, is_mapping, limits_of, walker_of
 from velocipy.models.write import Writing
 from velocipy.validation import MAX_ERRORS, Place, invalid, missing, unknown
@@ -90,8 +91,19 @@ def _text(cls: type) -> Text:
 
 
 def _meta_limits(extras: tuple[Any, ...]) -> Constraints:
-    """msgspec holds values against its own Meta alone."""
     return foreign_constraints(extra for extra in extras if isinstance(extra, msgspec.Meta))
+
+
+def _refuse_other_bounds(annotation: Any) -> bool:
+    """msgspec holds values against its own Meta alone, so that a bound of another library is a mistake and not a wish."""
+    _, extras = split_annotated(annotation)
+    others = foreign_constraints(extra for extra in extras if not isinstance(extra, msgspec.Meta))
+    if others != NO_LIMITS:
+        bounds = ", ".join(f"{name}={getattr(others, name)!r}" for name in others.names)
+        raise ConfigurationError(
+            f"msgspec does not hold a Struct's field to {bounds}: write Annotated[..., msgspec.Meta({bounds})]"
+        )
+    return False
 
 
 STRUCTS: Final = Language(
@@ -136,8 +148,11 @@ class MsgspecBackend(ModelBackend):
         """A decoder bound to the type, which msgspec decodes into faster than into plain dicts."""
         decode_struct = _decoder(annotation)
         explain = _explainer(annotation)
+        deep = holds_itself(annotation, describe_struct)
 
         def decode(body: bytes, errors: list[ErrorItem]) -> Any:
+            if deep and is_too_deep(body):
+                raise BadRequest("Invalid JSON body")
             try:
                 value = decode_struct(body)
             except msgspec.ValidationError as exc:
@@ -211,6 +226,9 @@ def _is_struct(annotation: Any) -> bool:
 
 
 def _decoder(annotation: Any) -> Callable[[bytes], Any]:
+    bare, _ = split_annotated(annotation)
+    # What is around a list of Structs, the binding holds.
+    holds(annotation if _is_struct(bare) else bare, _refuse_other_bounds, describe_struct)
     try:
         return msgspec.json.Decoder(annotation).decode
     except (TypeError, NameError, RecursionError) as exc:
@@ -283,8 +301,10 @@ def quick_decoder(annotation: Any, otherwise: Decode) -> Decode:
     except TypeError:  # a union that it cannot choose from
         return otherwise
 
+    deep = holds_itself(annotation)
+
     def decode(body: bytes, errors: list[ErrorItem]) -> Any:
-        if may_be_read_otherwise(body) or not is_utf8(body):
+        if may_be_read_otherwise(body) or not is_utf8(body) or (deep and is_too_deep(body)):
             return otherwise(body, errors)
         try:
             return decode_typed(body)

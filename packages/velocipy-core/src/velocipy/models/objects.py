@@ -62,7 +62,7 @@ class Model:
         """A dict, an object with the fields as attributes, or an instance, which is taken as it is."""
         shape = self.shape
         if type(value) is not dict:
-            if isinstance(value, shape.cls) and not shape.is_dict:
+            if not shape.is_dict and isinstance(value, shape.cls):  # a TypedDict takes no isinstance
                 return value
             found = self._as_dict(value)
             if found is None:

@@ -176,7 +176,10 @@ def _raised(error: PydanticError, place: Place) -> ErrorItem:
 
 def _bound(name: str) -> Entry:
     def entry(error: PydanticError, place: Place) -> ErrorItem:
-        ((_, reason, kind),) = make_checks(Constraints(**{name: error["ctx"][name]}))
+        bound = error["ctx"][name]
+        if isinstance(bound, float) and bound.is_integer():  # pydantic makes floats of the bounds of floats
+            bound = int(bound)
+        ((_, reason, kind),) = make_checks(Constraints(**{name: bound}))
         return invalid(place, reason, kind)
 
     return entry

@@ -124,6 +124,29 @@ def holds(annotation: Any, is_meant: Callable[[Any], bool], describe: Describe =
     return False
 
 
+def holds_itself(annotation: Any, describe: Describe = describe) -> bool:
+    """Whether a type is made of itself, or of one that is, so that its values can be nested to any depth."""
+    around: set[Any] = set()
+    done: set[Any] = set()
+
+    def visit(member: Any) -> bool:
+        bare, _ = split_annotated(member)
+        if not is_hashable(bare) or bare in done:
+            return False
+        if bare in around:
+            return True
+        around.add(bare)
+        try:
+            found = any(map(visit, members_of(bare, describe)))
+        except ConfigurationError:
+            found = False
+        around.discard(bare)
+        done.add(bare)
+        return found
+
+    return visit(annotation)
+
+
 def hints_of(cls: type, annotation: Any) -> dict[str, Any]:
     """The types of a class's fields; those of a generic class with the arguments that `annotation` gives it.
 

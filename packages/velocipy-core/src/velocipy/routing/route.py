@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from velocipy.http.forms import FormLimits
     from velocipy.http.response import Response
     from velocipy.models.base import Serialization
+    from velocipy.websocket import SocketOptions
 
 Endpoint = Callable[..., Any]
 
@@ -52,14 +53,16 @@ FROM_ANNOTATION: Final = _FromAnnotation()
 class Layer:
     """What an app, a router or a single route puts around endpoints. It may grow until, and after, requests are served."""
 
-    __slots__ = ("dependencies", "exception_handlers", "middleware")
+    __slots__ = ("dependencies", "exception_handlers", "middleware", "responses")
 
     def __init__(
         self,
         dependencies: Iterable[Any] = (),
         middleware: Iterable[Any] = (),
         exception_handlers: Mapping[int | type[BaseException], Callable[..., Any]] | None = None,
+        responses: Mapping[int | str, Any] | None = None,
     ) -> None:
+        self.responses = dict(responses or {})
         self.dependencies: list[Any] = list(dependencies)
         self.middleware: list[Any] = list(middleware)
         self.exception_handlers: dict[int | type[BaseException], Callable[..., Any]] = dict(
@@ -86,6 +89,8 @@ class RouteOptions:
     response_class: type[Response] | None = None
     responses: Mapping[int | str, Any] = field(default_factory=dict)
     operation_id: str | None = None
+    socket: SocketOptions | None = None
+    """Of a WebSocket route alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +149,8 @@ class Route:
         options = self.options
         if tags:
             options = replace(options, tags=(*tags, *options.tags))
+        if layer.responses:
+            options = replace(options, responses={**layer.responses, **options.responses})
         if name_prefix:
             options = replace(options, name=f"{name_prefix}.{self.name}")
         return Route(self.methods, template, self.endpoint, options, (layer, *self.layers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 from velocipy.exceptions import ConfigurationError
@@ -22,11 +23,13 @@ from velocipy.routing.route import (
     location_of,
     shown,
 )
+from velocipy.websocket import SocketOptions, socket_options
 
 if TYPE_CHECKING:
     from velocipy.http.forms import FormLimits
     from velocipy.http.response import Response
     from velocipy.models.base import Serialization
+    from velocipy.origins import AllowedOrigins
 
 E = TypeVar("E", bound=Callable[..., Any])
 H = TypeVar("H", bound=Callable[..., Any])
@@ -71,7 +74,18 @@ class RouteKeywords(TypedDict, total=False):
     exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None
 
 
+class SocketKeywords(RouteKeywords, total=False):
+    """What a WebSocket route takes besides: `velocipy.websocket.socket_options` says what each means."""
+
+    allowed_origins: AllowedOrigins
+    require_origin: bool
+    allow_credentials: bool
+    max_message_size: int
+    send_timeout: float | None
+
+
 _KNOWN = frozenset(RouteKeywords.__annotations__)
+_SOCKET_ONLY = frozenset(SocketKeywords.__annotations__) - _KNOWN
 
 
 class MountKeywords(TypedDict, total=False):
@@ -99,13 +113,14 @@ class APIRouter:
         dependencies: Iterable[Any] = (),
         middleware: Iterable[Any] = (),
         exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
+        responses: Mapping[int | str, Any] | None = None,
     ) -> None:
         if prefix:
             PathTemplate.parse(prefix)
         self.prefix = prefix
         self.name = name
         self.tags = tuple(tags)
-        self.layer = Layer(dependencies, middleware, exception_handlers)
+        self.layer = Layer(dependencies, middleware, exception_handlers, responses)
         self._routes: list[Route] = []
         self._children: list[APIRouter] = []
         self._listeners: list[Callable[[Route | None], None]] = []
@@ -129,7 +144,7 @@ class APIRouter:
         _check_endpoint(endpoint, path)
         return self._declare(path, endpoint, _check_methods(methods or ("GET",), endpoint), keywords)
 
-    def add_websocket_route(self, path: str, endpoint: Endpoint, **keywords: Unpack[RouteKeywords]) -> Route:
+    def add_websocket_route(self, path: str, endpoint: Endpoint, **keywords: Unpack[SocketKeywords]) -> Route:
         """Serve WebSockets at `path`."""
         return self._declare(path, _check_endpoint(endpoint, path), (WEBSOCKET,), keywords)
 
@@ -176,7 +191,7 @@ class APIRouter:
         """Decorator: serve QUERY, a safe method with a body."""
         return self.route(path, ("QUERY",), **keywords)
 
-    def websocket(self, path: str, **keywords: Unpack[RouteKeywords]) -> Callable[[E], E]:
+    def websocket(self, path: str, **keywords: Unpack[SocketKeywords]) -> Callable[[E], E]:
         """Decorator: serve WebSockets."""
 
         def declare(endpoint: E) -> E:
@@ -255,14 +270,21 @@ class APIRouter:
         return found
 
     def _declare(
-        self, path: str, endpoint: Endpoint, methods: tuple[str, ...], keywords: RouteKeywords
+        self,
+        path: str,
+        endpoint: Endpoint,
+        methods: tuple[str, ...],
+        keywords: RouteKeywords | SocketKeywords,
     ) -> Route:
-        if not _KNOWN.issuperset(keywords):
-            check_keywords(f"the route {path!r}", keywords, _KNOWN, shown(endpoint))
+        known = _KNOWN | _SOCKET_ONLY if methods == (WEBSOCKET,) else _KNOWN
+        if not known.issuperset(keywords):
+            check_keywords(f"the route {path!r}", keywords, known, shown(endpoint))
         try:
             # An empty path is the router's prefix itself, without a slash behind it.
             template = PathTemplate.parse(path or self.prefix or "/")
             options = _options(keywords)
+            if methods == (WEBSOCKET,):
+                options = replace(options, socket=_socket_options(keywords))
         except ValueError as exc:
             raise type(exc)(f"{exc} ({callable_name(endpoint)} at {location_of(endpoint)})") from None
         route = Route(methods, template, endpoint, options, (_own_layer(keywords),))
@@ -306,6 +328,10 @@ def _check_endpoint(endpoint: Endpoint, path: str) -> Endpoint:
 
 
 _MODEL = "response_model_"
+
+
+def _socket_options(keywords: Mapping[str, Any]) -> SocketOptions:
+    return socket_options(**{name: keywords[name] for name in _SOCKET_ONLY & keywords.keys()})
 
 
 def _options(keywords: RouteKeywords) -> RouteOptions:

@@ -1,39 +1,42 @@
-"""A model of this dist's own, and the backend that reads it from request bodies. Knows one class."""
+"""A model of this dist's own, and the backend that reads and writes it. Knows one class."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from velocipy.exceptions import BadRequest, ErrorItem
-from velocipy.models.base import Decode
+from velocipy.exceptions import ErrorItem
+from velocipy.models import ModelBackend, Serialization, Validate
+from velocipy.validation import Place, invalid
 
 
-class Point(NamedTuple):
+class Point:
     """Written `[x, y]` in JSON."""
 
-    x: int
-    y: int
+    def __init__(self, x: int, y: int) -> None:
+        self.x = x
+        self.y = y
 
 
-class PointBackend:
-    """Bodies of endpoints that ask for a Point."""
+class PointBackend(ModelBackend):
+    """Bodies and results that are a Point."""
 
     name = "lemur"
 
     def matches(self, annotation: Any) -> bool:
         return annotation is Point
 
-    def decoder(self, annotation: Any) -> Decode:
-        return decode_point
+    def validator(self, annotation: Any) -> Validate:
+        return make_point
+
+    def plain(self, annotation: Any, how: Serialization) -> Callable[[Point], list[int]]:
+        return lambda point: [point.x, point.y]
 
 
-def decode_point(body: bytes, errors: list[ErrorItem]) -> Any:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        raise BadRequest("Invalid JSON body") from None
-    if isinstance(found, list) and len(found) == 2 and all(isinstance(part, int) for part in found):
-        return Point(*found)
-    errors.append({"loc": ["body"], "msg": "Expected [x, y]", "type": "point"})
+def make_point(value: Any, errors: list[ErrorItem], place: Place) -> Point | None:
+    if isinstance(value, Point):
+        return value
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(part, int) for part in value):
+        return Point(*value)
+    errors.append(invalid(place, "expected [x, y]", "point"))
     return None
