@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from velocipy.__about__ import __version__
     from velocipy.app import VelociPy
     from velocipy.background import BackgroundTask, BackgroundTasks
+    from velocipy.channels import Channels
     from velocipy.exceptions import (
         HTTPException,
         PayloadTooLargeException,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from velocipy.routing.route import Route
     from velocipy.routing.router import APIRouter
     from velocipy.state import State
+    from velocipy.static import StaticFiles
     from velocipy.testing import AsyncTestClient, TestClient
     from velocipy.websocket import WebSocket
 
@@ -49,6 +51,7 @@ __all__ = [
     "BackgroundTask",
     "BackgroundTasks",
     "Body",
+    "Channels",
     "Cookie",
     "Depends",
     "File",
@@ -71,6 +74,7 @@ __all__ = [
     "Route",
     "RouteConflictError",
     "State",
+    "StaticFiles",
     "StreamingResponse",
     "TestClient",
     "UploadFile",
@@ -85,6 +89,7 @@ _HOMES = {
     "__about__": ("__version__",),
     "app": ("VelociPy",),
     "background": ("BackgroundTask", "BackgroundTasks"),
+    "channels": ("Channels",),
     "exceptions": ("HTTPException", "PayloadTooLargeException", "RouteConflictError", "WebSocketException"),
     "handlers.markers": ("Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query", "guard"),
     "http.files": ("FileResponse",),
@@ -97,6 +102,7 @@ _HOMES = {
     "routing.route": ("Route",),
     "routing.router": ("APIRouter",),
     "state": ("State",),
+    "static": ("StaticFiles",),
     "testing": ("AsyncTestClient", "TestClient"),
     "websocket": ("WebSocket",),
 }

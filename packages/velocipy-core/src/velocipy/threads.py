@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial
@@ -68,7 +68,7 @@ def _call(function: Callable[[], T]) -> T:
         raise RuntimeError("a call in a thread raised StopIteration") from exc
 
 
-async def iterate(iterator: Iterator[T]) -> AsyncIterator[T]:
+async def iterate(iterator: Iterator[T]) -> AsyncGenerator[T, None]:
     """A blocking iterator as an async one: each step is a call in the pool, all in one context; closed at the end."""
     context = copy_context()
     try:

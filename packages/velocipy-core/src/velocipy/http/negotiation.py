@@ -1,4 +1,4 @@
-"""Which of several forms of an answer a client prefers: the Accept field (RFC 9110 section 12.5.1). Knows media types alone."""
+"""Which of several forms of an answer a client prefers: Accept and Accept-Encoding (RFC 9110 section 12.5). Knows no bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")  # RFC 9110 section 
 _RANGE = re.compile(r"(\*|[!#$%&'*+\-.^_`|~0-9a-z]+)/(\*|[!#$%&'*+\-.^_`|~0-9a-z]+)")
 
 
-@functools.lru_cache(maxsize=1_024)
+MAX_KEPT = 200
+"""Characters of a field whose choice is remembered: clients write what they like."""
+
+
 def preferred(accept: str | None, offers: tuple[tuple[str, ...], ...]) -> int:
     """The index of the offer, each a tuple of media types that mean it, which the client likes best.
 
@@ -22,6 +25,11 @@ def preferred(accept: str | None, offers: tuple[tuple[str, ...], ...]) -> int:
     """
     if not accept:
         return 0
+    return _preferred(accept, offers) if len(accept) <= MAX_KEPT else _preferred.__wrapped__(accept, offers)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _preferred(accept: str, offers: tuple[tuple[str, ...], ...]) -> int:
     ranges = parse_accept(accept)
     qualities = [max((quality_of(kind, ranges) for kind in kinds), default=0.0) for kinds in offers]
     best = max(qualities)
@@ -47,6 +55,26 @@ def quality_of(media_type: str, ranges: Sequence[tuple[str, float]]) -> float:
         if qualities:
             return max(qualities)
     return 0.0
+
+
+@functools.lru_cache(maxsize=1_024)
+def preferred_codings(accept_encoding: str | None, offers: tuple[str, ...]) -> tuple[str, ...]:
+    """ "gzip, br;q=0.5" of ("br", "zstd", "gzip") -> ("gzip", "br"): the offers that a client takes, what it likes best first.
+
+    Equals stay in the order of `offers`. What it likes less than `identity`, the content as it is, is left out; without a field
+    all are, since few clients that say nothing can decode (RFC 9110 section 12.5.3).
+    """
+    named: dict[str, float] = {}
+    for member in (accept_encoding or "")[:MAX_LENGTH].lower().split(","):
+        name, *parameters = (part.strip(" \t") for part in member.split(";"))
+        quality = _quality(parameters)
+        if name and quality is not None:
+            named.setdefault(name.removeprefix("x-"), quality)
+    others = named.get("*", 0.0)
+    least = named.get("identity", 0.0)
+    liked = [(coding, named.get(coding, others)) for coding in offers]
+    taken = [(coding, quality) for coding, quality in liked if quality > 0 and quality >= least]
+    return tuple(coding for coding, _ in sorted(taken, key=lambda pair: -pair[1]))
 
 
 def _quality(parameters: Sequence[str]) -> float | None:
