@@ -133,6 +133,60 @@ def test_an_echo_never_receives_beforehand() -> None:
     assert seen == [0] * 5
 
 
+def test_a_task_that_sends_does_not_receive_beside_one_that_does() -> None:
+    """Servers allow one receive at a time, which `Silent` holds."""
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        receiving = asyncio.ensure_future(websocket.receive())
+        await asyncio.sleep(0)
+        for _ in range(5):
+            await websocket.send_text("tick")
+            await asyncio.sleep(0)
+        server.incoming.append({"type": "websocket.receive", "text": "x"})
+        assert await receiving == "x"
+
+    server = Silent()
+    run(endpoint, server)
+
+
+def test_a_close_ends_a_receive_of_what_is_received_beforehand_as_a_disconnect() -> None:
+    seen: list[str] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        for _ in range(3):
+            await websocket.send_text("tick")
+
+        async def receive() -> None:
+            with pytest.raises(WebSocketDisconnect):
+                await websocket.receive()
+            seen.append("disconnected")
+
+        receiving = asyncio.ensure_future(receive())
+        await asyncio.sleep(0.002)
+        await websocket.close()
+        await receiving
+
+    run(endpoint, Silent())
+    assert seen == ["disconnected"]
+
+
+def test_a_cancelled_receive_of_what_is_received_beforehand_loses_nothing() -> None:
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        for _ in range(3):
+            await websocket.send_text("tick")
+        for _ in range(2):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(websocket.receive(), 0.01)
+        server.incoming.append({"type": "websocket.receive", "text": "x"})
+        assert await websocket.receive() == "x"
+
+    server = Silent()
+    run(endpoint, server)
+
+
 def test_a_strict_server_s_error_is_a_disconnect_and_the_close_after_it_none() -> None:
     server = Strict()
 
@@ -180,6 +234,28 @@ def test_a_client_that_leaves_before_accept_is_no_error() -> None:
     assert run(endpoint, server) == []
 
 
+@pytest.mark.case(105)
+@pytest.mark.parametrize("how", ["accept", "deny", "deny with a body", "raise"])
+def test_a_client_that_leaves_while_the_handshake_is_answered_is_no_error(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def endpoint(websocket: WebSocket) -> None:
+        server.left = True
+        if how == "accept":
+            with pytest.raises(WebSocketDisconnect) as caught:
+                await websocket.accept()
+            assert caught.value.code == 1006
+        elif how == "raise":
+            raise HTTPException(401)
+        else:
+            await websocket.deny(403, "why" if how == "deny with a body" else None)
+        assert websocket.closed
+
+    server = Strict()
+    assert run(endpoint, server, extensions={"websocket.http.response": {}}) == []
+    assert caplog.records == []
+
+
 DENIAL = {"websocket.http.response": {}}  # type: ignore[var-annotated]
 
 
@@ -194,12 +270,26 @@ def test_a_refusal_has_its_status_where_the_server_can_say_it(
 ) -> None:
     async def endpoint(websocket: WebSocket) -> None:
         assert websocket.capabilities.denial_status is bool(extensions)
-        raise HTTPException(status)
+        await websocket.deny(status)
 
     sent = run(endpoint, Silent(), extensions=extensions)
     assert [message["type"] for message in sent] == types
     if len(types) == 2:
         assert sent[0]["status"] == 401
+
+
+def test_a_refusal_with_a_body_declares_its_length() -> None:
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.deny(403, "why", {"x-a": "b"})
+
+    start, body = run(endpoint, Silent(), extensions=DENIAL)
+    assert start["status"] == 403
+    assert start["headers"] == [
+        (b"x-a", b"b"),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"16"),
+    ]
+    assert body["body"] == b'{"detail":"why"}'
 
 
 def test_a_server_may_leave_out_subprotocols_and_scheme() -> None:

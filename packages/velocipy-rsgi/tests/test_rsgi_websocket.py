@@ -1,6 +1,8 @@
 """One WebSocket over RSGI, held against hand-made transports: servers' own exceptions, and calls that must not be made."""
 
 import asyncio
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,6 +109,31 @@ def test_messages_have_their_kinds_and_a_close_has_no_code() -> None:
     protocol = Protocol(text("a"), data(bytearray(b"b")), text(""), CLOSE)  # type: ignore[arg-type]
     run(endpoint, protocol)
     assert protocol.closes == []
+
+
+@pytest.mark.case(110)
+@pytest.mark.parametrize("how", ["close", "peer's close", "lost receiving", "lost sending"])
+def test_the_transport_is_dropped_at_the_end_whoever_keeps_the_websocket(how: str) -> None:
+    """Granian holds the TCP connection while the transport lives."""
+    kept: list[WebSocket] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        kept.append(websocket)
+        await websocket.accept()
+        dropped = weakref.ref(protocol.transport)
+        del protocol.transport
+        assert dropped() is not None
+        if how == "close":
+            await websocket.close()
+        else:
+            with pytest.raises(WebSocketDisconnect):
+                await (websocket.send_text("x") if how == "lost sending" else websocket.receive())
+        gc.collect()  # the exception that the test caught has frames
+        assert dropped() is None
+
+    protocol = Protocol(*([CLOSE] if how == "peer's close" else []), error=RSGIProtocolError())
+    run(endpoint, protocol)
+    assert kept[0].closed
 
 
 @pytest.mark.parametrize("error", [RSGIProtocolClosed(), RSGIProtocolError()])

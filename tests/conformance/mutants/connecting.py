@@ -63,7 +63,7 @@ def refusals_accepted() -> Dialect:
     """Accepts, then closes."""
 
     class Accepting(ASGIWebSocket):
-        async def deny(self, status: int) -> None:
+        async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
             await self.accept(None, ())
             await self.close(1008, "")
 
@@ -75,7 +75,7 @@ def refusals_all_alike() -> Dialect:
     """Refuses with 403 whatever was said."""
 
     class Forbidding(RSGIWebSocket):
-        async def deny(self, status: int) -> None:
+        async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
             self.proto.close(403)
 
     return rsgi_with(RSGIWebSocket=Forbidding)
@@ -86,7 +86,7 @@ def close_codes_as_statuses() -> Dialect:
     """Refuses with a WebSocket close code, which kills a Granian worker."""
 
     class Mixing(RSGIWebSocket):
-        async def deny(self, status: int) -> None:
+        async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
             self.proto.close(4000 + status)
 
     return rsgi_with(RSGIWebSocket=Mixing)

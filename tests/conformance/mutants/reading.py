@@ -7,6 +7,7 @@ from typing import Any
 from mutants.base import asgi, asgi_with, mutant, rsgi, rsgi_with
 
 from velocipy.asgi.connection import ASGIConnection, HeaderView
+from velocipy.asgi.dialect import dialect as ASGI
 from velocipy.protocols import Dialect
 from velocipy.rsgi.connection import RSGIConnection
 
@@ -90,7 +91,7 @@ def duplicate_headers_dropped() -> Dialect:
 @mutant("cookie_lines_are_joined", "two_hosts_are_refused")
 def first_lines_only() -> Dialect:
     """Reads only the first line of a name, so one Cookie line and one Host."""
-    return asgi_with(HeaderView=LastOnly)
+    return asgi(hosts="headers.get_all('host')", env={**ASGI.env, "HeaderView": LastOnly})
 
 
 class FirstLines:
@@ -132,11 +133,7 @@ def values_decoded_as_latin() -> Dialect:
 def hosts_hidden() -> Dialect:
     """Keeps Host from the check."""
 
-    class Hostless(HeaderView):
-        def get_all(self, name: str, /) -> list[str]:
-            return [] if name == "host" else super().get_all(name)
-
-    return asgi_with(HeaderView=Hostless)
+    return asgi(hosts="[]")
 
 
 @mutant("the_url_is_made_of_its_parts")

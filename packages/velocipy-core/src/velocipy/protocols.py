@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from velocipy import plugins
+from velocipy.http.leaving import Leaving
 
 if TYPE_CHECKING:
     import asyncio
@@ -79,6 +80,7 @@ class HTTPConnection(ABC):
     authority: str | None
     started: bool = False
     """Whether an answer has begun; every method that sends sets it first."""
+    _leaving: Leaving | None = None
 
     @abstractmethod
     async def read_body(self, limit: int) -> bytes:
@@ -90,7 +92,19 @@ class HTTPConnection(ABC):
 
     @abstractmethod
     async def disconnected(self) -> None:
-        """Return once the client has left; never returns while it is there."""
+        """Return once the client has left, never while it is there. For `leaving` alone, which awaits it once at a time."""
+
+    @property
+    def leaving(self) -> Leaving:
+        """Where everybody waits for the client to leave, or is told."""
+        if self._leaving is None:
+            self._leaving = Leaving(self.disconnected)
+        return self._leaving
+
+    def complete(self) -> None:
+        """The answer is complete: who still waits for the client to leave is cancelled. Every method that sends calls it."""
+        if self._leaving is not None:
+            self._leaving.end()
 
     @abstractmethod
     async def send(self, status: int, headers: HeaderPairs, body: bytes) -> None:
@@ -107,8 +121,11 @@ class HTTPConnection(ABC):
         """Answer with bytes `start` to `stop` (exclusive) of a file; `headers` hold their Content-Length."""
 
     @abstractmethod
-    async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
-        """Answer with a body that is written piece by piece."""
+    async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
+        """Answer with a body that is written piece by piece.
+
+        `bulk` says that it is long and comes fast: where writing does not wait for slow clients, it is sent another way that does.
+        """
 
 
 class SocketMessage(NamedTuple):
@@ -125,7 +142,10 @@ class Capabilities(NamedTuple):
     subprotocols: bool
     accept_headers: bool
     close_codes: bool
+    """Without it the peer sees 1005, no code, whatever `close` is given."""
     denial_status: bool
+    denial_body: bool = False
+    """Whether a refusal may have headers and a body; without it they are left out, and nothing raises."""
 
 
 class WebSocketConnection(ABC):
@@ -144,8 +164,8 @@ class WebSocketConnection(ABC):
         """Complete the handshake."""
 
     @abstractmethod
-    async def deny(self, status: int) -> None:
-        """Refuse the handshake with an HTTP status from 400 to 599."""
+    async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
+        """Refuse the handshake with an HTTP status from 400 to 599, and what else the server can send with it."""
 
     @abstractmethod
     async def receive(self) -> SocketMessage:

@@ -1,26 +1,103 @@
-"""A WebSocket as its handler sees it: what may be done when. Knows the states; does not know any protocol's messages."""
+"""A WebSocket as its handler sees it: what may be done when. Knows the states; does not know any protocol's messages.
+
+    await websocket.accept()
+    async for message in websocket:          # str or bytes, until the peer closes
+        await websocket.send(message)
+
+What every server has alike: pings are answered by the server, and fragments are joined by it (RFC 6455 sections 5.4 and 5.5).
+What a server cannot do stands in `websocket.capabilities`; over RSGI that is a subprotocol, headers with `accept`, and the code
+and reason of a close, so that whatever `close` is given there, the peer sees 1005, "no code". Who needs the reason over there
+sends it as a last message.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from weakref import WeakKeyDictionary
 
-from velocipy.exceptions import UnsupportedByServer, WebSocketDisconnect
+from velocipy.exceptions import (
+    BadRequest,
+    ConfigurationError,
+    ErrorItem,
+    InvalidMessage,
+    SendTimeout,
+    UnsupportedByServer,
+    WebSocketDisconnect,
+)
 from velocipy.http.gate import check_status
 from velocipy.http.headers import header_pairs
 from velocipy.http.request import Exchange
 from velocipy.json.base import JSONEncoder, best_encoder
+from velocipy.models.base import ANY_BACKENDS
+from velocipy.origins import DEFAULT_POLICY, AllowedOrigins, OriginPolicy, origin_policy
 from velocipy.status import is_ws_code_sendable
+from velocipy.validation import moved
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from velocipy.http.headers import HeaderSource
-    from velocipy.protocols import Capabilities, WebSocketConnection
+    from velocipy.models.base import Backends, Decode, Dumper, ModelBackend
+    from velocipy.protocols import Capabilities, SocketMessage, WebSocketConnection
     from velocipy.routing.route import Route
 
-MAX_REASON = 123
+M = TypeVar("M")
+
+MAX_REASON: Final = 123
 """Bytes of a close reason: a control frame has 125, two of which are the code (RFC 6455 section 5.5)."""
+
+DEFAULT_MAX_MESSAGE_SIZE: Final = 1024 * 1024
+"""Bytes of a message that is received where nobody says otherwise: 1 MiB."""
+
+CLOSE_TIMEOUT: Final = 10.0
+"""Seconds that a close may wait behind what a slow peer has not read; then the end of the handler drops the connection."""
+
+ABANDON_TIMEOUT: Final = 1.0
+"""The same for a peer that was given up because it does not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOptions:
+    """What a WebSocket route's declaration says about its messages; made by `socket_options`."""
+
+    max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+    send_timeout: float | None = None
+    origins: OriginPolicy = DEFAULT_POLICY
+
+
+DEFAULT_OPTIONS: Final = SocketOptions()
+
+
+def socket_options(
+    *,
+    allowed_origins: AllowedOrigins = None,
+    require_origin: bool = False,
+    allow_credentials: bool = False,
+    max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+    send_timeout: float | None = None,
+) -> SocketOptions:
+    """The keywords of `@app.websocket(...)` checked; the first three are `velocipy.origins.origin_policy`'s.
+
+    `max_message_size` is in bytes (text as UTF-8): a longer message closes with 1009. Until it is whole it lies in the server,
+    whose own limit bounds the memory: 16 MiB on Uvicorn (`--ws-max-size`) and Hypercorn (`websocket_max_message_size`), 64 MiB
+    on Granian, which has no option for it. `send_timeout` is in seconds: how long a peer may take to make room for one message
+    (None: for ever, or until the server's own pings give it up). Raises ConfigurationError.
+    """
+    if not isinstance(max_message_size, int) or isinstance(max_message_size, bool) or max_message_size < 0:
+        raise ConfigurationError(f"max_message_size is a number of bytes, not {max_message_size!r}")
+    if send_timeout is not None and not (
+        isinstance(send_timeout, (int, float)) and not isinstance(send_timeout, bool) and send_timeout > 0
+    ):
+        raise ConfigurationError(
+            f"send_timeout is a number of seconds above 0, or None, not {send_timeout!r}"
+        )
+    origins = origin_policy(
+        allowed_origins, require_origin=require_origin, allow_credentials=allow_credentials
+    )
+    return SocketOptions(max_message_size, send_timeout, origins)
 
 
 class SocketState(Enum):
@@ -33,7 +110,12 @@ class SocketState(Enum):
 
 
 class WebSocket(Exchange):
-    """One WebSocket: `await websocket.accept()`, then receive and send until one side closes."""
+    """One WebSocket: `await websocket.accept()`, then receive and send until one side closes.
+
+    One task at a time may receive; any number may send, and every message arrives whole. Over once the peer has left: then
+    receiving and sending raise WebSocketDisconnect, and closing does nothing. What comes too early, or a second time, is a
+    mistake of the app's and raises RuntimeError.
+    """
 
     def __init__(
         self,
@@ -41,11 +123,17 @@ class WebSocket(Exchange):
         values: Sequence[object],
         route: Route,
         state: dict[str, Any] | None = None,
+        options: SocketOptions = DEFAULT_OPTIONS,
     ) -> None:
         super().__init__(connection, values, route, state)
         self.connection = connection
+        self.options = options
         self.connection_state = SocketState.CONNECTING
+        self.wakes_receiver = options.send_timeout is not None
+        """Whether a receive must note its task, so that `abandon` can end it: 310 ns a message."""
         self._receiving = False
+        self._receiver: asyncio.Task[Any] | None = None
+        self._woken = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -67,11 +155,13 @@ class WebSocket(Exchange):
         """Whether it is over, from whichever side."""
         return self.connection_state is SocketState.CLOSED
 
+    # -- the handshake -----------------------------------------------------------------------------------------
+
     async def accept(self, subprotocol: str | None = None, headers: HeaderSource = None) -> None:
         """Complete the handshake.
 
         Raises ValueError for a subprotocol that the client did not offer (RFC 6455 section 4.2.2), UnsupportedByServer for one,
-        or for headers, that this server would drop.
+        or for headers, that this server would drop, and WebSocketDisconnect when the client has left already.
         """
         self._expect(SocketState.CONNECTING, "accept")
         pairs = header_pairs(headers)
@@ -96,35 +186,76 @@ class WebSocket(Exchange):
             raise
         self.connection_state = SocketState.OPEN
 
-    async def deny(self, status: int = 403) -> None:
-        """Refuse the handshake with an HTTP status; 403 where the server cannot send another."""
+    async def deny(self, status: int = 403, detail: Any = None, headers: HeaderSource = None) -> None:
+        """Refuse the handshake with an HTTP status, headers and the JSON body `{"detail": ...}`; None is no body.
+
+        Where `capabilities.denial_body` is False, headers and body are left out: no browser shows them to a page. Without
+        `capabilities.denial_status` every refusal is a 403.
+        """
         self._expect(SocketState.CONNECTING, "deny")
         checked = check_status(status)
         if checked < 400:
             raise ValueError(f"a handshake is refused with a status from 400 to 599, not {status!r}")
+        pairs = [pair for pair in header_pairs(headers) if pair[0] not in ("content-length", "content-type")]
+        body = b""
+        if detail is not None:
+            body = self._encoder.encode({"detail": detail})
+            pairs.append(("content-type", "application/json"))
         self.connection_state = SocketState.CLOSED
-        await self.connection.deny(checked)
+        await self.connection.deny(checked, pairs, body)
+
+    # -- the end -----------------------------------------------------------------------------------------------
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close; before `accept` this refuses the handshake with 403. A second close does nothing.
 
-        Raises ValueError for a code that must not be sent (RFC 6455 section 7.4) and a reason of over 123 bytes.
+        Where `capabilities.close_codes` is False (RSGI) the peer sees 1005, whatever the code. Raises ValueError for a code that
+        must not be sent (RFC 6455 section 7.4) and a reason of over 123 bytes.
         """
         check_close(code, reason)
         if self.connection_state is SocketState.CONNECTING:
             await self.deny(403)
         elif self.connection_state is SocketState.OPEN:
             self.connection_state = SocketState.CLOSED
-            await self.connection.close(code, reason)
+            await self._close_within(CLOSE_TIMEOUT, code, reason)
+
+    async def abandon(self, code: int = 1008, reason: str = "") -> None:
+        """Give up a peer that does not read: a close is tried for a second, and whoever receives gets WebSocketDisconnect.
+
+        The receiver is woken only where `wakes_receiver` was set before it began to wait, as a `send_timeout` does.
+        """
+        check_close(code, reason)
+        if self.connection_state is SocketState.OPEN:
+            self.connection_state = SocketState.CLOSED
+            if self._receiver is not None:
+                self._woken = self._receiver.cancel()
+            await self._close_within(ABANDON_TIMEOUT, code, reason)
+
+    async def _close_within(self, seconds: float, code: int, reason: str) -> None:
+        """A close frame stands behind all messages, so that a peer that reads none would keep the handler for ever."""
+        closing = asyncio.ensure_future(self.connection.close(code, reason))
+        try:
+            await asyncio.wait((closing,), timeout=seconds)
+        finally:
+            if not closing.done():
+                closing.cancel()
+        if closing.done():
+            closing.result()
+
+    # -- receiving ---------------------------------------------------------------------------------------------
 
     async def receive(self) -> str | bytes:
-        """The next message, as str or bytes. Raises WebSocketDisconnect once the peer has closed or left."""
+        """The next message, as str or bytes. Raises WebSocketDisconnect once the peer has closed or left.
+
+        A message of more than `max_message_size` bytes closes with 1009, and raises WebSocketDisconnect too. A receive that is
+        cancelled loses no message.
+        """
         self._expect(SocketState.OPEN, "receive")
         if self._receiving:
             raise RuntimeError("two tasks receive from one WebSocket: have one of them hand the messages on")
         self._receiving = True
         try:
-            message = await self.connection.receive()
+            message = await (self._receive_or_wake() if self.wakes_receiver else self.connection.receive())
         except WebSocketDisconnect:
             self.connection_state = SocketState.CLOSED
             raise
@@ -133,17 +264,21 @@ class WebSocket(Exchange):
         if message.close is not None:
             self.connection_state = SocketState.CLOSED
             raise WebSocketDisconnect(*message.close)
-        return message.text if message.text is not None else message.data or b""
+        content = message.text if message.text is not None else message.data or b""
+        # A character is at most four bytes, so that most messages need no second look.
+        if len(content) * 4 > self.options.max_message_size and self._is_too_long(content):
+            await self._refuse(1009, f"over {self.options.max_message_size} bytes")
+        return content
 
     async def receive_text(self) -> str:
         """The next message, which must be text; closes with 1003 and raises WebSocketDisconnect when it is bytes."""
         message = await self.receive()
-        return message if isinstance(message, str) else await self._refuse_kind("text")
+        return message if isinstance(message, str) else await self._refuse(1003, "expected text")
 
     async def receive_bytes(self) -> bytes:
         """The next message, which must be bytes; closes with 1003 and raises WebSocketDisconnect when it is text."""
         message = await self.receive()
-        return message if isinstance(message, bytes) else await self._refuse_kind("bytes")
+        return message if isinstance(message, bytes) else await self._refuse(1003, "expected bytes")
 
     async def receive_json(self) -> Any:
         """The next message, text or bytes, as JSON; closes with 1007 and raises WebSocketDisconnect when it is none."""
@@ -151,34 +286,24 @@ class WebSocket(Exchange):
         try:
             return self._encoder.decode(message.encode() if isinstance(message, str) else message)
         except (ValueError, RecursionError):
-            await self.close(1007, "not JSON")
-            raise WebSocketDisconnect(1007, "not JSON") from None
+            await self._refuse(1007, "not JSON")
 
-    async def send_text(self, text: str) -> None:
-        """Send a text message. Raises WebSocketDisconnect once the peer has left."""
-        self._expect(SocketState.OPEN, "send")
-        if not isinstance(text, str):
-            raise TypeError(f"send_text sends str, not {type(text).__qualname__}")
+    async def receive_model(self, model: type[M]) -> M:
+        """The next message, text or bytes, as a model: `await websocket.receive_model(Move)`.
+
+        What is not JSON closes with 1007, as `receive_json` does. JSON that does not fit raises InvalidMessage and leaves the
+        WebSocket open: the endpoint may send its `errors` and go on; uncaught, it closes with 1007.
+        """
+        decode = self._codecs.decoder(model)
+        message = await self.receive()
+        errors: list[ErrorItem] = []
         try:
-            await self.connection.send_text(text)
-        except WebSocketDisconnect:
-            self.connection_state = SocketState.CLOSED
-            raise
-
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message. Raises WebSocketDisconnect once the peer has left."""
-        self._expect(SocketState.OPEN, "send")
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"send_bytes sends bytes, not {type(data).__qualname__}")
-        try:
-            await self.connection.send_bytes(bytes(data))
-        except WebSocketDisconnect:
-            self.connection_state = SocketState.CLOSED
-            raise
-
-    async def send_json(self, value: Any) -> None:
-        """Send a value as JSON text."""
-        await self.send_text(self._encoder.encode(value).decode())
+            value = decode(message.encode() if isinstance(message, str) else message, errors)
+        except BadRequest:
+            await self._refuse(1007, "not JSON")
+        if errors:
+            raise InvalidMessage([moved(error, ("message", *error["loc"][1:])) for error in errors])
+        return value  # type: ignore[no-any-return]
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Messages until the peer closes: `async for message in websocket`."""
@@ -188,13 +313,111 @@ class WebSocket(Exchange):
         except WebSocketDisconnect:
             return
 
+    def iter_text(self) -> AsyncIterator[str]:
+        """`receive_text` until the WebSocket is over: `async for text in websocket.iter_text()`."""
+        return _until_closed(self.receive_text)
+
+    def iter_bytes(self) -> AsyncIterator[bytes]:
+        """`receive_bytes` until the WebSocket is over."""
+        return _until_closed(self.receive_bytes)
+
+    def iter_json(self) -> AsyncIterator[Any]:
+        """`receive_json` until the WebSocket is over."""
+        return _until_closed(self.receive_json)
+
+    # -- sending -----------------------------------------------------------------------------------------------
+
+    async def send(self, message: str | bytes) -> None:
+        """Send str as text and bytes as a binary message; waits and raises as `send_text` does."""
+        await (self.send_text(message) if isinstance(message, str) else self.send_bytes(message))
+
+    async def send_text(self, text: str) -> None:
+        """Send a text message; waits while the peer does not read.
+
+        Raises WebSocketDisconnect once the peer has left, and SendTimeout, which is one too, after the route's `send_timeout`.
+        """
+        self._expect(SocketState.OPEN, "send")
+        if not isinstance(text, str):
+            raise TypeError(f"send_text sends str, not {type(text).__qualname__}")
+        sending = self.connection.send_text(text)
+        try:
+            await (sending if self.options.send_timeout is None else self._send_in_time(sending))
+        except WebSocketDisconnect:
+            self.connection_state = SocketState.CLOSED
+            raise
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary message; waits and raises as `send_text` does."""
+        self._expect(SocketState.OPEN, "send")
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"send_bytes sends bytes, not {type(data).__qualname__}")
+        sending = self.connection.send_bytes(bytes(data))
+        try:
+            await (sending if self.options.send_timeout is None else self._send_in_time(sending))
+        except WebSocketDisconnect:
+            self.connection_state = SocketState.CLOSED
+            raise
+
+    async def send_json(self, value: Any) -> None:
+        """Send a value, or a model as it is, as JSON text."""
+        await self.send_text(self._encoder.encode(value).decode())
+
+    async def send_model(self, value: Any, model: Any = None) -> None:
+        """Send a value as JSON text, checked and filtered by `model` as a response model does; None is the value's own class.
+
+        Raises ResultError for what does not fit, before anything is sent.
+        """
+        wanted = type(value) if model is None else model
+        encode = self._codecs.dumper(wanted).encode_of(type(value))
+        await self.send_text(encode(value).decode())
+
+    async def _send_in_time(self, sending: Coroutine[Any, Any, None]) -> None:
+        """In a task of its own: a timeout that cancels this one never fires under Granian's `--task-impl rust`."""
+        task = asyncio.ensure_future(sending)
+        try:
+            await asyncio.wait((task,), timeout=self.options.send_timeout)
+        finally:
+            if not task.done():
+                task.cancel()
+        if not task.done():
+            await self.abandon(1008, "reads too slowly")
+            raise SendTimeout(f"the peer did not take a message within {self.options.send_timeout} s")
+        task.result()
+
+    # -- the rest ----------------------------------------------------------------------------------------------
+
     @property
     def _encoder(self) -> JSONEncoder:
         return getattr(self.app, "json_encoder", None) or best_encoder()
 
-    async def _refuse_kind(self, wanted: str) -> NoReturn:
-        await self.close(1003, f"expected {wanted}")
-        raise WebSocketDisconnect(1003, f"expected {wanted}")
+    @property
+    def _codecs(self) -> Codecs:
+        key = ANY_BACKENDS if self.app is None else self.app
+        codecs = _CODECS.get(key)
+        if codecs is None:
+            codecs = _CODECS[key] = Codecs(getattr(self.app, "models", ANY_BACKENDS), self._encoder)
+        return codecs
+
+    def _is_too_long(self, content: str | bytes) -> bool:
+        limit = self.options.max_message_size
+        if isinstance(content, bytes) or len(content) > limit or content.isascii():
+            return len(content) > limit
+        return len(content.encode()) > limit
+
+    async def _receive_or_wake(self) -> SocketMessage:
+        self._receiver = asyncio.current_task()
+        try:
+            return await self.connection.receive()
+        except asyncio.CancelledError:
+            if self._receiver is None or not self._woken or self._receiver.uncancel():
+                raise
+            raise WebSocketDisconnect(1006, "given up: the peer does not read") from None
+        finally:
+            self._receiver = None
+
+    async def _refuse(self, code: int, reason: str) -> NoReturn:
+        await self.close(code, reason)
+        raise WebSocketDisconnect(code, reason)
 
     def _expect(self, state: SocketState, action: str) -> None:
         if self.connection_state is state:
@@ -205,6 +428,48 @@ class WebSocket(Exchange):
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.path!r} {self.connection_state.value}>"
+
+
+class Codecs:
+    """Decoders and dumpers of models, each made at its first use: pydantic's take a millisecond."""
+
+    def __init__(self, backends: Backends, encoder: JSONEncoder) -> None:
+        self._backends = backends
+        self._encoder = encoder
+        self._decoders: dict[Any, Decode] = {}
+        self._dumpers: dict[Any, Dumper] = {}
+
+    def decoder(self, model: Any) -> Decode:
+        """JSON bytes -> that model."""
+        if model not in self._decoders:
+            self._decoders[model] = self._find(model).decoder(model, lambda: self._encoder)
+        return self._decoders[model]
+
+    def dumper(self, model: Any) -> Dumper:
+        """That model -> JSON bytes."""
+        if model not in self._dumpers:
+            self._dumpers[model] = self._find(model).dumper(model, lambda: self._encoder)
+        return self._dumpers[model]
+
+    def _find(self, model: Any) -> ModelBackend:
+        backend = self._backends.find(model)
+        if backend is None:
+            raise TypeError(
+                f"no model backend knows {model!r}: use a dataclass, or a model of msgspec or pydantic"
+            )
+        return backend
+
+
+_CODECS: WeakKeyDictionary[Any, Codecs] = WeakKeyDictionary()
+"""By app; what it holds must not refer to the app."""
+
+
+async def _until_closed(receive: Callable[[], Awaitable[M]]) -> AsyncIterator[M]:
+    try:
+        while True:
+            yield await receive()
+    except WebSocketDisconnect:
+        return
 
 
 def check_close(code: int, reason: str) -> None:

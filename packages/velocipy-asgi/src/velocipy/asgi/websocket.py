@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from velocipy.asgi.connection import TURN, HeaderView, Message, Receive, Send, address
@@ -23,9 +24,10 @@ class ASGIWebSocket(WebSocketConnection):
         self._connected = False
         self._lost: WebSocketDisconnect | None = None
         self._ahead: asyncio.Future[Message] | None = None
+        self._receiving = False
         self._sent = 0
         self._can_deny = "websocket.http.response" in (scope.get("extensions") or {})
-        self.capabilities = Capabilities(True, True, True, self._can_deny)
+        self.capabilities = Capabilities(True, True, True, self._can_deny, self._can_deny)
 
     @property
     def path(self) -> str:  # type: ignore[override]
@@ -60,24 +62,35 @@ class ASGIWebSocket(WebSocketConnection):
     async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
         """Complete the handshake."""
         await self._connect()
-        pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
-        await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
+        message = {"type": "websocket.accept", "subprotocol": subprotocol, "headers": _encoded(headers)}
+        try:
+            await self._send(message)
+        except OSError:
+            self._lost = WebSocketDisconnect(1006)
+            raise self._lost from None
 
-    async def deny(self, status: int) -> None:
-        """Refuse it; without the denial extension a server can only say 403."""
+    async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
+        """Refuse it; without the denial extension a server can only say 403. A client that has left needs no answer."""
         await self._connect()
-        if not self._can_deny or status == 403:
+        with suppress(OSError):
+            await self._refuse(status, headers, body)
+
+    async def _refuse(self, status: int, headers: HeaderPairs, body: bytes) -> None:
+        if not self._can_deny or (status == 403 and not headers and not body):
             await self._send({"type": "websocket.close", "code": 1000})
             return
-        headers = [(b"content-length", b"0")]
-        await self._send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "websocket.http.response.body", "body": b""})
+        pairs = [*_encoded(headers), (b"content-length", b"%d" % len(body))]
+        await self._send({"type": "websocket.http.response.start", "status": status, "headers": pairs})
+        await self._send({"type": "websocket.http.response.body", "body": body})
 
     async def receive(self) -> SocketMessage:
         """The next message. Some servers set both keys, one of them to None."""
         self._sent = 0
-        message = await (self._receive() if self._ahead is None else self._ahead)
-        self._ahead = None
+        self._receiving = True
+        try:
+            message = await (self._receive() if self._ahead is None else self._received_ahead(self._ahead))
+        finally:
+            self._receiving = False
         if message["type"] == "websocket.disconnect":
             return SocketMessage(close=self._lose(message))
         text = message.get("text")
@@ -99,6 +112,12 @@ class ASGIWebSocket(WebSocketConnection):
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
         except OSError:
             self._lost = WebSocketDisconnect(1006)
+
+    async def _received_ahead(self, ahead: asyncio.Future[Message]) -> Message:
+        """Not awaited itself: a receive that is cancelled must not lose the message, nor one that waits be cancelled by `close`."""
+        await asyncio.wait((ahead,))
+        self._ahead = None
+        return {"type": "websocket.disconnect", "code": 1006} if ahead.cancelled() else ahead.result()
 
     async def _connect(self) -> None:
         if not self._connected:
@@ -123,10 +142,11 @@ class ASGIWebSocket(WebSocketConnection):
     def _look_ahead(self) -> None:
         """Notice a peer that has left: most servers take what is sent to it in silence.
 
-        Who sends twice without receiving in between may never receive, so one message, and no more, is received beforehand.
+        Who sends twice without receiving in between may never receive, so one message, and no more, is received beforehand;
+        unless another task receives, since servers allow one at a time.
         """
         if self._ahead is None:
-            if self._sent:
+            if self._sent and not self._receiving:
                 self._ahead = asyncio.ensure_future(self._receive())
         elif self._ahead.done() and not self._ahead.cancelled():
             message = self._ahead.result()
@@ -137,3 +157,7 @@ class ASGIWebSocket(WebSocketConnection):
         code, reason = int(message.get("code") or 1005), str(message.get("reason") or "")
         self._lost = WebSocketDisconnect(code, reason)
         return code, reason
+
+
+def _encoded(headers: HeaderPairs) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]

@@ -16,7 +16,11 @@ CLOSED, BYTES, TEXT = range(3)
 
 
 class RSGIWebSocket(WebSocketConnection):
-    """Reads from a scope; `transport` is there once the handshake is complete."""
+    """Reads from a scope; the transport is there from `accept` to the end.
+
+    It is dropped at the end, since the server holds the TCP connection while anybody holds the transport, and an endpoint's
+    exception or task may keep this object until the garbage collector comes.
+    """
 
     capabilities = Capabilities(
         subprotocols=False, accept_headers=False, close_codes=False, denial_status=True
@@ -63,10 +67,10 @@ class RSGIWebSocket(WebSocketConnection):
         try:
             self._transport = await self.proto.accept()
         except Exception as exc:
-            raise _lost(exc) from None
+            raise self._lose(exc) from None
 
-    async def deny(self, status: int) -> None:
-        """Refuse it; the status has been checked, since one outside 100-999 would abort the server's process."""
+    async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
+        """Refuse it with a bare status, which has been checked: one outside 100-999 would abort the server's process."""
         self.proto.close(status)
 
     async def receive(self) -> SocketMessage:
@@ -74,8 +78,9 @@ class RSGIWebSocket(WebSocketConnection):
         try:
             message = await self._transport.receive()
         except Exception as exc:
-            raise _lost(exc) from None
+            raise self._lose(exc) from None
         if message.kind == CLOSED:
+            self._transport = None
             return SocketMessage(close=(1005, ""))
         return (
             SocketMessage(text=message.data)
@@ -88,22 +93,23 @@ class RSGIWebSocket(WebSocketConnection):
         try:
             await self._transport.send_str(text)
         except Exception as exc:
-            raise _lost(exc) from None
+            raise self._lose(exc) from None
 
     async def send_bytes(self, data: bytes) -> None:
         """Send bytes, waiting for the socket."""
         try:
             await self._transport.send_bytes(data)
         except Exception as exc:
-            raise _lost(exc) from None
+            raise self._lose(exc) from None
 
     async def close(self, code: int, reason: str) -> None:
         """Close; the peer sees 1005, since no code can be sent."""
         self.proto.close()
+        self._transport = None
 
-
-def _lost(exc: Exception) -> Exception:
-    """A server's own exception -> WebSocketDisconnect; any other stays itself."""
-    if type(exc).__name__ in ("RSGIProtocolClosed", "RSGIProtocolError"):
+    def _lose(self, exc: Exception) -> Exception:
+        """A server's own exception -> WebSocketDisconnect, and the end; any other stays itself."""
+        if type(exc).__name__ not in ("RSGIProtocolClosed", "RSGIProtocolError"):
+            return exc
+        self._transport = None
         return WebSocketDisconnect(1006, "the peer has left")
-    return exc

@@ -1,0 +1,146 @@
+"""Which web pages may open a WebSocket. Knows Origin headers and allow-lists; does not know what is behind the handshake.
+
+Browsers let any page open a WebSocket to any host, send that host's cookies with it, and tell the page's origin (RFC 6455
+sections 4.1 and 10.2); nothing but the server can refuse it. Who is no browser may send any Origin, or none: this protects
+users from other sites, and is no authentication.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from velocipy.exceptions import ConfigurationError, HTTPException
+from velocipy.http.url import DEFAULT_PORTS, parse_host
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SAME_ORIGIN: Final = "same-origin"
+"""In an allow-list: the host that the handshake itself is sent to."""
+
+AllowedOrigins = str | Iterable[str] | None
+
+_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\\\s]+")
+
+
+class Lookup(Protocol):
+    """What headers are looked up in: a server's, or `websocket.headers`."""
+
+    def get_all(self, name: str, /) -> Sequence[str]:
+        """Every value of a lower-case name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OriginPolicy:
+    """Whose handshakes are taken; made by `origin_policy` when a route is registered.
+
+    Without `listed` every origin may connect, but one that sends credentials has to be the handshake's own host.
+    """
+
+    listed: frozenset[str] | None = None
+    required: bool = False
+    any_with_credentials: bool = False
+
+
+DEFAULT_POLICY: Final = OriginPolicy()
+"""Foreign pages may connect as strangers, and never with their visitor's cookies."""
+
+
+def origin_policy(
+    allowed_origins: AllowedOrigins = None,
+    *,
+    require_origin: bool = False,
+    allow_credentials: bool = False,
+) -> OriginPolicy:
+    """`["https://app.example", "same-origin"]` -> the policy that takes these origins, exactly, and no other.
+
+    None and "*" take every origin, and one with credentials (cookies, or a password that the browser keeps) only from the
+    handshake's own host; "*" with `allow_credentials=True` takes them from everywhere. `require_origin=True` refuses a handshake
+    without an Origin, which comes from no browser. Raises ConfigurationError for an entry that no Origin header can equal.
+    """
+    anyone = allowed_origins is None or allowed_origins == "*"
+    if allow_credentials and allowed_origins != "*":
+        raise ConfigurationError(
+            'allow_credentials goes with allowed_origins="*": origins in a list may always send them'
+        )
+    if isinstance(allowed_origins, str) and not anyone:
+        raise ConfigurationError(f'allowed_origins is "*" or a list: write [{allowed_origins!r}]')
+    listed = None if anyone or allowed_origins is None else frozenset(map(_check_entry, allowed_origins))
+    return OriginPolicy(listed, require_origin, allow_credentials)
+
+
+def check_origin(headers: Lookup, hosts: Sequence[str | bytes], scheme: str, policy: OriginPolicy) -> None:
+    """HTTPException(403) for a handshake from a page whose origin `policy` does not take (RFC 6455 section 4.2.2).
+
+    `hosts` are all Host lines, or the authority, and have passed `check_host`; `scheme` is ws or wss as the server knows it.
+    """
+    origins = headers.get_all("origin")
+    if not origins and not policy.required:
+        return
+    if len(origins) != 1 or not _is_taken(origins[0].lower(), headers, hosts, scheme, policy):
+        raise HTTPException(403, "Origin not allowed")
+
+
+def _is_taken(
+    origin: str, headers: Lookup, hosts: Sequence[str | bytes], scheme: str, policy: OriginPolicy
+) -> bool:
+    if policy.listed is None:
+        return (
+            policy.any_with_credentials
+            or not _has_credentials(headers)
+            or _is_same_origin(origin, hosts, scheme)
+        )
+    return origin in policy.listed or (
+        SAME_ORIGIN in policy.listed and _is_same_origin(origin, hosts, scheme)
+    )
+
+
+def _has_credentials(headers: Lookup) -> bool:
+    """What a browser adds by itself, whichever page asks: cookies, and passwords of HTTP authentication."""
+    return bool(headers.get_all("cookie") or headers.get_all("authorization"))
+
+
+def _is_same_origin(origin: str, hosts: Sequence[str | bytes], scheme: str) -> bool:
+    """Whether a page of that origin came from the host that the handshake is sent to.
+
+    A Host without a port has that of the page's scheme: behind a proxy that ends TLS, the server believes that it speaks ws
+    while the page says https. A page over http is never the same as a wss server.
+    """
+    kind, _, netloc = origin.partition("://")
+    if len(hosts) != 1 or kind not in ("http", "https") or (scheme == "wss" and kind == "http"):
+        return False
+    host = hosts[0] if isinstance(hosts[0], str) else hosts[0].decode("latin-1")
+    try:
+        return _with_port(netloc, kind) == _with_port(host, kind)
+    except ValueError:
+        return False
+
+
+def _with_port(netloc: str, scheme: str) -> tuple[str, int]:
+    host, port = parse_host(netloc)
+    return host, DEFAULT_PORTS[scheme] if port is None else port
+
+
+def _check_entry(entry: object) -> str:
+    """An entry of an allow-list as browsers write that origin (RFC 6454 section 6.1)."""
+    text = entry.lower() if isinstance(entry, str) else ""
+    if text in (SAME_ORIGIN, "null"):
+        return text
+    kind, _, netloc = text.partition("://")
+    try:
+        if kind in ("http", "https"):
+            host, port = parse_host(netloc)
+            written = f"[{host}]" if ":" in host else host
+            return f"{kind}://{written}" + ("" if port in (None, DEFAULT_PORTS[kind]) else f":{port}")
+    except ValueError:
+        text = ""
+    if kind in ("ws", "wss") or not _OTHER_SCHEME.fullmatch(text):
+        raise ConfigurationError(
+            f"{entry!r} in allowed_origins is no origin: write 'https://app.example', without path or wildcard, "
+            f"or {SAME_ORIGIN!r}"
+        )
+    return text
