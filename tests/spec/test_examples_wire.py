@@ -91,3 +91,23 @@ def test_the_uvicorn_example_serves(tmp_path: Path) -> None:
     finally:
         server.terminate()
         server.wait(10)
+
+
+def test_static_files_are_served_with_what_http_has_for_them(interface: Any) -> None:
+    client = TestClient(load("static_files").app, interface=interface)
+    page = client.get("/site/")
+    assert "It is served" in page.text and page.headers["content-type"] == "text/html; charset=utf-8"
+    assert client.get("/site?x=1").headers["location"] == "./site/?x=1"
+    style = client.get("/site/app.css")
+    assert style.headers["cache-control"] == "public, max-age=60"
+    part = client.get("/site/app.css", headers={"range": "bytes=0-9"})
+    assert (part.status_code, part.text) == (206, style.text[:10])
+    again = client.get("/site/app.css", headers={"if-none-match": style.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert "Not here" in client.get("/site/nothing").text
+    for missing in ("/site/nothing", "/site/%2e%2e/static_files.py", "/site/..%2fstatic_files.py"):
+        assert client.get(missing).status_code == 404
+    assert client.post("/site/app.css").status_code == 405
+    report = client.get("/report?year=2026")
+    assert report.text.startswith("month,riders")
+    assert "%C3%9Cberblick%202026.csv" in report.headers["content-disposition"]
