@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -136,6 +137,14 @@ class ContractApp:
         notes.append(await attempt(lambda: bounded(protocol.client_disconnect())))
         notes.append(await attempt(lambda: bounded(protocol())))
         notes.append(await attempt(lambda: bounded(protocol.client_disconnect())))
+
+    async def leaves_unread_whole(self, scope: Any, protocol: Any, notes: Notes) -> None:
+        notes.append(await attempt(lambda: bounded(protocol.client_disconnect())))
+        notes.append([len(chunk) async for chunk in protocol])
+        notes.append(await attempt(lambda: bounded(protocol.client_disconnect(), 2)))
+
+    async def leaves_unread_piece(self, scope: Any, protocol: Any, notes: Notes) -> None:
+        await self.leaves_unread_whole(scope, protocol, notes)
 
     async def leaves_before_asked(self, scope: Any, protocol: Any, notes: Notes) -> None:
         await asyncio.sleep(0.4)
@@ -274,6 +283,15 @@ class ContractApp:
 
     async def file_missing(self, scope: Any, protocol: Any, notes: Notes) -> None:
         protocol.response_file(200, [("x-a", "b")], "/no/such/file")
+
+    async def file_pipe(self, scope: Any, protocol: Any, notes: Notes) -> None:
+        reader, writer = os.pipe2(os.O_NONBLOCK)
+        protocol.response_file(200, [], f"/proc/{os.getpid()}/fd/{reader}")
+        os.write(writer, b"one ")
+        await asyncio.sleep(0.3)
+        os.close(reader)
+        os.write(writer, b"two")
+        os.close(writer)
 
     async def file_range(self, scope: Any, protocol: Any, notes: Notes) -> None:
         start, end = map(int, scope.path.rpartition("/")[2].split("-"))

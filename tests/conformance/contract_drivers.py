@@ -61,8 +61,8 @@ class Driver(ABC):
     ) -> Answer: ...
 
     @abstractmethod
-    def cut(self, target: str, headers: Any, *pieces: bytes) -> None:
-        """Sends a part of a request body and leaves."""
+    def cut(self, target: str, headers: Any, *pieces: bytes, whole: bool = False) -> None:
+        """Sends a part of a request body, or the `whole` of it, and leaves."""
 
     @abstractmethod
     def socket(self, target: str, *send: str | bytes, end: str = "read", code: int = 1000) -> Socket:
@@ -109,14 +109,14 @@ class InProcess(Driver):
             return Answer(fault=fault_name)
         return Answer(head.status, head.headers, body, fault_name)
 
-    def cut(self, target: str, headers: Any, *pieces: bytes) -> None:
+    def cut(self, target: str, headers: Any, *pieces: bytes, whole: bool = False) -> None:
         method = "POST" if pieces else "GET"
         with self.client.exchange(
             method, target, headers=[("host", "test"), *headers], body=None
         ) as exchange:
             for piece in pieces:
                 exchange.feed(piece)
-            if pieces:
+            if pieces and not whole:
                 exchange.cut()
             else:
                 exchange.end()
@@ -177,7 +177,7 @@ class Granian(Driver):
         fault = "WireDesync" if talk.surplus else None if response.whole else "ServerClosed"
         return Answer(response.status, headers, response.body, fault)
 
-    def cut(self, target: str, headers: Any, *pieces: bytes) -> None:
+    def cut(self, target: str, headers: Any, *pieces: bytes, whole: bool = False) -> None:
         method = "POST" if pieces else "GET"
         chunked = any(name == "transfer-encoding" for name, _ in headers)
         framed = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces] if chunked else list(pieces)

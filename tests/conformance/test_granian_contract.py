@@ -5,6 +5,7 @@ A fact that fails on `granian` only has changed in a new release: measure, then 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +145,19 @@ def test_client_disconnect_resolves_and_answers_go_nowhere(driver: Driver) -> No
 def test_a_client_that_leaves_during_an_unread_body_is_seen_by_reading_it(driver: Driver) -> None:
     driver.cut("/leaves_unread", [("content-length", "50")], b"hello")
     assert driver.notes("leaves_unread") == ["TimeoutError", "RSGIProtocolClosed", "TimeoutError"]
+
+
+@pytest.mark.case(17)
+def test_a_client_that_leaves_behind_an_unread_body_is_seen_once_that_is_read(driver: Driver) -> None:
+    """The server itself reads no further than one piece."""
+    driver.cut("/leaves_unread_whole", [("content-length", "10")], b"hello", b"world", whole=True)
+    assert driver.notes("leaves_unread_whole") == ["TimeoutError", [5, 5, 0], None]
+
+
+@pytest.mark.case(17)
+def test_a_client_that_leaves_behind_an_unread_body_of_one_piece_is_seen(driver: Driver) -> None:
+    driver.cut("/leaves_unread_piece", [("content-length", "5")], b"hello", whole=True)
+    assert driver.notes("leaves_unread_piece") == [None, [5, 0], None]
 
 
 def test_client_disconnect_resolves_when_asked_after_the_fact(driver: Driver) -> None:
@@ -315,6 +329,11 @@ def test_a_file_is_sent_without_a_length(driver: Driver) -> None:
 
 def test_a_missing_file_is_a_404_without_the_apps_headers(driver: Driver) -> None:
     assert driver.ask("/file_missing") == Answer(404, ((b"content-length", b"9"),), b"Not found")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a pipe has a path on Linux alone")
+def test_a_pipe_is_sent_as_a_file_to_its_end(driver: Driver) -> None:
+    assert driver.ask("/file_pipe") == Answer(200, (), b"one two")
 
 
 @pytest.mark.parametrize(("start", "end"), [(2, 7), (0, 1), (len(CONTENT) - 4, len(CONTENT) + 9)])

@@ -1,9 +1,14 @@
 """Bodies made while they are sent: what is sent, what breaks them off, and that their iterators are always closed."""
 
 import asyncio
+import os
+import random
+import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,6 +16,8 @@ import pytest
 from velocipy import Depends, Request, Response, StreamingResponse, VelociPy
 from velocipy.exceptions import ClientDisconnected
 from velocipy.http.delivery import deliver
+from velocipy.http.leaving import WATCH_AFTER, Interruption, Leaving, Presence, cancel_on_disconnect
+from velocipy.http.streaming import NDJSONResponse
 from velocipy.protocols import HTTPConnection
 from velocipy.testing import AsyncTestClient, TestClient
 from velocipy.testing.errors import ServerClosed
@@ -290,7 +297,7 @@ def test_a_generator_is_closed_when_the_client_leaves(
             while True:
                 yield b"tick"
                 await asyncio.sleep(0.001)
-        except GeneratorExit:
+        except (GeneratorExit, asyncio.CancelledError):  # where it yields, and where it waits
             seen.append("told")
             raise
         finally:
@@ -410,6 +417,423 @@ def test_a_cut_body_ends_the_stream_that_reads_it(interface: str) -> None:
     assert isinstance(seen[0], (ClientDisconnected, GeneratorExit))
 
 
+# -- the client leaves while the iterator waits ------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.case(17)
+def test_a_generator_that_waits_is_cancelled_where_it_waits(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And may await what it has to in its `finally`."""
+    seen: list[str] = []
+
+    async def sleeping() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        finally:
+            await asyncio.sleep(0.01)
+            seen.append("closed")
+
+    with TestClient(streaming(lambda: StreamingResponse(sleeping())), interface=interface) as client:
+        exchange = client.exchange("GET", "/")
+        assert exchange.chunk() == b"first"
+        time.sleep(0.05)
+        exchange.leave()
+        assert exchange.inner.stopped
+    assert seen == ["cancelled", "closed"]
+    assert caplog.records == []
+
+
+@both
+@pytest.mark.case(17)
+@pytest.mark.parametrize("end", ["more", "return"])
+def test_a_generator_that_will_not_be_cancelled_is_closed_all_the_same(interface: str, end: str) -> None:
+    """What it gives then goes nowhere, and the task is not left cancelled."""
+    seen: list[str] = []
+
+    async def stubborn() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if end == "return":
+                    return
+            while True:
+                yield b"more"
+        finally:
+            await asyncio.sleep(0.01)
+            seen.append("closed")
+
+    with TestClient(streaming(lambda: StreamingResponse(stubborn())), interface=interface) as client:
+        exchange = client.exchange("GET", "/")
+        assert exchange.chunk() == b"first"
+        time.sleep(0.05)
+        exchange.leave()
+        assert exchange.inner.stopped
+    assert seen == ["closed"]
+
+
+@both
+@pytest.mark.case(152)
+def test_streams_that_were_left_leave_no_task_behind(interface: str) -> None:
+    """Thousands of clients, most of which leave: in the first turn, while it waits, and after the end."""
+    count, closed = 10_000, 0
+
+    async def rows(number: int) -> AsyncIterator[bytes]:
+        nonlocal closed
+        try:
+            yield b"first"
+            if number % 3:
+                await asyncio.sleep(60)
+        finally:
+            closed += 1
+
+    numbers = iter(range(count))
+    app = streaming(lambda: StreamingResponse(rows(next(numbers))))
+
+    async def one(client: AsyncTestClient) -> None:
+        exchange = client.exchange("GET", "/")
+        await exchange.chunk()
+        await asyncio.sleep(0 if random.random() < 0.5 else 0.02)
+        await exchange.close()
+
+    async def run() -> int:
+        async with AsyncTestClient(app, interface=interface) as client:
+            before = len(asyncio.all_tasks())
+            for _ in range(count // 500):
+                await asyncio.gather(*(one(client) for _ in range(500)))
+            await asyncio.sleep(0.05)
+            return len(asyncio.all_tasks()) - before
+
+    assert asyncio.run(run()) == 0
+    assert closed == count
+
+
+# -- whoever else wants to know ------------------------------------------------------------------------------------------------
+
+
+class Door:
+    """A client that leaves when told, and a count of who asked about it."""
+
+    method = "GET"
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.asked = self.waiting = 0
+        self.leaving = Leaving(self.disconnected)
+
+    async def disconnected(self) -> None:
+        self.asked += 1
+        self.waiting += 1
+        try:
+            await self.open.wait()
+        finally:
+            self.waiting -= 1
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_a_server_is_asked_once_however_many_want_to_know() -> None:
+    async def run() -> None:
+        door, told = Door(), []
+        waiters = [asyncio.ensure_future(door.leaving.wait()) for _ in range(3)]
+        door.leaving.tell(lambda: told.append("told"))
+        await settle()
+        assert (door.asked, door.waiting) == (1, 1)
+        door.open.set()
+        await asyncio.wait_for(asyncio.gather(*waiters), 1)
+        assert (told, door.waiting, door.leaving.left) == (["told"], 0, True)
+        await door.leaving.wait()
+        door.leaving.tell(lambda: told.append("late"))
+        await settle()
+        assert told == ["told", "late"]
+        assert door.asked == 1
+
+    asyncio.run(run())
+
+
+def test_a_server_is_asked_no_longer_when_nobody_wants_to_know() -> None:
+    async def run() -> None:
+        door = Door()
+        waiter = asyncio.ensure_future(door.leaving.wait())
+        await settle()
+        waiter.cancel()
+        await settle()
+        assert (door.asked, door.waiting) == (1, 0)
+        again = asyncio.ensure_future(door.leaving.wait())
+        await settle()
+        assert (door.asked, door.waiting) == (2, 1)
+        door.open.set()
+        await asyncio.wait_for(again, 1)
+
+    asyncio.run(run())
+
+
+def test_what_is_over_soon_asks_nobody() -> None:
+    async def run() -> None:
+        door = Door()
+        with Presence(door.leaving):
+            await asyncio.sleep(0)
+        await asyncio.sleep(WATCH_AFTER * 2)
+        assert door.asked == 0
+
+    asyncio.run(run())
+
+
+def test_a_complete_answer_cancels_who_still_waits() -> None:
+    async def run() -> None:
+        door, told = Door(), []
+        waiter = asyncio.ensure_future(door.leaving.wait())
+        door.leaving.tell(lambda: told.append("told"))
+        await settle()
+        door.leaving.end()
+        await settle()
+        assert waiter.cancelled()
+        assert (door.waiting, told) == (0, [])
+        await door.leaving.wait()
+
+    asyncio.run(run())
+
+
+def test_a_server_that_fails_to_tell_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> None:
+        raise RuntimeError("no such call")
+
+    async def run() -> bool:
+        leaving = Leaving(fail)
+        waiter = asyncio.ensure_future(leaving.wait())
+        await settle()
+        waiter.cancel()
+        return leaving.left
+
+    assert asyncio.run(run()) is False
+    assert len(caplog.records) == 1
+
+
+def test_work_is_cancelled_for_a_client_that_leaves() -> None:
+    """Once, and what it awaits in its `finally` is awaited; the task itself is not cancelled."""
+
+    async def run() -> None:
+        door, seen = Door(), []
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                seen.append("cancelled")
+                raise
+            finally:
+                await asyncio.sleep(0.01)
+                seen.append("cleaned up")
+
+        asyncio.get_running_loop().call_later(0.05, door.open.set)
+        with pytest.raises(ClientDisconnected):
+            await cancel_on_disconnect(door, work())  # type: ignore[arg-type]
+        assert seen == ["cancelled", "cleaned up"]
+        task = asyncio.current_task()
+        assert task is not None and task.cancelling() == 0
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def test_work_that_ends_first_gives_its_result_or_its_error() -> None:
+    async def run() -> None:
+        door = Door()
+
+        async def give() -> int:
+            await asyncio.sleep(WATCH_AFTER * 3)
+            return 7
+
+        async def fail() -> int:
+            raise LookupError
+
+        assert await cancel_on_disconnect(door, give()) == 7  # type: ignore[arg-type]
+        with pytest.raises(LookupError):
+            await cancel_on_disconnect(door, fail())  # type: ignore[arg-type]
+        await settle()
+        assert door.waiting == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("both_at_once", [False, True])
+def test_a_cancellation_from_elsewhere_goes_on(both_at_once: bool) -> None:
+    async def run() -> None:
+        door = Door()
+        task = asyncio.ensure_future(cancel_on_disconnect(door, asyncio.sleep(60)))  # type: ignore[arg-type]
+        await asyncio.sleep(WATCH_AFTER * 3)
+        if both_at_once:
+            door.leaving.notice()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+
+
+def test_interruptions_stand_in_each_other() -> None:
+    """Both were fired: the inner one leaves the end to the outer one, and neither is lost."""
+
+    async def run() -> None:
+        outer, inner = Interruption(), Interruption()
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.01, outer.fire)
+        loop.call_later(0.01, inner.fire)
+        with outer:
+            with inner:
+                await asyncio.sleep(60)
+            raise AssertionError("the outer block was broken off too")
+        assert outer.fired and inner.fired
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def test_who_is_in_the_block_is_not_cancelled_by_itself() -> None:
+    async def run() -> None:
+        with Interruption() as block:
+            block.fire()
+            await asyncio.sleep(0)
+        assert not block.fired
+
+    asyncio.run(run())
+
+
+# -- lines of JSON -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    number: int
+    text: str
+
+
+@both
+def test_items_are_lines_of_json(interface: str) -> None:
+    make = lambda: NDJSONResponse(parts(Row(1, "a\nb"), {"n": None}, "text", 3))  # noqa: E731
+    with TestClient(streaming(make), interface=interface) as client:
+        answer = client.get("/")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.text == '{"number":1,"text":"a\\nb"}\n{"n":null}\n"text"\n3\n'
+
+
+@both
+@pytest.mark.case(15)
+def test_an_item_that_json_cannot_say_breaks_the_answer_off(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make = lambda: NDJSONResponse(iter([1, object()]))  # noqa: E731
+    with quiet(streaming(make), interface) as client:
+        exchange = client.exchange("GET", "/")
+        assert exchange.chunk() == b"1\n"
+        if interface == "rsgi":
+            assert exchange.chunk() is None
+        else:
+            with pytest.raises(ServerClosed):
+                exchange.chunk()
+    assert len(caplog.records) == 1
+
+
+# -- rates and bulk ------------------------------------------------------------------------------------------------------------
+
+
+@both
+def test_a_rate_is_kept(interface: str) -> None:
+    make = lambda: StreamingResponse(parts(*[b"x" * 10_000] * 20), max_rate=500_000)  # noqa: E731
+    with TestClient(streaming(make), interface=interface) as client:
+        began = time.monotonic()
+        assert len(client.get("/").content) == 200_000
+        assert time.monotonic() - began > 0.3
+
+
+@pytest.mark.parametrize("rate", [0, -1.0])
+def test_a_rate_is_above_nothing(rate: float) -> None:
+    with pytest.raises(ValueError, match="max_rate"):
+        StreamingResponse(parts(), max_rate=rate)
+
+
+MUCH = 3 * 1024 * 1024
+
+
+@both
+@pytest.mark.parametrize("chunk", [1_000, 65_536, 1_500_000])
+@pytest.mark.parametrize("declared", [True, False])
+def test_bulk_arrives_whole(interface: str, chunk: int, declared: bool) -> None:
+    body = bytes(range(256)) * (MUCH // 256)
+    pieces = [body[at : at + chunk] for at in range(0, MUCH, chunk)]
+    options: dict[str, Any] = {"headers": {"content-length": str(MUCH)}} if declared else {"bulk": True}
+    make = lambda: StreamingResponse(parts(*pieces), **options)  # noqa: E731
+    with TestClient(streaming(make), interface=interface) as client:
+        assert client.get("/").content == body
+
+
+@both
+def test_bulk_may_be_little_or_nothing(interface: str) -> None:
+    for pieces, body in (((), b""), (("a",), b"a"), (("", "a", "", "b"), b"ab")):
+        make: Any = lambda pieces=pieces: StreamingResponse(parts(*pieces), bulk=True)  # noqa: E731
+        with TestClient(streaming(make), interface=interface) as client:
+            answer = client.get("/")
+            assert (answer.status_code, answer.content) == (200, body)
+
+
+@both
+def test_bulk_waits_for_a_slow_client_and_ends_with_it(interface: str) -> None:
+    """What is under way stays small, and no descriptor is left open."""
+    given, closed = 0, False
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal given, closed
+        try:
+            while True:
+                given += 10_000
+                yield bytes(10_000)
+        finally:
+            closed = True
+
+    before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    with TestClient(
+        streaming(lambda: StreamingResponse(endless(), bulk=True)), interface=interface
+    ) as client:
+        exchange = client.exchange("GET", "/")
+        exchange.chunk()
+        time.sleep(0.1)
+        if interface == "asgi" or sys.platform == "linux":
+            assert given < 1_000_000
+        exchange.leave()
+        assert exchange.inner.stopped
+        time.sleep(0.1)
+    assert closed
+    if before:
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+
+@both
+@pytest.mark.case(15)
+@pytest.mark.parametrize("after", [0, 1, 30])
+def test_bulk_that_fails_is_logged_once_and_lacks_bytes(
+    interface: str, after: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def breaking() -> AsyncIterator[bytes]:
+        for _ in range(after):
+            yield bytes(50_000)
+        raise ValueError("half-way")
+
+    make = lambda: StreamingResponse(breaking(), headers={"content-length": str(MUCH)})  # noqa: E731
+    with quiet(streaming(make), interface) as client, pytest.raises(ServerClosed):
+        client.exchange("GET", "/").reply()
+    assert len(caplog.records) == 1
+
+
 # -- sync iterators --------------------------------------------------------------------------------------------------------
 
 
@@ -490,5 +914,5 @@ def test_deliver_says_what_kept_an_answer_from_being_sent() -> None:
         method, path, started = "GET", "/", True
 
     connection: Any = Connection()
-    assert isinstance(asyncio.run(deliver(connection, Left())), ClientDisconnected)
-    assert isinstance(asyncio.run(deliver(connection, Rogue(False))), RuntimeError)
+    assert isinstance(asyncio.run(deliver(connection, Left(), "/")), ClientDisconnected)
+    assert isinstance(asyncio.run(deliver(connection, Rogue(False), "/")), RuntimeError)

@@ -164,10 +164,14 @@ class Transport:
         self.sent.append(data)
 
 
+def connected() -> RSGIConnection:
+    return RSGIConnection(SimpleNamespace(headers=headers()), Protocol())
+
+
 @pytest.mark.case(17)
 def test_a_stream_whose_client_left_raises() -> None:
     async def run() -> None:
-        stream = RSGIStream(Transport(1))
+        stream = RSGIStream(connected(), Transport(1))
         await stream.write(b"a")
         with pytest.raises(ClientDisconnected):
             await stream.write(b"b")
@@ -175,8 +179,9 @@ def test_a_stream_whose_client_left_raises() -> None:
     asyncio.run(run())
 
 
-def test_every_write_lets_the_loop_do_other_work() -> None:
-    """The server takes chunks without limit, so nothing else would."""
+@pytest.mark.parametrize(("size", "writes"), [(1, 1_000), (50_000, 100), (1_000_000, 16)])
+def test_writes_let_the_loop_do_other_work(size: int, writes: int) -> None:
+    """The server takes chunks without limit, so nothing else would: after 64 of them or 256 KiB."""
 
     async def run() -> int:
         ticks = 0
@@ -188,13 +193,13 @@ def test_every_write_lets_the_loop_do_other_work() -> None:
                 await asyncio.sleep(0)
 
         ticking = asyncio.ensure_future(tick())
-        stream = RSGIStream(Transport())
-        for _ in range(50):
-            await stream.write(b"x")
+        stream = RSGIStream(connected(), Transport())
+        for _ in range(writes):
+            await stream.write(bytes(size))
         ticking.cancel()
         return ticks
 
-    assert asyncio.run(run()) >= 50
+    assert asyncio.run(run()) >= 15
 
 
 @pytest.mark.case(15)

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         RedirectResponse,
         Response,
     )
-    from velocipy.http.streaming import StreamingResponse
+    from velocipy.http.sse import EventSourceResponse, ServerSentEvent
+    from velocipy.http.streaming import NDJSONResponse, StreamingResponse
     from velocipy.http.uploads import UploadFile
     from velocipy.middleware.base import Middleware
     from velocipy.routing.route import Route
@@ -54,6 +55,7 @@ __all__ = [
     "Channels",
     "Cookie",
     "Depends",
+    "EventSourceResponse",
     "File",
     "FileResponse",
     "Form",
@@ -64,6 +66,7 @@ __all__ = [
     "Header",
     "JSONResponse",
     "Middleware",
+    "NDJSONResponse",
     "Path",
     "PayloadTooLargeException",
     "PlainTextResponse",
@@ -73,6 +76,7 @@ __all__ = [
     "Response",
     "Route",
     "RouteConflictError",
+    "ServerSentEvent",
     "State",
     "StaticFiles",
     "StreamingResponse",
@@ -96,7 +100,8 @@ _HOMES = {
     "http.forms": ("FormData", "FormLimits"),
     "http.request": ("Request",),
     "http.response": ("HTMLResponse", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response"),
-    "http.streaming": ("StreamingResponse",),
+    "http.sse": ("EventSourceResponse", "ServerSentEvent"),
+    "http.streaming": ("NDJSONResponse", "StreamingResponse"),
     "http.uploads": ("UploadFile",),
     "middleware.base": ("Middleware",),
     "routing.route": ("Route",),

@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import aclosing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
+from velocipy.http.disk import read_span
 from velocipy.protocols import HTTPConnection, ResponseStream
-from velocipy.threads import in_thread
+from velocipy.threads import iterate
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -22,10 +24,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-CHUNK = 256 * 1024
-"""Bytes of a file read at once, by servers without `http.response.pathsend`."""
-
-TURN = 16
+TURN = 64
 """Sends after which the loop gets a turn (6 us): after a disconnect servers never make who sends wait, and nothing else ran."""
 
 MAX_KEPT = 64 * 1024
@@ -135,13 +134,26 @@ class Inbox:
         while True:
             await self._room.wait()
             async with self._turn:
-                message = await self._receive()
-            self._kept.append(message)
+                message = await self._take()
+            self._keep(message)
             if message["type"] == "http.disconnect":
                 return
-            self._size += len(message.get("body", b""))
-            if self._size >= MAX_KEPT:
-                self._room.clear()
+
+    async def _take(self) -> Message:
+        """The server's next message; one that has come is kept when whoever waited for it is cancelled in that moment."""
+        coming = asyncio.ensure_future(self._receive())
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            if coming.done() and not coming.cancelled() and coming.exception() is None:
+                self._keep(coming.result())
+            raise
+
+    def _keep(self, message: Message) -> None:
+        self._kept.append(message)
+        self._size += len(message.get("body", b""))
+        if self._size >= MAX_KEPT:
+            self._room.clear()
 
 
 class ASGIConnection(HTTPConnection):
@@ -216,11 +228,13 @@ class ASGIConnection(HTTPConnection):
     async def send(self, status: int, headers: HeaderPairs, body: bytes) -> None:
         """Answer with a body."""
         await self._start(status, [*headers, ("content-length", str(len(body)))])
+        self.complete()
         await self.emit({"type": "http.response.body", "body": body})
 
     async def send_empty(self, status: int, headers: HeaderPairs) -> None:
         """Answer without one."""
         await self._start(status, headers)
+        self.complete()
         await self.emit({"type": "http.response.body", "body": b""})
 
     async def send_file(
@@ -230,48 +244,59 @@ class ASGIConnection(HTTPConnection):
         extensions = self.scope.get("extensions") or {}
         if "http.response.pathsend" in extensions and start == 0 and os.stat(path).st_size == stop:
             await self._start(status, headers)
+            self.complete()
             await self.emit({"type": "http.response.pathsend", "path": os.fspath(path)})
             return
-        file = await in_thread(open, path, "rb")
-        try:
-            await in_thread(file.seek, start)
+        async with aclosing(iterate(read_span(path, start, stop))) as chunks:
+            first = await anext(chunks, b"")
             await self._start(status, headers)
-            await self._copy(file, stop - start)
+            await self._copy(first, chunks, stop - start)
+
+    async def _copy(self, chunk: bytes, chunks: AsyncIterator[bytes], left: int) -> None:
+        """Body messages of `left` bytes, the last of which ends the body; for nobody once the client has left."""
+        left -= len(chunk)
+        try:
+            if left:
+                stream = ASGIStream(self)
+                while left:
+                    await stream.write(chunk)
+                    chunk = await anext(chunks)
+                    left -= len(chunk)
         finally:
-            await in_thread(file.close)
+            self.complete()
+        await self.emit({"type": "http.response.body", "body": chunk, "more_body": False})
 
-    async def _copy(self, file: BinaryIO, left: int) -> None:
-        if not left:
-            await self.emit({"type": "http.response.body", "body": b""})
-        while left > 0:
-            chunk = await in_thread(file.read, min(CHUNK, left))
-            if not chunk:
-                raise OSError(f"{file.name!r} has shrunk while it was sent: {left} bytes of it are missing")
-            left -= len(chunk)
-            await self.emit({"type": "http.response.body", "body": chunk, "more_body": left > 0})
-
-    async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
-        """Answer piece by piece."""
+    async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
+        """Answer piece by piece; servers make whoever sends wait for a slow client."""
         await self._start(status, headers)
         return ASGIStream(self)
 
     async def _start(self, status: int, headers: HeaderPairs) -> None:
         self.started = True
         pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
+        if status == 413 and self.http_version.startswith("1"):
+            # The rest of the body is unread. uvicorn takes in whatever still comes, 1 GB if it must, unless it is told to hang up
+            # (RFC 9110 section 15.5.14 lets it).
+            pairs.append((b"connection", b"close"))
         await self.emit({"type": "http.response.start", "status": status, "headers": pairs})
 
 
 class ASGIStream(ResponseStream):
-    """Body messages. Servers accept them in silence after the client has left, so a watcher listens for that."""
+    """Body messages. Servers accept them in silence after the client has left, so the stream has itself told of that."""
 
     def __init__(self, connection: ASGIConnection) -> None:
+        self._connection = connection
         self._emit = connection.emit
-        self._watcher = asyncio.ensure_future(connection.disconnected())
+        self._left = False
         self._written = 0
+        connection.leaving.tell(self._leave)
+
+    def _leave(self) -> None:
+        self._left = True
 
     async def write(self, chunk: bytes) -> None:
         """Send a chunk; ClientDisconnected once the client has left."""
-        if self._watcher.done():
+        if self._left:
             raise ClientDisconnected("the client left during the stream")
         await self._emit({"type": "http.response.body", "body": chunk, "more_body": True})
         self._written += 1
@@ -280,9 +305,9 @@ class ASGIStream(ResponseStream):
 
     async def close(self) -> None:
         """End the body."""
-        self._watcher.cancel()
+        self._connection.complete()
         await self._emit({"type": "http.response.body", "body": b""})
 
     def abort(self) -> None:
         """Leave the body without its end: the server then closes the connection."""
-        self._watcher.cancel()
+        self._connection.complete()

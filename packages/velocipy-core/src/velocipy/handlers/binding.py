@@ -122,7 +122,12 @@ class Binder:
         self._refuse_open_holes()
         if self.route.constant is not None:
             return [*guards, Always(self.route.constant)]
-        call = Call("result", endpoint, how, needs.positional, needs.keywords)
+        cancels = self.route.options.on_disconnect == "cancel"
+        if cancels and how is not How.AWAIT:
+            raise BindingError(
+                f"the endpoint {shown(endpoint)} is sync, which nothing can cancel: make it async, or leave on_disconnect out"
+            )
+        call = Call("result", endpoint, how, needs.positional, needs.keywords, while_there=cancels)
         reads = [*needs.reads, *self._reading.only()]
         return [*guards, *reads, *_check(reads), *needs.calls, call]
 

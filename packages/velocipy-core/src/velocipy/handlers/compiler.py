@@ -6,70 +6,41 @@ functions called are bound as globals; nothing of the user's text reaches the so
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 from velocipy.exceptions import ValidationError
-from velocipy.formats import JSON, find_messagepack
-from velocipy.handlers.app_scope import AppValues
 from velocipy.handlers.bodies import with_body
-from velocipy.handlers.emitters import EMITTERS, emits_request
 from velocipy.handlers.forms import FormScope, header_items, refuse_unknown
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.names import RESERVED
-from velocipy.handlers.plan import Always, Body, Give, Hook, Next, Plan, Refuse, Segment, Step
+from velocipy.handlers.plan import Plan
 from velocipy.handlers.results import (
-    ReadyResults,
-    Results,
     add_missed,
     expect_response,
-    header_maker,
     merge_given,
     refuse_socket,
-    response_maker,
 )
 from velocipy.handlers.scope import Teardown
 from velocipy.handlers.source import Source
-from velocipy.handlers.sources import FindBackend
+from velocipy.handlers.writer import SegmentWriter, Tools
 from velocipy.http.cookies import parse_cookies
 from velocipy.http.delivery import deliver, hook_headers
-from velocipy.http.gate import BODYLESS
+from velocipy.http.leaving import cancel_on_disconnect
 from velocipy.http.negotiation import preferred
 from velocipy.http.query import parse_query
 from velocipy.http.request import Request, cookie_text
 from velocipy.http.response import Response
 from velocipy.http.url import check_host
-from velocipy.json.base import JSONEncoder
 from velocipy.messages import about_request
 from velocipy.origins import check_origin
 from velocipy.protocols import Dialect
 from velocipy.routing.route import callable_name
 from velocipy.stopping import of_loop
 from velocipy.threads import in_thread
-from velocipy.websocket import DEFAULT_OPTIONS, WebSocket
+from velocipy.websocket import WebSocket
 
-Fail = Callable[..., Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What the app lends to its compiled handlers."""
-
-    encoder: JSONEncoder
-    find_backend: FindBackend
-    app_values: AppValues
-    fail: Fail
-    """`await fail(request, exc)` -> a Response, at the outermost segment."""
-    fail_alone: Fail
-    """The same for a Request that was made for this call: what it leaves to be done, the Response takes along."""
-    answer: Fail
-    """The same inside wrapping middleware: raises again what no exception handler takes."""
-    finish_socket: Fail
-    fail_socket: Fail
-    serial: int
-    """The app's number: two apps of one process may have equal routes."""
-
+__all__ = ["Tools", "compile_plan"]
 
 ENV: dict[str, object] = {
     "FormScope": FormScope,
@@ -81,6 +52,7 @@ ENV: dict[str, object] = {
     "WebSocket": WebSocket,
     "about_request": about_request,
     "add_missed": add_missed,
+    "cancel_on_disconnect": cancel_on_disconnect,
     "check_host": check_host,
     "check_origin": check_origin,
     "cookie_text": cookie_text,
@@ -114,436 +86,3 @@ def compile_plan(plan: Plan, dialect: Dialect, tools: Tools) -> tuple[Callable[.
     for number in reversed(range(len(plan.segments))):
         SegmentWriter(source, plan, dialect, tools, number).write()
     return source.compile("handle"), source.text
-
-
-class SegmentWriter:
-    """Emits one segment. What a function has already unpacked is in `_ready`, so that each thing is read once."""
-
-    def __init__(self, source: Source, plan: Plan, dialect: Dialect, tools: Tools, number: int) -> None:
-        self.source = source
-        self.plan = plan
-        self.dialect = dialect
-        self.tools = tools
-        self.number = number
-        self.segment: Segment = plan.segments[number]
-        self.wraps = isinstance(self.segment.core[-1], Next)
-        self.route = source.bind("ROUTE", plan.route)
-        self.results = [
-            Results(
-                tools.encoder if format is JSON else find_messagepack(),
-                tools.find_backend,
-                model,
-                format.media_type,
-            )
-            for format, model in zip(plan.route.formats, plan.models, strict=True)
-        ]
-        self.make_response = self._bind_makers()
-        self.given_response = next(
-            (
-                step.target
-                for step in self.segment.steps
-                if isinstance(step, Give) and step.what == "response"
-            ),
-            None,
-        )
-        self.fail = source.bind("fail", tools.fail)
-        self.answer = source.bind("answer", tools.answer)
-        self.short = self._short_way()
-        self._ready: set[str] = set()
-        self._states: list[tuple[str, str]] = []
-
-    def _short_way(self) -> Literal["body", "empty", None]:
-        """What this segment can send without making a Response, if it sends at all."""
-        if self.wraps or self.number or self.given_response or self.plan.route.options.response_class:
-            return None
-        if self.plan.status in BODYLESS:
-            return "empty" if self.plan.result == "empty" else None
-        return "body"
-
-    def _bind_makers(self) -> str:
-        """The expression of the function that makes a Response of a result, by the format that was chosen if there are several."""
-        options = self.plan.route.options
-        makers = [
-            response_maker(results, options.status_code, options.response_class) for results in self.results
-        ]
-        if len(makers) == 1:
-            return self.source.bind("make_response", makers[0])
-        return f"{self.source.bind('make_response', tuple(makers))}[offer]"
-
-    # -- the frame ---------------------------------------------------------------------------------------------
-
-    def write(self) -> None:
-        """The whole function."""
-        if self.plan.route.is_socket:
-            self._write_socket()
-        elif self.number:
-            self._write_inner()
-        else:
-            self._write_outer()
-
-    def _write_outer(self) -> None:
-        with self._function("handle", (*self.dialect.args, "values")):
-            self._prologue()
-            if self.plan.enters:
-                self.source.line("teardown = Teardown()")
-            if self.plan.enters or self._needs_request_local():
-                with self.source.block("try:"):
-                    self._answer_and_send()
-                self._abandon()
-            else:
-                self._answer_and_send()
-            if self.plan.enters:
-                with self.source.block("if teardown.is_open:"):
-                    self.source.line(f"await teardown.after_send(broken, {self._about()})")
-            if self._needs_request_local():
-                with self.source.block("if request is not None and request.unfinished:"):
-                    self.source.line("await request.finish()")
-
-    def _answer_and_send(self) -> None:
-        with self.source.block("try:"):
-            self._body_of_try()
-        with self.source.block("except Exception as exc:"):
-            if self._needs_request_local():
-                self.source.line(f"request = {self._request_or_new()}")
-                failed = f"await {self.fail}(request, {self._thrown()})"
-                # Middleware inside of a wrapping one was passed by the exception; its headers count all the same.
-                self.source.line(
-                    f"response = add_missed(request.missed, {failed})"
-                    if self.wraps
-                    else f"response = {failed}"
-                )
-            else:
-                fail = self.source.bind("fail_alone", self.tools.fail_alone)
-                self.source.line(f"response = await {fail}({self._request_or_new()}, {self._thrown()})")
-        self._merge_given()
-        self._send()
-
-    def _write_inner(self) -> None:
-        with self._function(f"inner_{self.number}", ("request",)):
-            self.source.line(f"request.enter({self.number})")
-            self.source.line("connection = request.connection")
-            for line in self.dialect.unpack:
-                self.source.line(line)
-            self.source.line("values = request.values")
-            self._ready.add("request")
-            self._prologue()
-            if self.plan.enters:
-                self.source.line("teardown = request.teardown")
-            for local in self.segment.carried:
-                self.source.line(f"{local} = request.carried[{local!r}]")
-            with self.source.block("try:"):
-                self._body_of_try()
-            defaults = self._defaults()
-            adds_headers = defaults != "()" or self.given_response is not None
-            with self.source.block("except Exception as exc:"):
-                if adds_headers:
-                    self.source.line(
-                        f"request.missed = (*request.missed, ({self.given_response}, {defaults}))"
-                    )
-                self.source.line(f"response = await {self.answer}(request, {self._thrown()})")
-                if adds_headers:
-                    self.source.line("request.missed = ()")
-            self._merge_given()
-            if defaults != "()":
-                self.source.line("response = response.fresh()")
-                self.source.line(f"response.add_defaults({defaults})")
-            self.source.line("return response")
-
-    def _write_socket(self) -> None:
-        with self._function("handle", (*self.dialect.args, "values")):
-            options = self.plan.route.options.socket or DEFAULT_OPTIONS
-            extra = "" if options == DEFAULT_OPTIONS else f", options={self.source.bind('OPTIONS', options)}"
-            self.source.line(
-                f"websocket = WebSocket({self.dialect.connect_socket}, values, {self.route}{extra})"
-            )
-            self._prologue()
-            if self.plan.enters:
-                self.source.line("teardown = Teardown()")
-                with self.source.block("try:"):
-                    self._converse()
-                self._abandon()
-                with self.source.block("if teardown.is_open:"):
-                    self.source.line(f"await teardown.after_send(None, {self._about()})")
-            else:
-                self._converse()
-
-    def _converse(self) -> None:
-        finish = self.source.bind("finish_socket", self.tools.finish_socket)
-        fail = self.source.bind("fail_socket", self.tools.fail_socket)
-        with self.source.block("try:"):
-            self._check_handshake()
-            with self.source.block("with of_loop().socket(websocket):"):
-                self._steps()
-            if self.plan.enters:
-                self.source.line("await teardown.before_send(None)")
-            self.source.line(f"await {finish}(websocket)")
-        with self.source.block("except Exception as exc:"):
-            self.source.line(f"await {fail}(websocket, {self._thrown()})")
-
-    def _thrown(self) -> str:
-        """The exception to answer: what it has become in the dependencies that were entered."""
-        return "await teardown.throw(exc)" if self.plan.enters else "exc"
-
-    def _abandon(self) -> None:
-        with self.source.block("except BaseException as exc:"):
-            if self.plan.enters:
-                self.source.line("await teardown.abandon(exc)")
-            if not self.plan.route.is_socket and self._needs_request_local():
-                with self.source.block("if request is not None:"):
-                    self.source.line("await request.close_form()")
-            self.source.line("raise")
-
-    def _function(self, name: str, parameters: tuple[str, ...]) -> Any:
-        return self.source.block(f"async def {name}({', '.join(parameters)}):")
-
-    def _prologue(self) -> None:
-        """What must exist before anything can fail."""
-        if "request" not in self._ready and self._needs_request_local():
-            self.source.line("request = None")
-        tokens = [hook.token for hook in self.segment.hooks if hook.token]
-        if tokens:
-            self.source.line(f"{' = '.join(tokens)} = None")
-        if self.reads_body_itself():
-            self.source.line("received = None")
-        if self._hook_headers() and not self.plan.route.is_socket:
-            self.source.line("entered = 0")
-        if self.given_response:
-            self.source.line(f"{self.given_response} = Response()")
-
-    def _needs_request_local(self) -> bool:
-        return self.wraps or any(map(emits_request, self.segment.steps))
-
-    def reads_body_itself(self) -> bool:
-        """Whether a body is read past the Request, which then has to be told of it."""
-        reads = any(isinstance(step, Body) for step in self.segment.steps)
-        return reads and "request" not in self._ready and not self._needs_request_local()
-
-    # -- inside the try ----------------------------------------------------------------------------------------
-
-    def _body_of_try(self) -> None:
-        self._hooks(0)
-        # What sends leaves too: a hook may have refused, or a wrapping middleware may have answered by itself.
-        if self.plan.enters and (not self.wraps or self.number == 0):
-            self.source.line("await teardown.before_send(response)")
-
-    def _hooks(self, number: int) -> None:
-        """The hooks from `number` on and the core; where a hook may refuse, all that follows stands in an else."""
-        if number == len(self.segment.hooks):
-            if self.number == 0:  # behind the outermost hooks, so that a 400 has their headers too
-                self._check_host()
-            self._core()
-            return
-        hook = self.segment.hooks[number]
-        self._steps_of(hook.steps)
-        if hook.steps and isinstance(hook.steps[-1], Refuse):
-            with self.source.block("else:"):
-                self._enter(hook, number + 1)
-                self._hooks(number + 1)
-        else:
-            self._enter(hook, number + 1)
-            self._hooks(number + 1)
-
-    def _enter(self, hook: Hook, number: int) -> None:
-        if self._hook_headers():
-            self.source.line(f"entered = {number}")
-        if hook.state_key and hook.token:
-            if "request" in self._ready:
-                self.source.line(f"request.state[{hook.state_key!r}] = {hook.token}")
-            self._states.append((hook.state_key, hook.token))
-
-    def _check_handshake(self) -> None:
-        self.need_headers()
-        policy = self.source.bind("ORIGINS", (self.plan.route.options.socket or DEFAULT_OPTIONS).origins)
-        self.source.line(f"hosts = {self.dialect.hosts}")
-        self.source.line("check_host(hosts)")
-        self.source.line(f"check_origin(headers, hosts, websocket.scheme, {policy})")
-
-    def _check_host(self) -> None:
-        if self.dialect.hosts.startswith("headers."):
-            self.need_headers()
-        self.source.line(f"check_host({self.dialect.hosts})")
-
-    def _core(self) -> None:
-        self._steps_of(self.segment.core)
-        if self.wraps:
-            return
-        if len(self.results) > 1:
-            self.need_headers()
-            offers = self.source.bind(
-                "offers", tuple(format.media_types for format in self.plan.route.formats)
-            )
-            self.source.line(f"offer = preferred(', '.join(headers.get_all('accept')), {offers})")
-        if isinstance(self.segment.core[-1], Always):
-            self._send_always()
-        elif self.short == "body":
-            self._find_ready()
-        elif self.short == "empty":
-            self.source.line(f"response = None if result is None else {self.make_response}(result)")
-        else:
-            self.source.line(f"response = {self.make_response}(result)")
-
-    def _find_ready(self) -> None:
-        tables = [ReadyResults(results, _natives(self.segment, self.dialect)) for results in self.results]
-        table = self.source.bind("READY", tables[0] if len(tables) == 1 else tuple(tables))
-        chosen = table if len(tables) == 1 else f"{table}[offer]"
-        self.source.line(f"ready = {chosen}[result.__class__]")
-        with self.source.block("if ready is None:"):
-            self.source.line(f"response = {self.make_response}(result)")
-        with self.source.block("else:"):
-            self.source.line("encode, head = ready")
-            self.source.line("body = encode(result)")
-            self._add_hook_headers()
-            self.source.line("response = None")
-
-    def _send_always(self) -> None:
-        """What is answered to everybody is there already, in `body`."""
-        media_type = self.results[0].media_type
-        if self.short is None:
-            self.source.line(f"response = Response(body, {self.plan.status}, None, {media_type!r})")
-            return
-        natives = _natives(self.segment, self.dialect)(media_type)
-        self.source.line(f"head = {self.source.bind('HEAD', natives)}")
-        self._add_hook_headers()
-        self.source.line("response = None")
-
-    def _add_hook_headers(self) -> None:
-        if self._hook_headers():
-            self.source.line(f"head = [*head, {self._native_hook_headers()}]")
-
-    def _steps(self) -> None:
-        for hook in self.segment.hooks:
-            self._steps_of(hook.steps)
-            if hook.state_key and hook.token:
-                self.source.line(f"websocket.state[{hook.state_key!r}] = {hook.token}")
-        self._steps_of(self.segment.core)
-
-    def _steps_of(self, steps: tuple[Step, ...]) -> None:
-        for step in steps:
-            self.emit(step)
-
-    def emit(self, step: Step) -> None:
-        """One step, by the table below."""
-        EMITTERS[type(step)](self, step)
-
-    # -- sending -----------------------------------------------------------------------------------------------
-
-    def _merge_given(self) -> None:
-        if self.given_response:
-            self.source.line(f"response = merge_given({self.given_response}, response)")
-
-    def _send(self) -> None:
-        connect = f"request.connection if request is not None else {self.dialect.connect}"
-        if not self._needs_request_local():
-            connect = self.dialect.connect
-        defaults = self._defaults()
-        more = (
-            "" if defaults == "()" and self._request_id() == "None" else f", {defaults}, {self._request_id()}"
-        )
-        deliver_line = f"await deliver({connect}, response, {self.plan.route.path!r}{more})"
-        if self.plan.enters:
-            deliver_line = f"broken = {deliver_line}"
-        if self.short is None:
-            self.source.line(deliver_line)
-            return
-        with self.source.block("if response is None:"):
-            if self.short == "empty":
-                self._send_empty()
-            else:
-                self._fill(self.dialect.send_body, "head")
-            if self.plan.enters:
-                self.source.line("broken = None")
-        with self.source.block("else:"):
-            self.source.line(deliver_line)
-
-    def _request_id(self) -> str:
-        """The local in which a hook of this segment has left the request's id, for the log."""
-        tokens = (hook.token for hook in self.segment.hooks if hook.state_key == "request_id")
-        return next((token for token in tokens if token), "None")
-
-    def _about(self) -> str:
-        """What a record of the log says of this request, as an expression."""
-        socket = self.plan.route.is_socket
-        method = "'WEBSOCKET'" if socket else self.dialect.method
-        return f"about_request({method}, {self.plan.route.path!r}, {self.dialect.path}, {self._request_id()})"
-
-    def _send_empty(self) -> None:
-        constants = self.source.bind("HEAD", self.dialect.native(self.segment.constants))
-        headers = f"[*{constants}, {self._native_hook_headers()}]" if self._hook_headers() else constants
-        self._fill(self.dialect.send_empty, headers)
-
-    def _fill(self, lines: tuple[str, ...], headers: str) -> None:
-        for line in lines:
-            self.source.line(line.format(status=self.plan.status, headers=headers))
-
-    def _hook_headers(self) -> list[tuple[str, str | None, Callable[..., Any]]]:
-        return [(name, hook.token, make) for hook in self.segment.hooks for name, make in hook.headers]
-
-    def _native_hook_headers(self) -> str:
-        """The hooks' headers where every hook was entered: one checked native pair each, none where making it fails.
-
-        The result has a Content-Type of its own, which wins over one of middleware's as in every other answer.
-        """
-        makers = []
-        for name, token, make in self._hook_headers():
-            if name == "content-type" and self.short == "body":
-                continue
-            maker = self.source.bind(f"header_{name}", header_maker(name, make, self.dialect.native))
-            makers.append(f"*{maker}({token or ''})")
-        return ", ".join(makers)
-
-    def _defaults(self) -> str:
-        """The headers that middleware of this segment adds to a Response, as an expression."""
-        constants = self.segment.constants
-        bound = self.source.bind("CONSTANTS", constants) if constants else "()"
-        if not self._hook_headers():
-            return bound
-        table = tuple(
-            (number, name, make, hook.token is not None)
-            for number, hook in enumerate(self.segment.hooks, 1)
-            for name, make in hook.headers
-        )
-        tokens = ", ".join(token or "None" for _, token, _ in self._hook_headers())
-        return f"hook_headers({bound}, entered, {self.source.bind('HOOKS', table)}, ({tokens},))"
-
-    def carried_on(self) -> list[str]:
-        """Locals of this segment that those inside use too."""
-        wanted = {local for segment in self.plan.segments[self.number + 1 :] for local in segment.carried}
-        return sorted(wanted & self.segment.targets)
-
-    # -- things made at most once --------------------------------------------------------------------------------
-
-    def need(self, name: str, expression: str) -> None:
-        """Set a local before its first use."""
-        if name not in self._ready:
-            self._ready.add(name)
-            self.source.line(f"{name} = {expression}")
-
-    def need_headers(self) -> None:
-        """Get the request's headers, which a server may have to copy."""
-        self.need("headers", self.dialect.headers)
-
-    def need_request(self) -> None:
-        """Make the Request, with the state that hooks have left by now."""
-        if not self.plan.route.is_socket:
-            self.need("request", self._new_request())
-
-    def _new_request(self) -> str:
-        state = ", ".join(f"{key!r}: {token}" for key, token in self._states)
-        return f"Request({self.dialect.connect}, values, {self.route}{', {' + state + '}' if state else ''})"
-
-    def _request_or_new(self) -> str:
-        if self._needs_request_local():
-            return f"request or {self._new_request()}"
-        return (
-            f"with_body({self._new_request()}, received)" if self.reads_body_itself() else self._new_request()
-        )
-
-
-def _natives(segment: Segment, dialect: Dialect) -> Callable[[str], Any]:
-    """A function from a media type to the native headers of an answer, with the segment's constants."""
-    constants = [(name, value) for name, value in segment.constants if name != "content-type"]
-
-    def natives(media_type: str) -> Any:
-        return dialect.native([("content-type", media_type), *constants])
-
-    return natives

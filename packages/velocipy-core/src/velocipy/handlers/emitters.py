@@ -25,13 +25,15 @@ from velocipy.handlers.signature import How
 from velocipy.routing.route import callable_name
 
 if TYPE_CHECKING:
-    from velocipy.handlers.compiler import SegmentWriter
+    from velocipy.handlers.writer import SegmentWriter
 
 
 def emits_request(step: Step) -> bool:
     """Whether the step's source uses the Request."""
-    return (
-        isinstance(step, Form) or isinstance(step, Give) and step.what in ("request", "state", "background")
+    if isinstance(step, Call):
+        return step.while_there
+    return isinstance(step, Form) or (
+        isinstance(step, Give) and step.what in ("request", "state", "background")
     )
 
 
@@ -172,6 +174,9 @@ def _emit_call(writer: SegmentWriter, step: Call) -> None:
     call = _CALLS[step.how].format(
         function=function, args=", ".join(args), comma=", " if args else "", scope=step.scope
     )
+    if step.while_there:
+        writer.need_request()
+        call = f"await cancel_on_disconnect(request.connection, {call.removeprefix('await ')})"
     writer.source.line(f"{step.target} = {call}" if step.target else call)
 
 

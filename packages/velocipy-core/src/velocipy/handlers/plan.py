@@ -115,6 +115,8 @@ class Call:
     args: tuple[str, ...] = ()
     keywords: tuple[tuple[str, str], ...] = ()
     scope: Scope | None = None
+    while_there: bool = False
+    """Whether the call is cancelled when the client leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,8 @@ def _describe_call(step: Call) -> str:
     args = ", ".join([*step.args, *(f"{name}={local}" for name, local in step.keywords)])
     target = f"{step.target} = " if step.target else ""
     scope = f", scope {step.scope}" if step.scope else ""
-    return f"call     {target}{callable_name(step.function)}({args})  [{step.how.value}{scope}]"
+    ends = ", cancelled when the client leaves" if step.while_there else ""
+    return f"call     {target}{callable_name(step.function)}({args})  [{step.how.value}{scope}{ends}]"
 
 
 def _describe_read(step: Read) -> str:

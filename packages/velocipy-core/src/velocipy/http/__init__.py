@@ -18,17 +18,21 @@ if TYPE_CHECKING:
         RedirectResponse,
         Response,
     )
-    from velocipy.http.streaming import StreamingResponse
+    from velocipy.http.sse import EventBuffer, EventSourceResponse, ServerSentEvent
+    from velocipy.http.streaming import NDJSONResponse, StreamingResponse
     from velocipy.http.uploads import UploadFile, safe_name
     from velocipy.http.url import URL
 
 __all__ = [
+    "EventBuffer",
+    "EventSourceResponse",
     "FileResponse",
     "FormData",
     "FormLimits",
     "HTMLResponse",
     "Headers",
     "JSONResponse",
+    "NDJSONResponse",
     "Part",
     "PlainTextResponse",
     "Query",
@@ -36,6 +40,7 @@ __all__ = [
     "Request",
     "Response",
     "ResponseHeaders",
+    "ServerSentEvent",
     "StreamingResponse",
     "URL",
     "UploadFile",
@@ -59,7 +64,8 @@ _HOMES = {
         "RedirectResponse",
         "Response",
     ),
-    "streaming": ("StreamingResponse",),
+    "sse": ("EventBuffer", "EventSourceResponse", "ServerSentEvent"),
+    "streaming": ("NDJSONResponse", "StreamingResponse"),
     "uploads": ("UploadFile", "safe_name"),
     "url": ("URL",),
 }

@@ -91,6 +91,11 @@ class Exchange:
         """Cookies by name; of two with one name the first counts, which is the one with the more exact path."""
         return parse_cookies(cookie_text(self._connection.headers))
 
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event that an EventSource has seen before it connected again (WHATWG HTML section 9.2.3)."""
+        return self.header("last-event-id") or None
+
     @cached_property
     def client(self) -> tuple[str, int | None] | None:
         """Address and port of the peer, None where the server does not know them (a Unix socket)."""
@@ -109,7 +114,7 @@ class Request(Exchange):
     depth = 0
     teardown: Any = None
     unfinished = False
-    """Whether something is left to be done after the answer: files of a form to be closed, background tasks to be run."""
+    """Whether something is left to be done after the answer: waits to be ended, files to be closed, background tasks to be run."""
     missed: tuple[Any, ...] = ()
     """Headers of middleware that an exception has passed on its way out, inner first."""
 
@@ -297,15 +302,24 @@ class Request(Exchange):
         if "background" in self.__dict__:
             self.background.tasks.clear()
 
-    async def finish(self) -> None:
-        """Do what is left after the answer: close the form, then run background tasks."""
+    async def abandon(self) -> None:
+        """Let go of what the request holds; no background tasks follow."""
+        self.connection.complete()
         await self.close_form()
+
+    async def finish(self) -> None:
+        """Do what is left after the answer: end waits for the client's leaving, close the form, then run background tasks."""
+        await self.abandon()
         if "background" in self.__dict__ and self.background.tasks:
             await self.app.jobs.run(self.background)
 
     async def disconnected(self) -> None:
-        """Return once the client has left: await it in a task beside the work, or in `asyncio.wait`."""
-        await self.connection.disconnected()
+        """Return once the client has left: await it in a task beside the work, or in `asyncio.wait`.
+
+        Cancelled when the answer is complete. The body can still be read, meanwhile or afterwards.
+        """
+        self.unfinished = True
+        await self.connection.leaving.wait()
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path!r}>"

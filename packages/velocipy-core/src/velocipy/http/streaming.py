@@ -1,30 +1,44 @@
-"""Answers whose body is made while it is sent. Knows iterators and lengths; does not know servers."""
+"""Answers whose body is made while it is sent. Knows iterators, lengths and rates; does not know servers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Any
+import time
+from asyncio import sleep
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from velocipy.http.gate import BODYLESS, check_status
-from velocipy.http.headers import ResponseHeaders
+from velocipy.http.leaving import Presence
 from velocipy.http.response import TEXT_TYPE, Response, as_bytes
+from velocipy.json.base import JSONEncoder, best_encoder
 from velocipy.threads import in_thread, iterate
 
 if TYPE_CHECKING:
     from velocipy.http.headers import HeaderSource
-    from velocipy.protocols import HTTPConnection, ResponseStream
+    from velocipy.protocols import HTTPConnection
 
 Content = AsyncIterable[bytes | str] | Iterable[bytes | str]
+
+BULK: Final = 1024 * 1024
+"""Bytes of a declared length from which a stream counts as bulk."""
+
+AHEAD: Final = 0.02
+"""Seconds by which a stream with a rate may be ahead of it."""
 
 
 class StreamingResponse(Response):
     """A body from an iterator, sync or async, of bytes or str (sent as UTF-8): `StreamingResponse(rows())`.
 
-    The iterator is closed when the stream ends, for whatever reason, and is never started for HEAD. With a `content-length`
+    The iterator is closed when the stream ends, for whatever reason, and is never started for HEAD. When the client leaves, an
+    async iterator that waits for something is cancelled there and then; a sync one ends its step first. With a `content-length`
     header the stream must give exactly that many bytes, else the answer is broken off.
+
+    `bulk` says that much is sent, fast: under RSGI, which has no back-pressure, it then goes through a pipe, so that a slow client
+    holds the iterator back and not the memory of the worker. Where it is not given, a declared length of 1 MiB or more says so.
+    `max_rate` is the most bytes a second.
     """
 
-    __slots__ = ("content",)
+    __slots__ = ("bulk", "content", "max_rate")
     media_type = TEXT_TYPE
     streams = True
 
@@ -34,15 +48,17 @@ class StreamingResponse(Response):
         status_code: int = 200,
         headers: HeaderSource = None,
         media_type: str | None = None,
+        *,
+        bulk: bool | None = None,
+        max_rate: float | None = None,
     ) -> None:
-        if (
-            isinstance(content, (bytes, str))
-            or not hasattr(content, "__aiter__")
-            and not hasattr(content, "__iter__")
-        ):
-            raise ValueError(f"a stream needs an iterator of bytes or str, not {type(content).__qualname__}")
+        _check_content(content)
         if check_status(status_code) in BODYLESS:
             raise ValueError(f"status {status_code} has no body, so nothing can be streamed with it")
+        if max_rate is not None and not max_rate > 0:
+            raise ValueError(f"max_rate is a number of bytes a second, not {max_rate!r}")
+        self.bulk = bulk
+        self.max_rate = max_rate
         super().__init__(content, status_code, headers, media_type)
 
     def _set_content(self, content: Any) -> None:
@@ -60,11 +76,13 @@ class StreamingResponse(Response):
             await _close(self.content)
 
     async def _send_chunks(self, connection: HTTPConnection) -> None:
-        chunks = _chunks(self.content)
+        chunks, declared = _chunks(self.content), self._declared_length()
+        bulk = self.bulk if self.bulk is not None else declared is not None and declared >= BULK
         try:
-            stream = await connection.start_stream(self._status_code, self._headers.raw)
+            stream = await connection.start_stream(self._status_code, self._headers.raw, bulk)
             try:
-                await _copy(chunks, stream, _declared_length(self._headers))
+                with Presence(connection.leaving):
+                    await self._copy(chunks, stream, declared)
                 await stream.close()
             except BaseException:
                 stream.abort()
@@ -72,26 +90,113 @@ class StreamingResponse(Response):
         finally:
             await _close(chunks)
 
+    async def _copy(self, chunks: AsyncIterator[Any], stream: Writer, declared: int | None) -> None:
+        encode = self._encode()
+        if self.max_rate is not None:
+            stream = Paced(stream, self.max_rate)
+        if declared is not None:
+            stream = counted = Counted(stream, declared)
+        write = stream.write
+        async for chunk in chunks:
+            if data := encode(chunk):
+                await write(data)
+        if declared is not None:
+            counted.check()
 
-async def _copy(chunks: AsyncIterator[bytes | str], stream: ResponseStream, declared: int | None) -> None:
-    sent = 0
-    async for chunk in chunks:
-        data = as_bytes(chunk)
-        sent += len(data)
-        if declared is not None and sent > declared:
-            raise ValueError(f"the stream declares content-length {declared} and gives more")
-        if data:
-            await stream.write(data)
-    if declared is not None and sent != declared:
-        raise ValueError(f"the stream declares content-length {declared} and gives {sent}")
+    def _encode(self) -> Callable[[Any], bytes]:
+        """What makes bytes of a chunk."""
+        return as_bytes
+
+    def _declared_length(self) -> int | None:
+        declared = self._headers.get("content-length")
+        return None if declared is None else int(declared)
 
 
-def _declared_length(headers: ResponseHeaders) -> int | None:
-    declared = headers.get("content-length")
-    return None if declared is None else int(declared)
+class NDJSONResponse(StreamingResponse):
+    """A line of JSON for each item of an iterator: `NDJSONResponse(user async for user in users())`.
+
+    Items are whatever JSON can say, models included, written by `encoder`, else by the app's.
+    """
+
+    __slots__ = ("_encoder",)
+    media_type = "application/x-ndjson"
+
+    def __init__(
+        self,
+        content: AsyncIterable[Any] | Iterable[Any],
+        status_code: int = 200,
+        headers: HeaderSource = None,
+        media_type: str | None = None,
+        *,
+        encoder: JSONEncoder | None = None,
+        bulk: bool | None = None,
+        max_rate: float | None = None,
+    ) -> None:
+        self._encoder = encoder
+        super().__init__(content, status_code, headers, media_type, bulk=bulk, max_rate=max_rate)
+
+    def bind(self, encoder: JSONEncoder) -> None:
+        """Take the app's encoder unless the response came with its own."""
+        self._encoder = self._encoder or encoder
+
+    def _encode(self) -> Callable[[Any], bytes]:
+        encode = (self._encoder or best_encoder()).encode
+        return lambda item: encode(item) + b"\n"
 
 
-def _chunks(content: Content) -> AsyncIterator[bytes | str]:
+class Writer(Protocol):
+    """What chunks can be written to."""
+
+    async def write(self, chunk: bytes, /) -> None:
+        """Send a chunk. Raises ClientDisconnected once the client has left."""
+        ...
+
+
+class Counted:
+    """A stream whose length was declared, and that never gets more."""
+
+    def __init__(self, stream: Writer, declared: int) -> None:
+        self._stream = stream
+        self._declared = declared
+        self._sent = 0
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a chunk. Raises ValueError, with nothing of it sent, where it goes beyond the length."""
+        self._sent += len(chunk)
+        if self._sent > self._declared:
+            raise ValueError(f"the stream declares content-length {self._declared} and gives more")
+        await self._stream.write(chunk)
+
+    def check(self) -> None:
+        """Raises ValueError where something is missing."""
+        if self._sent != self._declared:
+            raise ValueError(f"the stream declares content-length {self._declared} and gives {self._sent}")
+
+
+class Paced:
+    """A stream that is not written to faster than at a rate, in bytes a second."""
+
+    def __init__(self, stream: Writer, rate: float) -> None:
+        self._stream = stream
+        self._rate = rate
+        self._due = time.monotonic()
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a chunk, and wait until the next one may follow."""
+        await self._stream.write(chunk)
+        now = time.monotonic()
+        self._due = max(self._due, now - AHEAD) + len(chunk) / self._rate
+        if self._due - now > AHEAD:
+            await sleep(self._due - now)
+
+
+def _check_content(content: object) -> None:
+    iterable = hasattr(content, "__aiter__") or hasattr(content, "__iter__")
+    if isinstance(content, (bytes, str)) or not iterable:
+        raise ValueError(f"a stream needs an iterator of bytes or str, not {type(content).__qualname__}")
+
+
+def _chunks(content: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
     return aiter(content) if isinstance(content, AsyncIterable) else iterate(iter(content))
 
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.formats import JSON, Format
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from velocipy.websocket import SocketOptions
 
 Endpoint = Callable[..., Any]
+OnDisconnect = Literal["cancel", "continue"]
 
 WEBSOCKET = "(websocket)"
 """The method under which WebSocket routes stand beside the HTTP ones of their path.
@@ -89,6 +90,7 @@ class RouteOptions:
     response_class: type[Response] | None = None
     responses: Mapping[int | str, Any] = field(default_factory=dict)
     operation_id: str | None = None
+    on_disconnect: OnDisconnect = "continue"
     socket: SocketOptions | None = None
     """Of a WebSocket route alone."""
 

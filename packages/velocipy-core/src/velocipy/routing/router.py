@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.formats import check_formats
@@ -16,6 +16,7 @@ from velocipy.routing.route import (
     WEBSOCKET,
     Endpoint,
     Layer,
+    OnDisconnect,
     Route,
     RouteOptions,
     callable_name,
@@ -46,7 +47,8 @@ class RouteKeywords(TypedDict, total=False):
 
     `response_model` is what results are checked against, filtered to and documented as, in place of the return annotation; None
     leaves them as they are. `formats`, such as ("json", "msgpack"), are those that a client may choose from by Accept. The `response_model_...` ones say which of its fields are written, and how. `response_class` makes
-    the Response of every result that is none, and is called with (result, status).
+    the Response of every result that is none, and is called with (result, status). `on_disconnect="cancel"` cancels the endpoint when
+    the client leaves before the answer.
     """
 
     name: str | None
@@ -69,6 +71,7 @@ class RouteKeywords(TypedDict, total=False):
     response_class: type[Response] | None
     responses: Mapping[int | str, Any]
     operation_id: str | None
+    on_disconnect: OnDisconnect
     dependencies: Iterable[Any]
     middleware: Iterable[Any]
     exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None
@@ -355,7 +358,14 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         response_class=_check_response_class(keywords.get("response_class")),
         responses=dict(keywords.get("responses", {})),
         operation_id=keywords.get("operation_id"),
+        on_disconnect=_check_on_disconnect(keywords.get("on_disconnect", "continue")),
     )
+
+
+def _check_on_disconnect(choice: Any) -> OnDisconnect:
+    if choice == "cancel" or choice == "continue":
+        return cast("OnDisconnect", choice)
+    raise ConfigurationError(f"on_disconnect is 'cancel' or 'continue', not {choice!r}")
 
 
 def _serialization(keywords: RouteKeywords) -> Serialization | None:

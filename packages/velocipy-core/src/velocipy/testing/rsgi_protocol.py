@@ -5,7 +5,10 @@ Every rule here was measured, and is held against the real server by `tests/conf
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import stat
 from collections.abc import Sequence
 from operator import index
 from typing import TYPE_CHECKING
@@ -14,7 +17,7 @@ from velocipy.testing.errors import ResponseNeverEnds, ServerCrashed, WireDesync
 from velocipy.testing.exchange import BODYLESS
 from velocipy.testing.later import Later
 from velocipy.testing.rsgi_errors import protocol_closed, protocol_error
-from velocipy.testing.rsgi_stream import StreamSink, StreamTransport, to_bytes
+from velocipy.testing.rsgi_stream import StreamSink, StreamTransport, copy_pipe, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -40,6 +43,7 @@ class HTTPProtocol:
         self._trailing = -1
         self.answered = False
         self.sink: StreamSink | None = None
+        self.copying: asyncio.Future[None] | None = None
 
     # The request body.
 
@@ -85,12 +89,17 @@ class HTTPProtocol:
         self._body_taken = True
 
     def client_disconnect(self) -> Awaitable[None]:
-        """Resolves when the client leaves; never for a body that was cut, nor after a whole answer."""
+        """Resolves when the client leaves; never for a body that was cut, nor after a whole answer.
+
+        While more than one piece of a body is unread, nothing is heard.
+        """
         return Later(self._left)
 
     async def _left(self) -> None:
         exchange = self._exchange
-        await exchange.signal.until(lambda: exchange.left and not exchange.upload_cut)
+        await exchange.signal.until(
+            lambda: exchange.left and not exchange.upload_cut and len(exchange.upload) < 2
+        )
 
     # The answer.
 
@@ -179,6 +188,10 @@ class HTTPProtocol:
             return
         self.answered = True
         try:
+            if stat.S_ISFIFO(os.stat(file).st_mode):
+                self._begin(status, pairs)
+                self.copying = asyncio.ensure_future(copy_pipe(file, StreamSink(self._exchange, pairs)))
+                return
             with open(file, "rb") as source:
                 self._begin(status, pairs)
                 sink = StreamSink(self._exchange, pairs)

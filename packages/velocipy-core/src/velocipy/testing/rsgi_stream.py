@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # Granian's stream has no bound at all; a test's memory has.
 MAX_UNREAD = 256 * 1024 * 1024
+PIPE_READ = 128 * 1024
+PIPE_WAIT = 0.05
 
 
 class Ready:
@@ -115,6 +118,38 @@ class StreamTransport:
 
 async def raising_closed() -> None:
     raise protocol_closed()
+
+
+async def copy_pipe(path: str, sink: StreamSink) -> None:
+    """The rest of a pipe, as far as the client takes it; Granian sends a pipe as any other file, and holds its writer back."""
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while not sink.closed:
+            await sink.exchange.writable()
+            try:
+                data = os.read(pipe, PIPE_READ)
+            except BlockingIOError:
+                await readable(pipe)
+                continue
+            if not data:
+                break
+            sink.write(data)
+    finally:
+        os.close(pipe)
+        sink.end()
+
+
+async def readable(pipe: int) -> None:
+    """Wait until there is something to read, but not long: the client may leave meanwhile."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(pipe, ready.set)
+    try:
+        await asyncio.wait_for(ready.wait(), PIPE_WAIT)
+    except TimeoutError:
+        return
+    finally:
+        loop.remove_reader(pipe)
 
 
 def to_bytes(body: Buffer) -> bytes:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+import struct
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.protocols import HTTPConnection, RequestHeaders, ResponseStream
@@ -14,6 +18,21 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from velocipy.protocols import HeaderPairs
+
+HIGH_WATER: Final = 256 * 1024
+"""What a stream hands over before the loop gets a turn: a server takes chunks without limit and never makes who sends wait."""
+
+A_WRITE: Final = 4 * 1024
+"""Bytes as which a write counts beside those it brings, so that streams of crumbs give way too: after 64 of them."""
+
+MAX_KEPT: Final = 64 * 1024
+"""Bytes of a body, and one chunk more, that are kept for its reader while somebody waits for the client to leave."""
+
+OPENING: Final = 5.0
+"""Seconds that a server may take to open the pipe of an answer that is complete."""
+
+PIPES: Final = sys.platform == "linux"
+"""Whether a pipe has a path that can be opened while it is ours."""
 
 
 def is_protocol_closed(exc: BaseException) -> bool:
@@ -29,11 +48,14 @@ async def read_body(headers: RequestHeaders, proto: Any, limit: int) -> bytes:
     if declared_length(length) > limit:
         raise PayloadTooLargeException
     try:
-        return await proto()  # type: ignore[no-any-return]
+        body: bytes = await proto()
     except Exception as exc:
         if is_protocol_closed(exc):
             raise ClientDisconnected("the client left before its body was complete") from None
         raise
+    if len(body) > limit:  # a server that does not hold a body to its declared length
+        raise PayloadTooLargeException
+    return body
 
 
 async def read_chunks(headers: RequestHeaders, proto: Any, limit: int) -> AsyncIterator[bytes]:
@@ -73,12 +95,104 @@ def address(text: str | None) -> tuple[str, int | None] | None:
     return host.strip("[]"), int(port) if port.isdigit() else None
 
 
+class Upload:
+    """One request's body for two at once: who reads it, and who waits for the client to leave.
+
+    A server notices that a client has left only when nothing of the body is still to be read. So who waits takes it in, as far as
+    MAX_KEPT, and it is kept for who reads; what is on its way when waiting is cancelled goes to the next who takes.
+    """
+
+    def __init__(self, headers: RequestHeaders, proto: Any) -> None:
+        declared = headers.get("content-length")
+        self._expected = None if declared is None else declared_length(declared)
+        self._chunks: Any = aiter(proto)
+        self._turn = asyncio.Lock()
+        self._coming: asyncio.Future[bytes] | None = None
+        self._kept: deque[bytes] = deque()
+        self._size = self._total = self._ends = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def read(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        if self._expected is not None and self._expected > limit:
+            raise PayloadTooLargeException
+        total = 0
+        while chunk := await self._next():
+            total += len(chunk)
+            if total > limit:
+                raise PayloadTooLargeException
+            yield chunk
+
+    async def drain(self) -> None:
+        """Return when the server has the whole body; raises ClientDisconnected when it was cut off."""
+        while True:
+            await self._room.wait()
+            async with self._turn:
+                chunk = await self._take(self._arriving)
+            if not chunk:
+                return
+            self._kept.append(chunk)
+            self._size += len(chunk)
+            if self._size >= MAX_KEPT:
+                self._room.clear()
+
+    def end(self) -> None:
+        """Nobody wants the rest."""
+        if self._coming is not None:
+            self._coming.cancel()
+
+    async def _next(self) -> bytes:
+        """A chunk, or nothing at the end."""
+        while True:
+            if self._kept:
+                chunk = self._kept.popleft()
+                self._size -= len(chunk)
+                self._room.set()
+                return chunk
+            async with self._turn:
+                if not self._kept:
+                    return await self._take(self._arriving if self._coming else self._chunks.__anext__)
+
+    async def _take(self, arriving: Callable[[], Awaitable[bytes | None]]) -> bytes:
+        """The server's next chunk; nothing at the end of a whole body, ClientDisconnected at that of a cut one."""
+        while True:
+            try:
+                chunk = await arriving()
+            except StopAsyncIteration:
+                break
+            if chunk is None:
+                break
+            self._total += len(chunk)
+            self._ends += not chunk
+            if chunk:
+                return bytes(chunk)
+        if self._ends > 1 or self._expected is not None and self._total != self._expected:
+            raise ClientDisconnected("the client left before its body was complete")
+        return b""
+
+    async def _arriving(self) -> bytes | None:
+        """A chunk, which is not lost when this is cancelled; None when there are no more."""
+        if self._coming is None:
+            try:
+                self._coming = asyncio.ensure_future(self._chunks.__anext__())
+            except StopAsyncIteration:  # which no coroutine can raise
+                return None
+        await asyncio.wait([self._coming])
+        coming, self._coming = self._coming, None
+        return coming.result()
+
+
 class RSGIConnection(HTTPConnection):
     """Reads from a scope, each attribute of which costs a call into the server, and answers through the protocol."""
+
+    _taken = False
+    """Whether the body was begun, by `read_body` at once or as an Upload."""
 
     def __init__(self, scope: Any, proto: Any) -> None:
         self.scope = scope
         self.proto = proto
+        self._upload: Upload | None = None
 
     @property
     def method(self) -> str:  # type: ignore[override]
@@ -126,27 +240,59 @@ class RSGIConnection(HTTPConnection):
         """The server's own address."""
         return address(self.scope.server)
 
+    def _uploading(self) -> Upload:
+        if self._upload is None:
+            self._taken = True
+            self._upload = Upload(self.headers, self.proto)
+        return self._upload
+
     async def read_body(self, limit: int) -> bytes:
-        """The whole body, at most `limit` bytes."""
-        return await read_body(self.headers, self.proto, limit)
+        """The whole body, at most `limit` bytes; in one call into the server where nobody has begun to read it."""
+        try:
+            if self._upload is None:
+                self._taken = True
+                return await read_body(self.headers, self.proto, limit)
+            return b"".join([chunk async for chunk in self._upload.read(limit)])
+        except ClientDisconnected:
+            self.leaving.notice()
+            raise
 
     async def read_chunks(self, limit: int) -> AsyncIterator[bytes]:
         """The body as it arrives."""
-        async for chunk in read_chunks(self.headers, self.proto, limit):
-            yield chunk
+        try:
+            async for chunk in self._uploading().read(limit):
+                yield chunk
+        except ClientDisconnected:
+            self.leaving.notice()
+            raise
 
     async def disconnected(self) -> None:
-        """Wait for the client to leave."""
+        """Wait for the client to leave; the body can still be read, meanwhile or afterwards."""
+        if self._upload is not None or not self._taken:
+            try:
+                await self._uploading().drain()
+            except Exception as exc:
+                if is_protocol_closed(exc):
+                    return
+                raise
         await self.proto.client_disconnect()
+
+    def complete(self) -> None:
+        """The answer is complete, and nobody wants what is left of the body."""
+        super().complete()
+        if self._upload is not None:
+            self._upload.end()
 
     async def send(self, status: int, headers: HeaderPairs, body: bytes) -> None:
         """Answer with a body; the server counts it."""
         self.started = True
+        self.complete()
         self.proto.response_bytes(status, headers, body)
 
     async def send_empty(self, status: int, headers: HeaderPairs) -> None:
         """Answer without one; a declared length stands as it is, which `response_empty` does not promise."""
         self.started = True
+        self.complete()
         if any(name == "content-length" for name, _ in headers):
             self.proto.response_bytes(status, headers, b"")
         else:
@@ -157,22 +303,27 @@ class RSGIConnection(HTTPConnection):
     ) -> None:
         """Have the server send a part of a file. An empty part is no range to it."""
         self.started = True
+        self.complete()
         if start >= stop:
             self.proto.response_bytes(status, [pair for pair in headers if pair[0] != "content-length"], b"")
         else:
             self.proto.response_file_range(status, headers, os.fspath(path), start, stop)
 
-    async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
-        """Answer piece by piece."""
+    async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
+        """Answer piece by piece; in bulk through a pipe, since a stream of the server's takes whatever it is given."""
         self.started = True
-        return RSGIStream(self.proto.response_stream(status, headers))
+        if bulk and PIPES:
+            return RSGIPipe(self, status, headers)
+        return RSGIStream(self, self.proto.response_stream(status, headers))
 
 
 class RSGIStream(ResponseStream):
-    """A server's transport. It takes chunks without limit, so every write lets the loop do other work."""
+    """A server's transport. It takes chunks without limit, so now and then a write lets the loop do other work."""
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, connection: RSGIConnection, transport: Any) -> None:
+        self._connection = connection
         self._transport = transport
+        self._room = HIGH_WATER
 
     async def write(self, chunk: bytes) -> None:
         """Send a chunk; ClientDisconnected once the client has left."""
@@ -180,14 +331,120 @@ class RSGIStream(ResponseStream):
             await self._transport.send_bytes(chunk)
         except Exception as exc:
             if is_protocol_closed(exc):
+                self._connection.leaving.notice()
                 raise ClientDisconnected("the client left during the stream") from None
             raise
-        await asyncio.sleep(0)
+        self._room -= len(chunk) + A_WRITE
+        if self._room <= 0:
+            self._room = HIGH_WATER
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """The server ends the body when nobody holds the transport any more."""
+        self._connection.complete()
         self._transport = None
 
     def abort(self) -> None:
         """The same: RSGI has no way to break a body off, which only shows where a Content-Length was declared."""
+        self._connection.complete()
         self._transport = None
+
+
+class RSGIPipe(ResponseStream):
+    """A pipe whose other end a server sends as a file: it holds 64 KiB, and who writes waits until the client has taken some.
+
+    The server opens the path by itself, in its own time. Our reading end must be there until then; it is closed when something was
+    read, so that a server that stops reading breaks the pipe. Made with the first chunk: an empty one could not be seen to be read.
+    """
+
+    def __init__(self, connection: RSGIConnection, status: int, headers: HeaderPairs) -> None:
+        self._connection = connection
+        self._head = status, headers
+        self._loop = asyncio.get_running_loop()
+        self._left: asyncio.Future[None] = self._loop.create_future()
+        self._reader = self._writer = -1
+        self._written = 0
+        connection.leaving.tell(self._leave)
+
+    async def write(self, chunk: bytes) -> None:
+        """Send a chunk; ClientDisconnected once the client has left."""
+        if self._writer < 0:
+            self._open()
+        view = memoryview(chunk)
+        while view:
+            if self._left.done():
+                raise ClientDisconnected("the client left during the stream")
+            view = view[await self._put(view) :]
+        if self._reader >= 0:
+            self._was_read()
+        await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """End the body, once the server has the pipe open."""
+        deadline = self._loop.time() + OPENING
+        try:
+            while not self._was_read() and not self._left.done() and self._loop.time() < deadline:
+                await asyncio.sleep(0.001)
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """The same: a server takes the end of a pipe for that of a file, which only shows where a length was declared."""
+        self._connection.complete()
+        if self._writer < 0:
+            self._connection.proto.response_stream(*self._head)
+        else:
+            self._close_reader()
+            os.close(self._writer)
+
+    def _leave(self) -> None:
+        _done(self._left)
+
+    def _open(self) -> None:
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        path = f"/proc/{os.getpid()}/fd/{self._reader}"
+        self._connection.proto.response_file(*self._head, path)
+
+    async def _put(self, data: memoryview) -> int:
+        """Write what there is room for, waiting for some -> how many bytes that was."""
+        try:
+            count = os.write(self._writer, data)
+        except BlockingIOError:
+            await self._writable()
+            return 0
+        except BrokenPipeError:
+            self._connection.leaving.notice()
+            raise ClientDisconnected("the client left during the stream") from None
+        self._written += count
+        return count
+
+    async def _writable(self) -> None:
+        ready: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_writer(self._writer, _done, ready)
+        try:
+            await asyncio.wait([ready, self._left], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._loop.remove_writer(self._writer)
+
+    def _was_read(self) -> bool:
+        """Whether the server has read something, or there was nothing to read."""
+        if self._reader >= 0 and self._written > _unread(self._writer):
+            self._close_reader()
+        return self._reader < 0
+
+    def _close_reader(self) -> None:
+        if self._reader >= 0:
+            os.close(self._reader)
+            self._reader = -1
+
+
+def _unread(pipe: int) -> int:
+    """Bytes that lie in a pipe."""
+    import termios
+
+    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"))[0])
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

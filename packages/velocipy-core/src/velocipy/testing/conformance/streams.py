@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from velocipy.exceptions import ClientDisconnected
+from velocipy.handlers.markers import Depends
 from velocipy.http.request import Request
 from velocipy.http.response import Response
+from velocipy.http.sse import EventSourceResponse, ServerSentEvent
 from velocipy.http.streaming import StreamingResponse
 from velocipy.routing.router import APIRouter
 from velocipy.testing.conformance.case import Nonconforming, case, new_key, noted, plain, release, same
@@ -110,6 +112,110 @@ async def rushing(key: str) -> Response:
             note(key, "closed")
 
     return StreamingResponse(rows())
+
+
+@router.get("/sleeping/{key}")
+async def sleeping(key: str) -> Response:
+    """A stream that says something and then waits for what does not come."""
+
+    async def rows() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await asyncio.sleep(30)
+            note(key, "woke")
+        finally:
+            note(key, "closed")
+
+    return StreamingResponse(rows())
+
+
+@router.get("/watching/{key}")
+async def watching(key: str, request: Request) -> Response:
+    """A stream that looks out for its client's leaving by itself, beside the stream's own look-out."""
+
+    async def look_out() -> None:
+        await request.disconnected()
+        note(key, "left")
+
+    async def rows() -> AsyncIterator[bytes]:
+        looking = asyncio.ensure_future(look_out())
+        yield b"first"
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.wait([looking], timeout=1)
+            looking.cancel()
+            note(key, "closed")
+
+    return StreamingResponse(rows())
+
+
+@router.get("/ending/{key}")
+async def ending(key: str, request: Request) -> Response:
+    """A stream that ends while somebody still looks out for its client's leaving."""
+
+    async def look_out() -> None:
+        try:
+            await request.disconnected()
+            note(key, "left")
+        except asyncio.CancelledError:
+            note(key, "cancelled")
+            raise
+
+    async def rows() -> AsyncIterator[bytes]:
+        _looking.add(asyncio.ensure_future(look_out()))
+        yield b"first"
+        await asyncio.sleep(0.05)
+        yield b"last"
+
+    return StreamingResponse(rows())
+
+
+_looking: set[asyncio.Task[None]] = set()
+"""Tasks that outlive their request, which the loop alone would not keep."""
+
+
+@router.get("/events/{key}")
+async def events(key: str) -> Response:
+    """Two events and a long time between them."""
+
+    async def happen() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent({"naïve": "☃"}, event="first", id="1")
+        await released(key)
+        yield ServerSentEvent("two\nlines", id="2")
+
+    return EventSourceResponse(happen(), heartbeat=0.2)
+
+
+@router.post("/unread/{key}")
+async def unread(key: str, request: Request) -> str:
+    """An endpoint that works until its client leaves, and has not read the body before."""
+    note(key, "started")
+    await asyncio.wait_for(request.disconnected(), 10)
+    note(key, "left")
+    note(key, (await request.body()).decode())
+    return "nobody reads this"
+
+
+async def told(key: str) -> AsyncIterator[None]:
+    """A dependency that sees why the endpoint ended."""
+    try:
+        yield
+    except ClientDisconnected:
+        note(key, "told")
+        raise
+
+
+@router.get("/cancelled/{key}", on_disconnect="cancel")
+async def cancelled(key: str, _: Annotated[None, Depends(told)]) -> str:
+    """An endpoint that is cancelled when its client leaves."""
+    try:
+        note(key, "started")
+        await asyncio.sleep(30)
+    finally:
+        await asyncio.sleep(0.01)  # a second cancellation would end this too
+        note(key, "cleaned up")
+    return "nobody waits so long"
 
 
 @router.get("/waiting/{key}")
@@ -224,6 +330,90 @@ async def a_stream_that_never_waits_ends_too(target: Target) -> None:
     await exchange.chunk()
     await exchange.leave()
     same("notes", await noted(target, key, "closed"), ["closed"])
+    await exchange.close()
+
+
+@case()
+async def a_stream_that_sleeps_ends_at_once(target: Target) -> None:
+    """A generator that waits is ended where it waits, once and within a second, when the client leaves."""
+    key = new_key()
+    exchange = await target.open(request("GET", f"/sleeping/{key}"))
+    await exchange.end()
+    await exchange.head()
+    same("first chunk", await exchange.chunk(), b"first")
+    await asyncio.sleep(0.05)
+    await exchange.leave()
+    same("notes", await noted(target, key, "closed", 1), ["closed"])
+    await exchange.close()
+
+
+@case()
+async def a_stream_may_look_out_for_its_client_too(target: Target) -> None:
+    """`request.disconnected()` returns in the middle of a stream, whose own end does not take the news away from it."""
+    key = new_key()
+    exchange = await target.open(request("GET", f"/watching/{key}"))
+    await exchange.end()
+    await exchange.head()
+    same("first chunk", await exchange.chunk(), b"first")
+    await asyncio.sleep(0.05)
+    await exchange.leave()
+    same("notes", await noted(target, key, "closed"), ["left", "closed"])
+    await exchange.close()
+
+
+@case()
+async def a_whole_answer_is_no_leaving(target: Target) -> None:
+    """Who still waits for the client to leave when the answer is complete is cancelled, and not told that it left."""
+    key = new_key()
+    same("body", (await ask(target, "GET", f"/ending/{key}")).body, b"firstlast")
+    same("notes", await noted(target, key, "cancelled"), ["cancelled"])
+
+
+@case()
+async def events_arrive_one_by_one(target: Target) -> None:
+    """Server-sent events arrive as they are made and exactly so, with comments between them while nothing happens."""
+    key = new_key()
+    exchange = await target.open(request("GET", f"/events/{key}"))
+    await exchange.end()
+    head = await exchange.head()
+    same("type", header(head, "content-type"), ["text/event-stream"])
+    same("cache-control", header(head, "cache-control"), ["no-store"])
+    seen = b""
+    while not seen.endswith(b"\n\n:\n\n:\n\n"):
+        seen += await exchange.chunk() or b"the end"
+    same("the first event", seen, 'event: first\nid: 1\ndata: {"naïve":"☃"}\n\n:\n\n:\n\n'.encode())
+    await release(target, key)
+    ending = (await rest(exchange)).removeprefix(b":\n\n")
+    same("the second event", ending, b"id: 2\ndata: two\ndata: lines\n\n")
+    await exchange.close()
+
+
+@case()
+async def a_body_that_nobody_read_hides_no_leaving(target: Target) -> None:
+    """`request.disconnected()` returns although the request's body was not read, and leaves it to be read."""
+    key = new_key()
+    exchange = await target.open(request("POST", f"/unread/{key}", length=5))
+    for piece in (b"12", b"34", b"5"):
+        await exchange.send(piece)
+        await asyncio.sleep(0.02)
+    await exchange.end()
+    await noted(target, key, "started")
+    await exchange.leave()
+    await noted(target, key, "left")
+    same("notes", await noted(target, key, "12345"), ["started", "left", "12345"])
+    await exchange.close()
+
+
+@case()
+async def work_is_cancelled_when_the_client_leaves(target: Target) -> None:
+    """`on_disconnect="cancel"` cancels an endpoint whose client leaves, once, and awaits what it and its dependencies do then."""
+    key = new_key()
+    exchange = await target.open(request("GET", f"/cancelled/{key}"))
+    await exchange.end()
+    await noted(target, key, "started")
+    await asyncio.sleep(0.05)
+    await exchange.leave()
+    same("notes", await noted(target, key, "told", 1), ["started", "cleaned up", "told"])
     await exchange.close()
 
 
