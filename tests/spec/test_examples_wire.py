@@ -111,3 +111,41 @@ def test_static_files_are_served_with_what_http_has_for_them(interface: Any) -> 
     report = client.get("/report?year=2026")
     assert report.text.startswith("month,riders")
     assert "%C3%9Cberblick%202026.csv" in report.headers["content-disposition"]
+
+
+def test_responses_are_what_their_values_and_classes_say(interface: Any) -> None:
+    with TestClient(load("responses").app, interface=interface) as client:
+        text, octets, nothing = (client.get(path) for path in ("/text", "/octets", "/nothing"))
+        assert (text.text, text.headers["content-type"]) == ("grüß dich", "text/plain; charset=utf-8")
+        assert (octets.content, octets.headers["content-type"]) == (
+            b"\0\1\2\3",
+            "application/octet-stream",
+        )
+        assert (nothing.status_code, nothing.content) == (204, b"")
+        tea = client.get("/teapot")
+        assert (tea.status_code, tea.headers["x-tea"]) == (418, "earl grey")
+        assert tea.headers["set-cookie"].startswith("brewed=yes; Max-Age=60")
+        assert client.get("/report").headers["content-type"] == "text/csv; charset=utf-8"
+        old = client.get("/old")
+        assert (old.status_code, old.headers["location"]) == (307, "/text")
+        plain = client.get("/plain")
+        assert (plain.json(), plain.headers["x-plain"]) == ({"plain": True}, "1")
+        assert client.get("/countdown").text == "3\n2\n1\nlift-off\n"
+        rows = client.get("/rows")
+        assert rows.headers["content-type"] == "application/x-ndjson"
+        assert rows.text == '{"row":0}\n{"row":1}\n{"row":2}\n'
+        assert len(client.get("/bulk?mebibytes=2").content) == 2 * 1024 * 1024
+        assert "EventSource" in client.get("/").text
+
+
+def test_events_go_on_behind_the_last_one_seen(interface: Any) -> None:
+    module = load("responses")
+    with TestClient(module.app, interface=interface) as client:
+        with client.exchange("GET", "/events") as exchange:
+            assert exchange.chunk() == b":\n\n"  # nothing yet, but headers are on their way
+            first = exchange.chunk() or b""
+        assert first.endswith(b'data: {"tick":2}\n\n')
+        seen = first.split(b"\n")[0].removeprefix(b"id: ").decode()
+        module.ticks.append({"tick": "missed"})
+        with client.exchange("GET", "/events", headers=[("host", "a"), ("last-event-id", seen)]) as exchange:
+            assert b'data: {"tick":"missed"}' in (exchange.chunk() or b"")
