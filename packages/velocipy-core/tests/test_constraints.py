@@ -45,7 +45,6 @@ def extras(annotation: Any) -> tuple[Any, ...]:
         (Annotated[int, annotated_types.Ge(1), annotated_types.Ge(5)], {"ge": 5}),
         (Annotated[int, "a comment", 3, object()], {}),
     ],
-    ids=str,
 )
 def test_bounds_of_other_libraries_are_found(annotation: Any, limits: dict[str, Any]) -> None:
     assert foreign_constraints(extras(annotation)) == Constraints(**limits)

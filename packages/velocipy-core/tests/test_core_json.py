@@ -130,7 +130,7 @@ TABLE: list[tuple[Any, str]] = [
 
 
 @every
-@pytest.mark.parametrize(("value", "text"), TABLE, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("value", "text"), TABLE)
 def test_every_encoder_writes_a_value_alike(name: str, value: Any, text: str) -> None:
     assert find_encoder(name).encode(value) == text.encode()
 
@@ -144,9 +144,7 @@ def test_a_float_is_written_so_that_it_reads_back(name: str, value: float) -> No
 
 @every
 @pytest.mark.case(40)
-@pytest.mark.parametrize(
-    "value", [object(), Colour, 1j, {1: object()}, "\ud800", {(1, 2): 3}, range(3)], ids=repr
-)
+@pytest.mark.parametrize("value", [object(), Colour, 1j, {1: object()}, "\ud800", {(1, 2): 3}, range(3)])
 def test_what_json_cannot_say_is_an_error(name: str, value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         find_encoder(name).encode(value)

@@ -56,9 +56,9 @@ def test_text_cannot_hide_depth() -> None:
     ids=["open", "closed", "deep", "text", "wide"],
 )
 def test_hostile_texts_take_no_longer_than_others(body: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     is_too_deep(body)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @dataclass

@@ -422,7 +422,7 @@ OPTIONS: list[tuple[Serialization, str]] = [
 
 
 @every
-@pytest.mark.parametrize(("how", "text"), OPTIONS, ids=str)
+@pytest.mark.parametrize(("how", "text"), OPTIONS)
 def test_a_result_is_written_as_the_route_says(name: str, how: Serialization, text: str) -> None:
     backend, model = BACKENDS[name]
     value = model(x=1, kids=[model(x=2)])

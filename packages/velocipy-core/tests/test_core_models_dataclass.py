@@ -238,7 +238,7 @@ TAKEN: list[tuple[Any, str, Any]] = [
 
 
 @both
-@pytest.mark.parametrize(("annotation", "body", "value"), TAKEN, ids=str)
+@pytest.mark.parametrize(("annotation", "body", "value"), TAKEN)
 def test_a_type_takes_what_json_has_for_it(encoder: str, annotation: Any, body: str, value: Any) -> None:
     made, errors = decode(annotation, body, encoder)
     assert errors == []
@@ -395,7 +395,6 @@ def test_what_no_request_can_fill_is_an_error_at_registration(annotation: Any, w
         (type("Own", (), {}), False),
         (lambda: 1, False),
     ],
-    ids=str,
 )
 def test_python_s_own_types_are_this_backend_s(annotation: Any, is_own: bool) -> None:
     assert BACKEND.matches(annotation) is is_own
@@ -544,7 +543,7 @@ def test_members_of_a_union_that_hold_each_other_take_linear_time() -> None:
         b: int = 0
 
     globals().update(Left=Left, Right=Right)
-    body = '{"a":[' * 100 + '{"a":3}' + "]}" * 100
+    body = '{"a":[' * 90 + '{"a":3}' + "]}" * 90
     value, errors = decode(Left, body)
     assert value is None
     assert len(errors) == 1

@@ -273,7 +273,6 @@ def test_text_that_is_no_utf_8_is_refused_also_where_nobody_reads_it() -> None:
         (dict[int, Point], {1: {"x": 1}}, {1: Point(1)}),
         (Everything, {"id": UUID(int=1), "colour": Colour.RED}, Everything(id=UUID(int=1))),
     ],
-    ids=str,
 )
 def test_values_of_python_become_models(annotation: Any, value: Any, made: Any) -> None:
     errors: list[ErrorItem] = []

@@ -439,8 +439,8 @@ def test_a_model_whose_names_come_later_is_built_at_first_use() -> None:
 
 
 def test_a_schema_is_made_when_it_is_needed() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(100):
         BACKEND.decoder(list[Everything], lambda: find_encoder("stdlib"))
         BACKEND.dumper(dict[str, Everything], lambda: find_encoder("stdlib"))
-    assert time.perf_counter() - start < 0.5  # made at once they take several
+    assert time.process_time() - start < 0.5  # made at once they take several

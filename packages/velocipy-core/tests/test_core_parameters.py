@@ -151,7 +151,6 @@ def test_a_list_header_takes_every_line_and_every_item_between_commas(interface:
         (msgspec.Meta(le=3), "4", "less_than_equal"),
         (pydantic.Field(gt=3), "3", "greater_than"),
     ],
-    ids=str,
 )
 def test_bounds_of_other_libraries_count(extra: Any, text: str, kind: str, interface: str) -> None:
     async def endpoint(n: Any) -> Any:

@@ -226,10 +226,10 @@ def test_no_text_raises(name: str, text: str) -> None:
 def test_long_conditions_are_cheap(piece: str) -> None:
     def cost(length: int) -> float:
         headers = asked([("if-none-match", (piece * length)[:length]), ("if-range", piece * length)])
-        start = time.perf_counter()
+        start = time.process_time()
         failed_precondition("GET", headers, STRONG)
         is_same_version(headers, STRONG)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(cost(8_000) for _ in range(5)) < 0.005
     assert min(cost(100_000) for _ in range(5)) < 0.005

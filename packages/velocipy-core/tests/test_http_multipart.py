@@ -276,10 +276,10 @@ def test_boundaries_are_read_as_the_table_says(parameters: str, boundary: bytes 
     ],
 )
 def test_a_hostile_boundary_is_refused_within_10_ms(parameters: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(BadRequest):
         multipart_parts("multipart/form-data" + parameters, each())
-    assert time.perf_counter() - started < 0.01
+    assert time.process_time() - started < 0.01
 
 
 # -- the headers of a part -----------------------------------------------------------------------------------------------
@@ -398,9 +398,9 @@ def test_a_part_has_as_many_headers_and_header_bytes_as_the_limits_say() -> None
 )
 def test_a_thousand_headers_or_a_megabyte_of_one_are_refused(lines: list[bytes]) -> None:
     body = part(b"", b'form-data; name="a"', *lines) + END
-    started = time.perf_counter()
+    started = time.process_time()
     status, detail = refusal(body)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
     assert (status, "headers of a part" in detail) == (400, True)
 
 
@@ -495,10 +495,10 @@ def test_megabytes_before_and_after_the_parts_cost_nothing_and_write_no_log(
     before: bytes, after: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = before + part(b"1") + END + after
-    started = time.perf_counter()
+    started = time.process_time()
     with caplog.at_level(logging.DEBUG):
         assert outcome(body)[1:] == [b"1"]
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert [record for record in caplog.records if record.name != "asyncio"] == []
 
 
@@ -535,9 +535,9 @@ def test_contents_like_boundaries_are_unchanged_and_linear_in_chunks_of_any_size
         for length in (long // 4, long):
             content = unit * (length // len(unit))
             body = part(content) + END
-            started = time.perf_counter()
+            started = time.process_time()
             assert outcome(body, size, unlimited)[1:] == [content]
-            times.append(time.perf_counter() - started)
+            times.append(time.process_time() - started)
         assert times[1] < 6 * times[0] + 0.1, (size, times)
 
 

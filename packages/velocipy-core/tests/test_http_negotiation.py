@@ -61,7 +61,7 @@ def test_any_text_is_read_without_a_fault(text: str) -> None:
 
 
 def test_a_long_field_takes_no_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for number in range(100):
         parse_accept(f"a/b;q=0.{number}," * 100_000)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

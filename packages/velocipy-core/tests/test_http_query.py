@@ -109,10 +109,10 @@ def test_a_thousand_fields_are_read_and_one_more_is_a_bad_request():
 @pytest.mark.case(19)
 @pytest.mark.parametrize("text", ["&".join(["a=1"] * 100_000), "a=" + "x" * 60_000, "a=" + "%41" * 20_000])
 def test_a_flood_is_a_bad_request_within_20_ms(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(BadRequest) as caught:
         parse_query(text)
-    assert time.perf_counter() - start < 0.02
+    assert time.process_time() - start < 0.02
     assert caught.value.status_code == 400
     assert len(caught.value.detail) < 100
 
@@ -122,6 +122,6 @@ def test_the_longest_query_is_read_in_linear_time(filler):
     text = "a=" + (filler * MAX_LENGTH)[: MAX_LENGTH - 2]
     if text.count("&") >= MAX_FIELDS:
         text = text[: 3 * (MAX_FIELDS - 1)]
-    start = time.perf_counter()
+    start = time.process_time()
     parse_query(text)
-    assert time.perf_counter() - start < 0.05
+    assert time.process_time() - start < 0.05

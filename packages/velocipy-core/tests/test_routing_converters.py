@@ -54,17 +54,9 @@ def test_the_most_selective_converter_is_tried_first() -> None:
     add_converter("slug", str)
     add_converter("anything", str)  # behind "slug", which was there first
     ranks = {name: find_converter(name).rank for name in converter_names()}
-    assert sorted(ranks, key=ranks.__getitem__) == [
-        "bool",
-        "uuid",
-        "date",
-        "int",
-        "float",
-        "slug",
-        "anything",
-        "str",
-        "path",
-    ]
+    order = ["bool", "uuid", "date", "int", "float", "slug", "anything", "str", "path"]
+    # Converters are of the process: other tests may have added some.
+    assert [name for name in sorted(ranks, key=ranks.__getitem__) if name in order] == order
     assert len(set(ranks.values())) == len(ranks)
     assert ranks["slug"] < UNTYPED_RANK
 

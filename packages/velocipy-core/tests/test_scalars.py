@@ -162,10 +162,10 @@ def test_a_reason_never_repeats_the_input(parse: Callable[[str], object]) -> Non
 @pytest.mark.parametrize("parse", ALL)
 def test_a_megabyte_is_refused_at_once(parse: Callable[[str], object], text: str) -> None:
     """No scalar reads more than MAX_LENGTH characters, whatever they are; 50 ms is a hundred times what it takes."""
-    before = clock.perf_counter()
+    before = clock.process_time()
     with pytest.raises(ValueError):
         parse(text)
-    assert clock.perf_counter() - before < 0.05
+    assert clock.process_time() - before < 0.05
 
 
 @given(st.text(max_size=12) | st.text("0123456789+-_. eE١", max_size=12))

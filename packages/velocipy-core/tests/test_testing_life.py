@@ -55,8 +55,19 @@ class Lively:
         protocol.response_empty(200, [])
 
 
+OTHERS: set[threading.Thread] = set()
+"""Threads of clients that other tests of this process keep."""
+
+
+@pytest.fixture(autouse=True)
+def _clients_of_others() -> None:
+    OTHERS.clear()
+    OTHERS.update(loop_threads())
+
+
 def loop_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "velocipy-testing"]
+    named = [thread for thread in threading.enumerate() if thread.name == "velocipy-testing"]
+    return [thread for thread in named if thread not in OTHERS]
 
 
 def wait_for_no_threads() -> list[threading.Thread]:
