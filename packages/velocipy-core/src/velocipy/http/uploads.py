@@ -141,7 +141,8 @@ class UploadFile:
 
     def __del__(self) -> None:
         # Whoever drops an upload unclosed leaves a temporary file of ours behind, not a warning; other files have other owners.
-        if getattr(self, "_is_ours", False) and not self.in_memory:
+        # When the interpreter ends, the names of this module may be gone before the uploads are.
+        if BytesIO is not None and getattr(self, "_is_ours", False) and not self.in_memory:
             _close_quietly(self._file)
 
     def __repr__(self) -> str:
