@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from velocipy.dispatch import Dispatcher
     from velocipy.handlers.app_scope import AppValues
     from velocipy.http.forms import FormLimits
+    from velocipy.http.proxy import ProxyEntries, TrustedProxies
     from velocipy.json.base import EncoderChoice, JSONEncoder
     from velocipy.models.base import Backends, ModelBackend
     from velocipy.protocols import Dialect
@@ -52,7 +53,9 @@ class VelociPy(APIRouter):
     with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
     have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `shutdown_grace` is how many seconds background tasks and streams have to end when the app
     stops; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
-    which of the installed plugins set the app up when it is first served: all, none, or those named.
+    which of the installed plugins set the app up when it is first served: all, none, or those named; `proxy_headers` names the
+    networks of the proxies whose Forwarded and X-Forwarded-* headers say who the client is, for this app and all mounted in it
+    ("*" is whoever connects, "unix" who does so over a Unix socket).
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class VelociPy(APIRouter):
         shutdown_grace: float = 10.0,
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         plugins: bool | Sequence[str] = True,
+        proxy_headers: ProxyEntries = None,
         tags: Sequence[str] = (),
         dependencies: Iterable[Any] = (),
         middleware: Iterable[Any] = (),
@@ -93,6 +97,7 @@ class VelociPy(APIRouter):
         self.form_limits = form_limits
         self.formats = check_formats(formats)
         self.shutdown_grace = _check_grace(shutdown_grace)
+        self.proxies = None if proxy_headers is None else _find_proxies(proxy_headers)
         self.state = State()
         self.jobs = Jobs()
         self.dependency_overrides = Overrides(self._forget)
@@ -234,7 +239,13 @@ class VelociPy(APIRouter):
     def _add(self, route: Route, owner: VelociPy | None = None, mounted_at: str = "") -> None:
         app = owner or self
         mounted = route.mounted(
-            app, app.max_content_length, app.form_limits, app.formats, self._explain, mounted_at
+            app,
+            app.max_content_length,
+            app.form_limits,
+            app.formats,
+            self._explain,
+            mounted_at,
+            self.proxies,
         )
         named = self._names.get(route.name, []) if route.options.name else []
         clash = next((other for other in named if other.options.name), None)
@@ -321,6 +332,13 @@ def _check_grace(seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e6:
         raise ConfigurationError(f"shutdown_grace is a number of seconds of at least 0, not {seconds!r}")
     return float(seconds)
+
+
+def _find_proxies(entries: object) -> TrustedProxies | None:
+    # The 3 ms of `ipaddress` are paid by apps that have proxies.
+    from velocipy.http.proxy import trusted_proxies
+
+    return trusted_proxies(entries)
 
 
 def _find_encoder(choice: EncoderChoice) -> JSONEncoder:

@@ -17,6 +17,7 @@ from velocipy.http.response import Response
 from velocipy.http.streaming import StreamingResponse
 
 if TYPE_CHECKING:
+    from velocipy.http.request import Exchange
     from velocipy.protocols import HTTPConnection
     from velocipy.websocket import WebSocket
 
@@ -59,6 +60,16 @@ def scope_of(connection: Any, kind: str, prefix: str, path: str, state: dict[str
         "state": dict(state),
         "extensions": {},
     }
+
+
+def tell_source(scope: Message, exchange: Exchange) -> None:
+    """Have an app see the client, scheme and host that a trusted proxy speaks for, without reading its headers again."""
+    scope["client"], scope["scheme"] = exchange.client, exchange.scheme
+    sent = [value for name, value in scope["headers"] if name == b"host"]
+    hosts = exchange.forwarded_hosts(sent)
+    if hosts is not sent:
+        named = [(b"host", host if isinstance(host, bytes) else host.encode("ascii")) for host in hosts]
+        scope["headers"] = [*named, *(pair for pair in scope["headers"] if pair[0] != b"host")]
 
 
 async def call_http(app: ASGIApp, connection: HTTPConnection, scope: Message, limit: int) -> Response:

@@ -263,6 +263,7 @@ class Dispatcher:
                 limit,
                 is_ours=True,
                 constant=constant,
+                proxies=self._app.proxies,
             )
             handler = table[dialect.name, key] = self._compile(route, dialect)[0]
         return handler

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, cast
 
-from velocipy.bridge import ASGIApp, ForeignLifespan, call_http, call_socket, scope_of
+from velocipy.bridge import ASGIApp, ForeignLifespan, call_http, call_socket, scope_of, tell_source
 from velocipy.exceptions import ConfigurationError, NotFound
 from velocipy.http.request import Request
 from velocipy.http.response import Response
@@ -58,7 +58,10 @@ class ASGIMount(Mount):
         await call_socket(self.target, websocket, self._scope(websocket, "websocket"))
 
     def _scope(self, exchange: Request | WebSocket, kind: str) -> Any:
-        return scope_of(exchange.connection, kind, self.prefix, exchange.path, self.lifespan.state)
+        scope = scope_of(exchange.connection, kind, self.prefix, exchange.path, self.lifespan.state)
+        if exchange.route.proxies is not None:
+            tell_source(scope, exchange)
+        return scope
 
 
 def mount_of(prefix: str, target: Any) -> Mount:

@@ -156,6 +156,8 @@ class WebSocketConnection(ABC):
     scheme: str
     headers: RequestHeaders
     client: tuple[str, int | None] | None
+    server: tuple[str, int | None] | None = None
+    authority: str | None = None
     subprotocols: Sequence[str]
     capabilities: Capabilities
 

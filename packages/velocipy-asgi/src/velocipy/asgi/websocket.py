@@ -55,6 +55,11 @@ class ASGIWebSocket(WebSocketConnection):
         return address(self.scope.get("client"))
 
     @property
+    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The server's own address."""
+        return address(self.scope.get("server"))
+
+    @property
     def subprotocols(self) -> list[str]:  # type: ignore[override]
         """What the client offered."""
         return list(self.scope.get("subprotocols") or ())

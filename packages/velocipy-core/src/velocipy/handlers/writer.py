@@ -285,6 +285,8 @@ class SegmentWriter:
         policy = self.source.bind("ORIGINS", (self.plan.route.options.socket or DEFAULT_OPTIONS).origins)
         self.source.line(f"hosts = {self.dialect.hosts}")
         self.source.line("check_host(hosts)")
+        if self.plan.route.proxies is not None:
+            self.source.line("hosts = websocket.forwarded_hosts(hosts)")
         self.source.line(f"check_origin(headers, hosts, websocket.scheme, {policy})")
 
     def _check_host(self) -> None:

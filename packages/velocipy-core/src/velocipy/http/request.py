@@ -10,7 +10,7 @@ from velocipy.exceptions import BadRequest, ClientDisconnected, HTTPException
 from velocipy.http.cookies import parse_cookies
 from velocipy.http.headers import Headers
 from velocipy.http.query import Query, parse_query
-from velocipy.http.url import URL, parse_host
+from velocipy.http.url import URL, join_host, parse_host
 from velocipy.json.base import JSONEncoder, best_encoder, decode_body
 from velocipy.state import State
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from velocipy.background import BackgroundTasks
     from velocipy.http.forms import FormData, FormLimits
     from velocipy.http.multipart import MultipartReader
+    from velocipy.http.proxy import Source
     from velocipy.protocols import HTTPConnection, RequestHeaders, WebSocketConnection
     from velocipy.routing.route import Route
 
@@ -98,13 +99,67 @@ class Exchange:
 
     @cached_property
     def client(self) -> tuple[str, int | None] | None:
-        """Address and port of the peer, None where the server does not know them (a Unix socket)."""
-        return self._connection.client
+        """Address and port of the peer, None where the server does not know them (a Unix socket).
+
+        Behind a proxy of the app's `proxy_headers`, of whom it speaks for; the port is None where it does not tell.
+        """
+        return self._connection.client if self.route.proxies is None else self._source.client
 
     @cached_property
     def scheme(self) -> str:
-        """`http`, `https`, `ws` or `wss`, as the server sees it."""
-        return self._connection.scheme
+        """`http`, `https`, `ws` or `wss`, as the server sees it, or as a proxy of the app's `proxy_headers` says."""
+        return self._connection.scheme if self.route.proxies is None else self._source.scheme
+
+    @cached_property
+    def _source(self) -> Source:
+        """What is believed of what the peer says; only where the app has proxies."""
+        connection = self._connection
+        return self.route.proxies.resolve(  # type: ignore[union-attr]
+            connection.headers, connection.client, connection.scheme
+        )
+
+    @cached_property
+    def host(self) -> str:
+        """The host without its port, lower-case, as the client named it; the server's own address where it named none.
+
+        Raises BadRequest for one that is no host, which a proxy of the app's `proxy_headers` may have passed on.
+        """
+        return self._host[0]
+
+    @cached_property
+    def _host(self) -> tuple[str, int | None]:
+        connection = self._connection
+        named, port = connection.authority or self.headers.get("host"), None
+        if self.route.proxies is not None:
+            named, port = self._source.host or named, self._source.port
+        if named:
+            try:
+                host, own_port = parse_host(named)
+            except ValueError:
+                raise BadRequest("Invalid host header") from None
+            return host, port if own_port is None else own_port
+        return connection.server or ("localhost", None)
+
+    def forwarded_hosts(self, hosts: Sequence[str | bytes]) -> Sequence[str | bytes]:
+        """All Host lines, or the one that a trusted proxy was sent in their place; only where the app has proxies.
+
+        Raises BadRequest for one that is no host. A port alone makes no host.
+        """
+        source = self._source
+        if source.host is None and (source.port is None or not any(hosts)):
+            return hosts
+        return (join_host(*self._host),)
+
+    @cached_property
+    def url(self) -> URL:
+        """The whole URL; its path is the one that was routed, whatever the Host header says.
+
+        Raises BadRequest for a request target that is no path, and as `host` does.
+        """
+        if self.path[:1] != "/" and self.path != "*":
+            raise BadRequest("Invalid request target")
+        host, port = self._host
+        return URL(self.scheme, host, port, self.path, self.query_string)
 
 
 class Request(Exchange):
@@ -148,32 +203,6 @@ class Request(Exchange):
     def http_version(self) -> str:
         """ "1.0", "1.1" or "2"."""
         return self.connection.http_version
-
-    @cached_property
-    def host(self) -> str:
-        """The host without its port, lower-case, as the client named it; the server's own address where it named none."""
-        return self._host[0]
-
-    @cached_property
-    def _host(self) -> tuple[str, int | None]:
-        named = self.connection.authority or self.headers.get("host")
-        if named:
-            try:
-                return parse_host(named)
-            except ValueError:
-                raise BadRequest("Invalid host header") from None
-        return self.connection.server or ("localhost", None)
-
-    @cached_property
-    def url(self) -> URL:
-        """The whole URL; its path is the one that was routed, whatever the Host header says.
-
-        Raises BadRequest for a request target that is no path.
-        """
-        if self.path[:1] != "/" and self.path != "*":
-            raise BadRequest("Invalid request target")
-        host, port = self._host
-        return URL(self.scheme, host, port, self.path, self.query_string)
 
     def url_for(self, name: str, /, **params: object) -> str:
         """The path of the route `name` of this app, as `app.url_for` makes it, below the prefix where it is mounted."""

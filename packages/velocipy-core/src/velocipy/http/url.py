@@ -53,6 +53,12 @@ def parse_host(text: str) -> tuple[str, int | None]:
     return name or _check_ipv6(address), port
 
 
+def join_host(host: str, port: int | None) -> str:
+    """("::1", 8000) -> "[::1]:8000": what `parse_host` takes apart."""
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
+
+
 def _check_ipv6(address: str) -> str:
     from ipaddress import IPv6Address  # 3 ms that an app without IPv6 hosts does not pay at start-up
 
@@ -130,8 +136,7 @@ class URL:
     @property
     def netloc(self) -> str:
         """ "a.test:8000" or "[::1]"; the scheme's own port is left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port in (None, DEFAULT_PORTS.get(self.scheme)) else f"{host}:{self.port}"
+        return join_host(self.host, None if self.port == DEFAULT_PORTS.get(self.scheme) else self.port)
 
     def replace(self, **parts: Unpack[URLParts]) -> URL:
         """The same URL with other parts: `url.replace(scheme="https", port=None)`."""

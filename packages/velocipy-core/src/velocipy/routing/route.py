@@ -14,6 +14,7 @@ from velocipy.routing.path import PathTemplate, join_paths
 
 if TYPE_CHECKING:
     from velocipy.http.forms import FormLimits
+    from velocipy.http.proxy import TrustedProxies
     from velocipy.http.response import Response
     from velocipy.models.base import Serialization
     from velocipy.websocket import SocketOptions
@@ -115,6 +116,8 @@ class Route:
     """Whether nobody declared it: the routes that answer 404, 405 and OPTIONS."""
     constant: bytes | None = None
     """The JSON text that it always answers, without its endpoint being called."""
+    proxies: TrustedProxies | None = None
+    """Those of the app that is served, wherever the route's own app is mounted: who connects is a matter of the server."""
 
     @property
     def path(self) -> str:
@@ -165,6 +168,7 @@ class Route:
         formats: tuple[Format, ...],
         explainer: Callable[[Route, str], str],
         mounted_at: str = "",
+        proxies: TrustedProxies | None = None,
     ) -> Route:
         """This route as an app serves it; the limits and formats are the app's, which a route's own override."""
         own = self.options.max_content_length
@@ -180,6 +184,7 @@ class Route:
             self.options.formats or formats,
             explainer,
             mounted_at,
+            proxies=proxies,
         )
 
     def explain(self, dialect: str) -> str:

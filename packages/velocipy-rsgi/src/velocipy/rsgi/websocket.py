@@ -57,6 +57,16 @@ class RSGIWebSocket(WebSocketConnection):
         return address(self.scope.client)
 
     @property
+    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The server's own address."""
+        return address(self.scope.server)
+
+    @property
+    def authority(self) -> str | None:  # type: ignore[override]
+        """HTTP/2's `:authority`, which stands there in place of a Host header."""
+        return self.scope.authority  # type: ignore[no-any-return]
+
+    @property
     def subprotocols(self) -> list[str]:  # type: ignore[override]
         """What the client offered; none of it can be chosen."""
         lines = self.scope.headers.get_all("sec-websocket-protocol")
