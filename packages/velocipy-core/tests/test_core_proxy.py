@@ -216,9 +216,13 @@ def test_forwarded_is_walked_from_the_right(lines: list[str], seen: Any) -> None
 
 
 @pytest.mark.case(95)
-def test_forwarded_goes_before_the_others_and_nothing_is_mixed() -> None:
-    assert resolve(("forwarded", "for=192.0.2.1"), *EVERYTHING) == Source(("192.0.2.1", None), "http")
-    assert resolve(("forwarded", "broken"), *EVERYTHING) == Source(PEER, "http")
+def test_x_forwarded_for_goes_before_forwarded_and_nothing_is_mixed() -> None:
+    forged = ("forwarded", "for=192.0.2.1;host=evil.example")
+    assert resolve(forged, *EVERYTHING) == resolve(*EVERYTHING)
+    others = [line for line in EVERYTHING if line[0] != FOR]
+    assert len(others) == len(EVERYTHING) - 1
+    assert resolve(("forwarded", "for=192.0.2.1"), *others) == Source(("192.0.2.1", None), "http")
+    assert resolve(("forwarded", "broken"), *others) == Source(PEER, "http")
 
 
 @pytest.mark.case(95)

@@ -60,15 +60,16 @@ class TrustedProxies:
     def resolve(self, headers: Lookup, client: Address | None, scheme: str) -> Source:
         """What a peer, and what it says of whom it speaks for, come to; `scheme` is the one that the server sees.
 
-        Never raises: what is broken or hidden ends the walk, and the last proxy before it is the client. Forwarded, which says
-        everything in one place, goes before X-Forwarded-*, of which nothing is looked at then.
+        Never raises: what is broken or hidden ends the walk, and the last proxy before it is the client. X-Forwarded-* go before
+        Forwarded, of which nothing is looked at then: nearly every proxy writes X-Forwarded-For, and many of these pass on a
+        Forwarded that their client made up.
         """
         seen = Source(client, scheme)
         if not self._trusts(client):
             return seen
         schemes = _SOCKET_SCHEMES if scheme in ("ws", "wss") else _SCHEMES
         lines = headers.get_all("forwarded")
-        if lines:
+        if lines and not headers.get_all("x-forwarded-for"):
             return self._read_forwarded(lines, seen, schemes)
         return self._read_x_forwarded(headers, seen, schemes)
 
