@@ -123,10 +123,7 @@ def make_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints 
     checks = make_checks(limits.with_defaults(scalar.limits))
     if scalar.parse is str and not checks and default is not MISSING:
         return None
-    convert = _as_it_is if scalar.parse is str else _converter(place, scalar)
-    if checks:
-        convert = _checked(place, convert, checks)
-    read = _with_default(place, convert, default)
+    read = _reader(place, scalar, checks, default)
     read.__name__ = read.__qualname__ = f"read_{scalar.kind}"
     return read
 
@@ -196,25 +193,31 @@ def _fixed_reader(place: Place, collection: Collection) -> Callable[[list[str], 
     return read_items
 
 
-def _with_default(place: Place, convert: Reader, default: Any) -> Reader:
-    if default is MISSING:
+def _reader(place: Place, scalar: Scalar, checks: tuple[Check, ...], default: Any) -> Reader:
+    """Text -> value in one frame: as a chain of functions for default, conversion and bounds it takes 250 ns more."""
+    parse, kind = scalar.parse, f"{scalar.kind}_parsing"
+    make_default = default_maker(default)
 
-        def read(text: str | None, errors: list[ErrorItem]) -> Any:
-            if text is None:
-                errors.append(missing(place))
-                return None
-            return convert(text, errors)
-
-    elif isinstance(default, MUTABLE):
-        make_default = default_maker(default)
-
-        def read(text: str | None, errors: list[ErrorItem]) -> Any:
-            return make_default() if text is None else convert(text, errors)
-
-    else:
-
-        def read(text: str | None, errors: list[ErrorItem]) -> Any:
-            return default if text is None else convert(text, errors)
+    def read(text: Any, errors: list[ErrorItem]) -> Any:
+        if text is None:
+            if default is not MISSING:
+                return make_default()
+            errors.append(missing(place))
+            return None
+        try:
+            value = parse(text)
+        except ValueError as reason:
+            errors.append(invalid(place, str(reason), kind))
+            return None
+        try:
+            for passes, _, _ in checks:
+                if not passes(value):
+                    break
+            else:
+                return value
+        except (TypeError, ArithmeticError):  # as in _passes
+            pass
+        return held(value, checks, place, errors)
 
     return read
 
@@ -231,27 +234,6 @@ def default_maker(default: Any) -> Callable[[], Any]:
 
 def _as_it_is(text: str | None, errors: list[ErrorItem]) -> Any:
     return text
-
-
-def _converter(place: Place, scalar: Scalar) -> Reader:
-    parse, kind = scalar.parse, f"{scalar.kind}_parsing"
-
-    def convert(text: Any, errors: list[ErrorItem]) -> Any:
-        try:
-            return parse(text)
-        except ValueError as reason:
-            errors.append(invalid(place, str(reason), kind))
-            return None
-
-    return convert
-
-
-def _checked(place: Place, convert: Reader, checks: tuple[Check, ...]) -> Reader:
-    def read_checked(text: Any, errors: list[ErrorItem]) -> Any:
-        value = convert(text, errors)
-        return None if value is None else held(value, checks, place, errors)
-
-    return read_checked
 
 
 def held(value: Any, checks: tuple[Check, ...], place: Place, errors: list[ErrorItem]) -> Any:
