@@ -51,7 +51,10 @@ def test_bounds_of_other_libraries_are_found(annotation: Any, limits: dict[str, 
 
 
 def test_predicates_are_found_and_a_failing_one_fails_nobody() -> None:
-    limits = foreign_constraints((annotated_types.Predicate(str.isupper), annotated_types.Predicate(int)))
+    is_number: Any = int  # a class is called like any other
+    limits = foreign_constraints(
+        (annotated_types.Predicate(str.isupper), annotated_types.Predicate(is_number))
+    )
     number, upper = make_checks(limits)
     assert upper[0]("A") and not upper[0]("a") and upper[1] == "must satisfy isupper"
     assert number[0]("1") and not number[0]("x")

@@ -101,7 +101,7 @@ class Connection(HTTPConnection):
     ) -> None:
         await self.send(status, headers, Path(path).read_bytes()[start:stop])
 
-    async def start_stream(self, status: int, headers: HeaderPairs) -> ResponseStream:
+    async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
         await self.send(status, headers, b"")
         return Stream(self.call)
 
