@@ -247,7 +247,7 @@ class Oracle:
                 self.missed.clear()
         response = response.fresh()
         add_given(response, given)
-        return response, self._defaults(segment, reached)
+        return await self._finished(response, reached), self._defaults(segment, reached)
 
     def _dress(self, response: Response, segment: Segment, reached: list[Hook], given: Response) -> Response:
         response = response.fresh()
@@ -259,13 +259,33 @@ class Oracle:
         """Constants, and a header of each hook that was passed; one that cannot be made is left out."""
         defaults = list(segment.constants)
         for hook in reached:
-            for name, make in hook.headers:
-                try:
-                    value = make(self.locals[hook.token]) if hook.token else make()
-                    defaults.append(check_header(name, value))
-                except Exception:
-                    continue
+            token = [self.locals[hook.token]] if hook.token else []
+            try:
+                defaults += self._made(hook, token)
+            except Exception:
+                continue
         return defaults
+
+    def _made(self, hook: Hook, token: list[Any]) -> list[tuple[str, str]]:
+        if hook.headers is None:
+            return []
+        made = hook.headers.make(*token)
+        if hook.headers.many:
+            return [check_header(name, value) for name, value in made if name in hook.headers.names]
+        return [] if made is None else [check_header(next(iter(hook.headers.names)), made)]
+
+    async def _finished(self, response: Response, reached: list[Hook]) -> Response:
+        """What the hooks that were passed make of the answer, the inner first; where that fails, a bare 500."""
+        for hook in reversed(reached):
+            if hook.finish is not None:
+                token = [self.locals[hook.token]] if hook.token else []
+                try:
+                    made = hook.finish.function(*token, response)
+                    response = await made if hook.finish.awaits else made
+                except Exception:
+                    content = b'{"detail":"Internal Server Error"}'
+                    response = Response(content, 500, media_type="application/json")
+        return response
 
     async def _inside(self, segment: Segment, number: int, reached: list[Hook], given: Response) -> Response:
         for hook in segment.hooks:
@@ -374,6 +394,12 @@ class Oracle:
         match what:
             case "request":
                 return self.request
+            case "headers":
+                return self.connection.headers
+            case "route":
+                return self.plan.route
+            case "allowed":
+                return self.plan.route.allowed
             case "response":
                 return given
             case "form":

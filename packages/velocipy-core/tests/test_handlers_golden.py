@@ -31,6 +31,8 @@ from velocipy import (
 )
 from velocipy.handlers.markers import guard
 from velocipy.middleware import RequestIDMiddleware, SecurityHeadersMiddleware, TimingMiddleware
+from velocipy.protocols import RequestHeaders
+from velocipy.routing.route import AllowedMethods, Route
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -133,6 +135,29 @@ def hooks(app: VelociPy) -> None:
     app.add_middleware(RequestIDMiddleware)
     app.add_middleware(TimingMiddleware)
     app.add_middleware(SecurityHeadersMiddleware, headers={"content-security-policy": None})
+    plain(app)
+
+
+class Finishing:
+    """Reads what lies around a request, makes two headers and finishes long answers."""
+
+    header_names = ("x-a", "x-b")
+
+    def before(self, headers: RequestHeaders, allowed: AllowedMethods, route: Route) -> str:
+        return f"{route.path} {allowed} {headers.get('accept')}"
+
+    def headers(self, token: str) -> tuple[tuple[str, str], ...]:
+        return (("x-a", token), ("x-b", token))
+
+    def finishes(self, token: str, size: int) -> bool:
+        return size > 1_000
+
+    async def finish(self, token: str, response: Response) -> Response:
+        return response
+
+
+def finishing(app: VelociPy) -> None:
+    app.add_middleware(Finishing())
     plain(app)
 
 
@@ -243,6 +268,7 @@ SIGNATURES: list[Callable[[VelociPy], None]] = [
     entered,
     given_response,
     hooks,
+    finishing,
     refusing,
     segments,
     socket,

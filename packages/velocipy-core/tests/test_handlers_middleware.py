@@ -24,6 +24,8 @@ from velocipy.middleware import (
     SecurityHeadersMiddleware,
     TimingMiddleware,
 )
+from velocipy.protocols import RequestHeaders
+from velocipy.routing.route import AllowedMethods, Route
 from velocipy.testing import TestClient, WebSocketDenied
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
@@ -610,6 +612,36 @@ class WithoutName:
         return "x"
 
 
+class Unlisted:
+    def headers(self) -> list[tuple[str, str]]:
+        return []
+
+
+class ContentType(Unlisted):
+    header_names = ("x-a", "content-type")
+
+
+class Asking(Constant):
+    def __init__(self) -> None:
+        super().__init__(("x-a", "1"))
+
+    def finishes(self, size: int) -> bool:
+        return True
+
+
+class ShortFinish:
+    def finish(self, token: str, response: Response) -> Response:
+        return response
+
+
+class Awaited(Asking):
+    async def finishes(self, size: int) -> bool:  # type: ignore[override]
+        return True
+
+    def finish(self, response: Response) -> Response:
+        return response
+
+
 class WithoutToken:
     header_name = "x-a"
 
@@ -647,6 +679,11 @@ def not_async(request: Request, call_next: Any) -> Response:
         ),
         (not_async, r"not_async \(.*test_handlers_middleware.py:\d+\) must be async"),
         (WithoutName(), "header_name"),
+        (ContentType(), "Content-Type is none of them"),
+        (Unlisted(), "header_names must list them"),
+        (Asking(), r"has finishes, but no finish\(token, response\)"),
+        (ShortFinish(), r"finish \(.*:\d+\) must take \(response\): there is no token without before"),
+        (Awaited(), r"finishes \(.*:\d+\) must not be async: only before, finish and dispatch are awaited"),
         (WithoutToken(), r"header \(.*:\d+\) must take \(token\)"),
         (Constant(("x y", "1")), "header name 'x y' is not a token"),
         (Constant(("x-a", "a\nb")), "control character"),
@@ -667,3 +704,172 @@ def test_middleware_added_after_the_first_request_counts(interface: str) -> None
         app.add_middleware(Constant(("x-a", "1")))
         assert client.get("/").headers["x-a"] == "1"
         assert client.get("/nowhere").headers["x-a"] == "1"
+
+
+class Stamp:
+    """Finishes answers with a body longer than `over` bytes: puts its mark behind them."""
+
+    def __init__(self, mark: str = "!", over: int = 10, seen: list[str] | None = None) -> None:
+        self.mark = mark
+        self.over = over
+        self.seen = [] if seen is None else seen
+
+    def before(self, headers: RequestHeaders) -> str | None:
+        return headers.get("x-mark")
+
+    def finishes(self, token: str | None, size: int) -> bool:
+        return token is not None and size > self.over
+
+    async def finish(self, token: str | None, response: Response) -> Response:
+        self.seen.append(type(response).__name__)
+        if token is None or not response.body:
+            return response
+        if token == "fail":
+            raise ValueError("no")
+        return Response(
+            response.body + self.mark.encode(), response.status_code, {**response.headers, "x-mark": token}
+        )
+
+
+def finished_app(*middleware: Any) -> VelociPy:
+    app = VelociPy(middleware=middleware)
+    app.get("/long")(lambda: "a long answer")
+    app.get("/short")(plain)
+    app.get("/own")(lambda: Response(b"own", media_type="text/plain"))
+    app.delete("/gone")(lambda: None)
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise HTTPException(409, "taken")
+
+    return app
+
+
+@both
+def test_a_hook_finishes_answers_that_need_it_and_the_others_need_no_response(interface: str) -> None:
+    seen: list[str] = []
+    app = finished_app(Stamp(seen=seen))
+    with TestClient(app, interface=interface) as client:
+        marked = client.get("/long", headers={"x-mark": "m"})
+        assert (marked.text, marked.headers["x-mark"]) == ("a long answer!", "m")
+        assert marked.headers["content-type"] == "text/plain; charset=utf-8"
+        assert client.get("/long").text == "a long answer"
+        assert client.get("/short", headers={"x-mark": "m"}).json() == {"a": "b"}
+        assert client.delete("/gone", headers={"x-mark": "m"}).status_code == 204
+    assert seen == [
+        "Response",
+        "Response",
+    ]  # the last is of an endpoint that says nowhere that it returns None
+
+
+@both
+def test_a_response_an_error_and_a_404_are_finished_too(interface: str) -> None:
+    app = finished_app(Stamp())
+    with TestClient(app, interface=interface) as client:
+        mark = {"x-mark": "m"}
+        assert client.get("/own", headers=mark).text == "own!"
+        taken = client.get("/fails", headers=mark)
+        assert (taken.status_code, taken.text) == (409, '{"detail":"taken"}!')
+        missing = client.get("/nowhere", headers=mark)
+        assert (missing.status_code, missing.text) == (404, '{"detail":"Not Found"}!')
+
+
+@both
+@pytest.mark.parametrize("around", [False, True])
+def test_the_inner_hook_finishes_first_through_wrapping_middleware_too(interface: str, around: bool) -> None:
+    between = [Wrap("w", [])] if around else []
+    app = finished_app(Stamp("1"), *between, Stamp("2"))
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/long", headers={"x-mark": "m"}).text == "a long answer21"
+
+
+@both
+def test_a_hook_that_was_not_entered_finishes_nothing(interface: str) -> None:
+    app = finished_app(Stamp("1", over=0), Hook("a", [], refuse=True), Stamp("2", over=0))
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/long?refuse=a", headers={"x-mark": "m"}).text == "refused by a1"
+
+
+@both
+def test_a_hook_that_cannot_finish_leaves_a_logged_500_with_the_headers_of_the_others(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = finished_app(Constant(("x-constant", "1")), Stamp())
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/long", headers={"x-mark": "fail"})
+    assert (answer.status_code, answer.text) == (500, '{"detail":"Internal Server Error"}')
+    assert answer.headers["x-constant"] == "1"
+    assert "the middleware Stamp could not finish the answer" in caplog.text
+
+
+class Several:
+    """Two headers of one token; the second is not always there."""
+
+    header_names = ("X-First", "x-second", "vary")
+
+    def before(self, second: str | None = None) -> str | None:
+        return second
+
+    def headers(self, token: str | None) -> tuple[tuple[str, str], ...]:
+        first = (("x-first", "1"), ("Vary", "Origin"))
+        return first if token is None else (*first, (token, "2"))
+
+
+@both
+@pytest.mark.parametrize("path", ["/long", "/own", "/gone", "/nowhere"])
+def test_a_hook_makes_several_headers_of_those_that_it_lists(
+    interface: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = finished_app(Constant(("x-second", "0")), Several())
+    method = "DELETE" if path == "/gone" else "GET"
+    with TestClient(app, interface=interface) as client:
+        answer = client.request(method, path)
+        assert (answer.headers["x-first"], answer.headers["vary"]) == ("1", "Origin")
+        assert "x-second" not in answer.headers  # the inner one's, who makes it or not
+        assert client.request(method, f"{path}?second=x-second").headers["x-second"] == "2"
+        assert caplog.text == ""
+        assert "x-first" not in client.request(method, f"{path}?second=x-third").headers
+    assert "header 'x-third' is not among its header_names" in caplog.text
+
+
+@both
+def test_a_header_that_is_none_is_left_out(interface: str) -> None:
+    class Maybe:
+        header_name = "x-maybe"
+
+        def before(self, maybe: str | None = None) -> str | None:
+            return maybe
+
+        def header(self, token: str | None) -> str | None:
+            return token
+
+    app = finished_app(Maybe())
+    with TestClient(app, interface=interface) as client:
+        for path in ("/long", "/own", "/nowhere"):
+            assert "x-maybe" not in client.get(path).headers
+            assert client.get(f"{path}?maybe=1").headers["x-maybe"] == "1"
+
+
+@both
+def test_a_hook_may_ask_for_headers_route_and_methods(interface: str) -> None:
+    seen: list[tuple[str, str, str | None]] = []
+
+    class Asking:
+        def before(self, allowed: AllowedMethods, route: Route, headers: RequestHeaders) -> None:
+            seen.append((allowed, route.name, headers.get("x-sent")))
+
+    app = finished_app(Asking())
+    app.post("/short")(lambda: 1)
+    with TestClient(app, interface=interface, headers={"x-sent": "1"}) as client:
+        client.get("/long")
+        client.options("/short")
+        client.put("/short")
+        client.get("/nowhere")
+    assert seen == [
+        ("GET, HEAD", "<lambda>", "1"),
+        ("GET, HEAD, OPTIONS, POST", "options", "1"),
+        ("GET, HEAD, OPTIONS, POST", "method", "1"),
+        ("", "404", "1"),
+    ]
+    assert "POST" in AllowedMethods("GET, POST") and "POS" not in AllowedMethods("GET, POST")
+    assert "ANYTHING" in AllowedMethods("*") and "GET" not in AllowedMethods("")

@@ -25,6 +25,8 @@ from velocipy import (
 )
 from velocipy.background import BackgroundTasks
 from velocipy.handlers.markers import guard
+from velocipy.protocols import RequestHeaders
+from velocipy.routing.route import AllowedMethods, Route
 
 _spec = importlib.util.spec_from_file_location("velocipy_drawn", Path(__file__).with_name("drawn.py"))
 assert _spec is not None and _spec.loader is not None
@@ -104,7 +106,15 @@ GIVEN = {"answer": Response, "asked": Request, "read": FormData, "later": Backgr
 RESULTS = ["dict", "noted", "none", "shared", "stream", "str", "bytes", "number", "unsayable"]
 RARE_RESULTS = ["iterator", "generator", "broken", "wrong length"]
 HEADER_NAMES = ["x-hook", "x-own", "x-constant", "vary", "server-timing", "cache-control", "content-type"]
-MIDDLEWARE = ["hook", "wrap", "constant"] * 4 + ["headers", "mute", "catch", "answer", "twice", "nothing"]
+MIDDLEWARE = ["hook", "wrap", "constant", "finish"] * 4 + [
+    "several",
+    "headers",
+    "mute",
+    "catch",
+    "answer",
+    "twice",
+    "nothing",
+]
 
 
 @st.composite
@@ -397,6 +407,37 @@ def make_middleware(world: World, level: Level, number: int, need: Callable[...,
         def header(self) -> str:
             return "a\nb" if number == 1 else f"mute{number}"
 
+    class Several:
+        """Two fields at once, one of which others may set too; what hooks read, it reads."""
+
+        header_names = ("x-several", name if name != "content-type" else "x-own")
+
+        def before(self, headers: RequestHeaders, allowed: AllowedMethods, route: Route) -> str:
+            events.append(("several", number, allowed, route.path, headers.get("x-sent")))
+            return f"several{number}"
+
+        def headers(self, token: str) -> Any:
+            pairs = (("x-several", token), (self.header_names[1], token))
+            return pairs if number % 2 else list(pairs[: number + 1])
+
+    class Finishing:
+        """Changes answers whose length is even; asked or not, it changes the same ones."""
+
+        def before(self, headers: RequestHeaders) -> int:
+            return number
+
+        def finishes(self, token: int, size: int) -> bool:
+            return size % 2 == 0
+
+        async def finish(self, token: int, response: Response) -> Response:
+            if response.streams or len(response.body) % 2:
+                return response
+            if token == 2:
+                raise ValueError("it cannot be finished")
+            response = response.fresh()
+            response.headers[f"x-finished-{token}"] = str(response.status_code)
+            return response
+
     async def wrap(request: Request, call_next: Any) -> Any:
         events.append(("in", number, sorted(request.state)))
         try:
@@ -416,7 +457,14 @@ def make_middleware(world: World, level: Level, number: int, need: Callable[...,
         await asyncio.sleep(0)
         return Response("answered", 200)
 
-    made: dict[str, Any] = {"constant": Constant, "headers": Headers, "hook": Hook, "mute": Mute}
+    made: dict[str, Any] = {
+        "constant": Constant,
+        "headers": Headers,
+        "hook": Hook,
+        "mute": Mute,
+        "several": Several,
+        "finish": Finishing,
+    }
     if kind in made:
         return made[kind]()
     return answer if kind == "answer" else wrap

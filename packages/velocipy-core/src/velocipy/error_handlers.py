@@ -16,9 +16,9 @@ from velocipy.exceptions import (
 )
 from velocipy.handlers.results import Results, response_maker
 from velocipy.handlers.signature import How, how_called
-from velocipy.http.delivery import SERVER_ERROR
+from velocipy.http.delivery import server_error
 from velocipy.http.request import Exchange, Request
-from velocipy.http.response import JSON_TYPE, JSONResponse, Response
+from velocipy.http.response import JSONResponse, Response
 from velocipy.messages import about_request
 from velocipy.routing.route import Layer, shown
 from velocipy.threads import in_thread
@@ -113,11 +113,6 @@ class Failure:
             raise TypeError(f"the exception handler {shown(handler)} returned None: return a Response")
         status = exc.status_code if isinstance(exc, HTTPException) else 500
         return response_maker(self._results, status)(result)
-
-
-def server_error() -> Response:
-    """A 500 that tells nothing."""
-    return Response(SERVER_ERROR, 500, media_type=JSON_TYPE)
 
 
 def log_unhandled(exchange: Exchange, exc: BaseException, what: str) -> None:

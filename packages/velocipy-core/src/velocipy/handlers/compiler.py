@@ -12,6 +12,7 @@ from typing import Any
 from velocipy.exceptions import ValidationError
 from velocipy.handlers.bodies import with_body
 from velocipy.handlers.forms import FormScope, header_items, refuse_unknown
+from velocipy.handlers.hooks import hook_headers
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.names import RESERVED
 from velocipy.handlers.plan import Plan
@@ -22,10 +23,11 @@ from velocipy.handlers.results import (
     refuse_socket,
 )
 from velocipy.handlers.scope import Teardown
+from velocipy.handlers.socket_writer import SocketWriter
 from velocipy.handlers.source import Source
 from velocipy.handlers.writer import SegmentWriter, Tools
 from velocipy.http.cookies import parse_cookies
-from velocipy.http.delivery import deliver, hook_headers
+from velocipy.http.delivery import deliver
 from velocipy.http.leaving import cancel_on_disconnect
 from velocipy.http.negotiation import preferred
 from velocipy.http.query import parse_query
@@ -35,7 +37,7 @@ from velocipy.http.url import check_host
 from velocipy.messages import about_request
 from velocipy.origins import check_origin
 from velocipy.protocols import Dialect
-from velocipy.routing.route import callable_name
+from velocipy.routing.route import AllowedMethods, callable_name
 from velocipy.stopping import of_loop
 from velocipy.threads import in_thread
 from velocipy.websocket import WebSocket
@@ -43,6 +45,7 @@ from velocipy.websocket import WebSocket
 __all__ = ["Tools", "compile_plan"]
 
 ENV: dict[str, object] = {
+    "AllowedMethods": AllowedMethods,
     "FormScope": FormScope,
     "MISSING": MISSING,
     "Request": Request,
@@ -83,6 +86,7 @@ def compile_plan(plan: Plan, dialect: Dialect, tools: Tools) -> tuple[Callable[.
     functions = {f"inner_{number}" for number in range(1, len(plan.segments))}
     source = Source(title, {**ENV, **dialect.env}, RESERVED | functions)
     source.line(f"# {plan.route.title!r} -> {callable_name(plan.route.endpoint)!r}  [{dialect.name}]")
+    writer = SocketWriter if plan.route.is_socket else SegmentWriter
     for number in reversed(range(len(plan.segments))):
-        SegmentWriter(source, plan, dialect, tools, number).write()
+        writer(source, plan, dialect, tools, number).write()
     return source.compile("handle"), source.text

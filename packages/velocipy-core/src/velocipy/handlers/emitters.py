@@ -13,6 +13,7 @@ from velocipy.handlers.plan import (
     Check,
     Form,
     Give,
+    Given,
     Next,
     Only,
     Read,
@@ -148,22 +149,40 @@ def _emit_check(writer: SegmentWriter, step: Check) -> None:
 
 
 def _emit_give(writer: SegmentWriter, step: Give) -> None:
-    if step.what == "websocket":
-        writer.source.line(f"{step.target} = websocket")
-    elif step.what == "request":
-        writer.need_request()
-        writer.source.line(f"{step.target} = request")
-    elif step.what == "form":
-        writer.source.line(f"{step.target} = form")
-    elif step.what == "background":
-        writer.need_request()
-        writer.source.line(f"{step.target} = request.background")
-    elif step.what == "state":
-        if not writer.plan.route.is_socket:
-            writer.need_request()
-        writer.source.line(
-            f"{step.target} = {'websocket' if writer.plan.route.is_socket else 'request'}.state"
-        )
+    if step.what != "response":
+        writer.source.line(f"{step.target} = {_GIVEN[step.what](writer)}")
+
+
+def _request(writer: SegmentWriter) -> str:
+    writer.need_request()
+    return "request"
+
+
+def _state(writer: SegmentWriter) -> str:
+    return "websocket.state" if writer.plan.route.is_socket else f"{_request(writer)}.state"
+
+
+def _raw_headers(writer: SegmentWriter) -> str:
+    writer.need_headers()
+    return "headers"
+
+
+def _allowed(writer: SegmentWriter) -> str:
+    allowed = writer.plan.route.allowed
+    return "AllowedMethods(values[0])" if allowed is None else writer.source.bind("ALLOWED", allowed)
+
+
+_GIVEN: dict[Given, Callable[[SegmentWriter], str]] = {
+    "request": _request,
+    "websocket": lambda writer: "websocket",
+    "form": lambda writer: "form",
+    "background": lambda writer: f"{_request(writer)}.background",
+    "state": _state,
+    "headers": _raw_headers,
+    "route": lambda writer: writer.route,
+    "allowed": _allowed,
+}
+"""The expression of what `Give` gives; the response to be stands in its local from the beginning."""
 
 
 def _emit_call(writer: SegmentWriter, step: Call) -> None:

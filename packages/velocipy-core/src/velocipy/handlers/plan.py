@@ -22,7 +22,9 @@ from velocipy.http.forms import FormLimits
 from velocipy.models.base import Dumper
 from velocipy.routing.route import Route, callable_name
 
-Given = Literal["request", "websocket", "response", "state", "form", "background"]
+Given = Literal[
+    "request", "websocket", "response", "state", "form", "background", "headers", "route", "allowed"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,38 @@ Step = Take | Read | Spread | Body | Form | Only | Check | Give | Call | AppValu
 
 
 @dataclass(frozen=True, slots=True)
+class HookHeaders:
+    """Headers that a hook makes: `make` gives the value of the only name or None, or with `many` (name, value) pairs.
+
+    `names` are those that count here: of a field that two hooks set, the inner's does.
+    """
+
+    names: frozenset[str]
+    make: Callable[..., Any]
+    many: bool = False
+    listed: frozenset[str] = frozenset()
+    """With `many`, all names that may be made; those that are not in `names` are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What a hook does to the whole answer; `asks` says of a token and a size in bytes whether a ready body needs it."""
+
+    function: Callable[..., Any]
+    asks: Callable[..., bool] | None
+    awaits: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
-    """A middleware of level 2: steps before, and headers made from the token that they left."""
+    """A middleware of level 2: steps before, and headers made from the token that they left, or the whole answer finished."""
 
     label: str
     steps: tuple[Step, ...]
     token: str | None
-    headers: tuple[tuple[str, Callable[..., str]], ...]
+    headers: HookHeaders | None
     state_key: str | None
+    finish: Finish | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +260,10 @@ class Plan:
             for hook in segment.hooks:
                 lines.append(f"{indent}hook     {hook.label}")
                 lines += [f"{indent}  {describe(step)}" for step in hook.steps]
-                lines += [f"{indent}  header   {name}" for name, _ in hook.headers]
+                names = hook.headers.names if hook.headers else ()
+                lines += [f"{indent}  header   {name}" for name in sorted(names)]
+                if hook.finish is not None:
+                    lines.append(f"{indent}  finish   {'if asked for' if hook.finish.asks else 'always'}")
             lines += [f"{indent}{describe(step)}" for step in segment.core]
         lines.append(f"{indent}{self._describe_result()}")
         return "\n".join(lines)
@@ -283,6 +312,9 @@ def _describe_default(parameter: Parameter) -> str:
     return ", required" if parameter.default is MISSING else f", default {parameter.default!r}"
 
 
+_GIVEN = {"allowed": "methods allowed here"}
+"""What `Give` calls by another name than its annotation's."""
+
 _TEXTS: dict[type, Callable[[Any], str]] = {
     Take: lambda step: f"take     {step.target} = value {step.index} of the path",
     Read: _describe_read,
@@ -296,7 +328,7 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     ),
     Only: lambda step: f"only     {step.source} {', '.join(map(repr, sorted(step.keys)))}, nothing else",
     Check: lambda step: "check    422 with every error so far",
-    Give: lambda step: f"give     {step.target} = the {step.what}",
+    Give: lambda step: f"give     {step.target} = the {_GIVEN.get(step.what, step.what)}",
     Call: _describe_call,
     AppValue: lambda step: f"value    {step.target} = {callable_name(step.call.function)} of the app",
     Always: lambda step: f"always   {step.content.decode()}",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Final, get_origin
 
@@ -13,7 +12,6 @@ from velocipy.formats import JSON, find_messagepack
 from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.sources import FindBackend
 from velocipy.http.gate import BODYLESS
-from velocipy.http.headers import check_default
 from velocipy.http.response import (
     APPENDED,
     BYTES_TYPE,
@@ -26,8 +24,6 @@ from velocipy.http.streaming import StreamingResponse
 from velocipy.json.base import JSONEncoder
 from velocipy.models.base import AS_IT_IS, Dumper, Encode, FindEncoder, dumper_by_values
 from velocipy.routing.route import FROM_ANNOTATION, Route
-
-logger = logging.getLogger("velocipy")
 
 
 class Results:
@@ -86,6 +82,14 @@ class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
         self._first = {kind: ready for kind, ready in texts.items() if results.is_responded(kind)}
         super().__init__(self._first)
 
+    def media_type(self, kind: type) -> str:
+        """The type of what results of this class are written as."""
+        return (
+            _TEXT_TYPES.get(kind, self._results.media_type)
+            if kind in self._first
+            else self._results.media_type
+        )
+
     def __missing__(self, kind: type) -> tuple[Encode, Any] | None:
         if len(self) >= self.MAX_CLASSES:
             self.clear()
@@ -94,6 +98,8 @@ class ReadyResults(dict[type, "tuple[Encode, Any] | None"]):
         self[kind] = ready
         return ready
 
+
+_TEXT_TYPES: dict[type, str] = {str: TEXT_TYPE, bytes: BYTES_TYPE}
 
 MakeResponse = Callable[[Any], Response]
 
@@ -242,18 +248,3 @@ def refuse_socket(outcome: object) -> None:
     """A hook's answer on a WebSocket route: a Response refuses the handshake with its status, or 403 where that is no refusal."""
     if isinstance(outcome, Response):
         raise HTTPException(outcome.status_code if outcome.status_code >= 400 else 403)
-
-
-def header_maker(
-    name: str, make: Callable[..., str], native: Callable[[Sequence[tuple[str, str]]], Sequence[Any]]
-) -> Callable[..., Sequence[Any]]:
-    """A function from a hook's token to its header in a dialect's native form; one that fails is logged and left out."""
-
-    def make_header(*token: Any) -> Sequence[Any]:
-        try:
-            return native((check_default(name, make(*token)),))
-        except Exception:
-            logger.exception("the hook for header %r failed", name)
-            return ()
-
-    return make_header

@@ -18,7 +18,8 @@ from velocipy.http.request import Exchange, Request
 from velocipy.http.response import Response
 from velocipy.http.uploads import UploadFile
 from velocipy.models.base import ModelBackend
-from velocipy.routing.route import Route
+from velocipy.protocols import RequestHeaders
+from velocipy.routing.route import AllowedMethods, Route
 from velocipy.state import State
 from velocipy.websocket import WebSocket
 
@@ -29,6 +30,9 @@ GIVEN: dict[type, Given] = {
     State: "state",
     FormData: "form",
     BackgroundTasks: "background",
+    RequestHeaders: "headers",
+    Route: "route",
+    AllowedMethods: "allowed",
 }
 """Annotations that are filled with an object of the exchange."""
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from velocipy.formats import JSON, find_messagepack
 from velocipy.handlers.app_scope import AppValues
 from velocipy.handlers.emitters import EMITTERS, emits_request
+from velocipy.handlers.hook_lines import HookLines
 from velocipy.handlers.plan import Always, Body, Give, Hook, Next, Plan, Refuse, Segment, Step
 from velocipy.handlers.results import (
     ReadyResults,
     Results,
-    header_maker,
     response_maker,
 )
 from velocipy.handlers.source import Source
@@ -21,7 +21,6 @@ from velocipy.handlers.sources import FindBackend
 from velocipy.http.gate import BODYLESS
 from velocipy.json.base import JSONEncoder
 from velocipy.protocols import Dialect
-from velocipy.websocket import DEFAULT_OPTIONS
 
 Fail = Callable[..., Awaitable[Any]]
 
@@ -55,8 +54,9 @@ class SegmentWriter:
         self.tools = tools
         self.number = number
         self.segment: Segment = plan.segments[number]
+        self.hooks = HookLines(source, self.segment, dialect)
         self.wraps = isinstance(self.segment.core[-1], Next)
-        self.route = source.bind("ROUTE", plan.route)
+        self.route: str = source.bind("ROUTE", plan.route)
         self.results = [
             Results(
                 tools.encoder if format is JSON else find_messagepack(),
@@ -85,6 +85,8 @@ class SegmentWriter:
         """What this segment can send without making a Response, if it sends at all."""
         if self.wraps or self.number or self.given_response or self.plan.route.options.response_class:
             return None
+        if any(hook.finish and hook.finish.asks is None for hook in self.segment.hooks):
+            return None
         if self.plan.status in BODYLESS:
             return "empty" if self.plan.result == "empty" else None
         return "body"
@@ -103,27 +105,25 @@ class SegmentWriter:
 
     def write(self) -> None:
         """The whole function."""
-        if self.plan.route.is_socket:
-            self._write_socket()
-        elif self.number:
+        if self.number:
             self._write_inner()
         else:
             self._write_outer()
 
     def _write_outer(self) -> None:
-        with self._function("handle", (*self.dialect.args, "values")):
-            self._prologue()
+        with self.function("handle", (*self.dialect.args, "values")):
+            self.prologue()
             if self.plan.enters:
                 self.source.line("teardown = Teardown()")
             if self.plan.enters or self._needs_request_local():
                 with self.source.block("try:"):
                     self._answer_and_send()
-                self._abandon()
+                self.abandon()
             else:
                 self._answer_and_send()
             if self.plan.enters:
                 with self.source.block("if teardown.is_open:"):
-                    self.source.line(f"await teardown.after_send(broken, {self._about()})")
+                    self.source.line(f"await teardown.after_send(broken, {self.about()})")
             if self._needs_request_local():
                 with self.source.block("if request is not None and request.unfinished:"):
                     self.source.line("await request.finish()")
@@ -134,7 +134,7 @@ class SegmentWriter:
         with self.source.block("except Exception as exc:"):
             if self._needs_request_local():
                 self.source.line(f"request = {self._request_or_new()}")
-                failed = f"await {self.fail}(request, {self._thrown()})"
+                failed = f"await {self.fail}(request, {self.thrown()})"
                 # Middleware inside of a wrapping one was passed by the exception; its headers count all the same.
                 self.source.line(
                     f"response = add_missed(request.missed, {failed})"
@@ -143,77 +143,48 @@ class SegmentWriter:
                 )
             else:
                 fail = self.source.bind("fail_alone", self.tools.fail_alone)
-                self.source.line(f"response = await {fail}({self._request_or_new()}, {self._thrown()})")
+                self.source.line(f"response = await {fail}({self._request_or_new()}, {self.thrown()})")
         self._merge_given()
+        self.hooks.finish(if_made=self.short is not None)
         self._send()
 
     def _write_inner(self) -> None:
-        with self._function(f"inner_{self.number}", ("request",)):
+        with self.function(f"inner_{self.number}", ("request",)):
             self.source.line(f"request.enter({self.number})")
             self.source.line("connection = request.connection")
             for line in self.dialect.unpack:
                 self.source.line(line)
             self.source.line("values = request.values")
             self._ready.add("request")
-            self._prologue()
+            self.prologue()
             if self.plan.enters:
                 self.source.line("teardown = request.teardown")
             for local in self.segment.carried:
                 self.source.line(f"{local} = request.carried[{local!r}]")
             with self.source.block("try:"):
                 self._body_of_try()
-            defaults = self._defaults()
+            defaults = self.hooks.defaults()
             adds_headers = defaults != "()" or self.given_response is not None
             with self.source.block("except Exception as exc:"):
                 if adds_headers:
                     self.source.line(
                         f"request.missed = (*request.missed, ({self.given_response}, {defaults}))"
                     )
-                self.source.line(f"response = await {self.answer}(request, {self._thrown()})")
+                self.source.line(f"response = await {self.answer}(request, {self.thrown()})")
                 if adds_headers:
                     self.source.line("request.missed = ()")
             self._merge_given()
+            self.hooks.finish(if_made=self.short is not None)
             if defaults != "()":
                 self.source.line("response = response.fresh()")
                 self.source.line(f"response.add_defaults({defaults})")
             self.source.line("return response")
 
-    def _write_socket(self) -> None:
-        with self._function("handle", (*self.dialect.args, "values")):
-            options = self.plan.route.options.socket or DEFAULT_OPTIONS
-            extra = "" if options == DEFAULT_OPTIONS else f", options={self.source.bind('OPTIONS', options)}"
-            self.source.line(
-                f"websocket = WebSocket({self.dialect.connect_socket}, values, {self.route}{extra})"
-            )
-            self._prologue()
-            if self.plan.enters:
-                self.source.line("teardown = Teardown()")
-                with self.source.block("try:"):
-                    self._converse()
-                self._abandon()
-                with self.source.block("if teardown.is_open:"):
-                    self.source.line(f"await teardown.after_send(None, {self._about()})")
-            else:
-                self._converse()
-
-    def _converse(self) -> None:
-        finish = self.source.bind("finish_socket", self.tools.finish_socket)
-        fail = self.source.bind("fail_socket", self.tools.fail_socket)
-        with self.source.block("try:"):
-            self._check_handshake()
-            with self.source.block("with of_loop().socket(websocket):"):
-                self._steps()
-            if self.plan.enters:
-                self.source.line("await teardown.before_send(None)")
-            self.source.line(f"await {finish}(websocket)")
-        with self.source.block("except Exception as exc:"):
-            self.source.line(f"await {fail}(websocket, {self._thrown()})")
-
-    def _thrown(self) -> str:
+    def thrown(self) -> str:
         """The exception to answer: what it has become in the dependencies that were entered."""
         return "await teardown.throw(exc)" if self.plan.enters else "exc"
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         with self.source.block("except BaseException as exc:"):
             if self.plan.enters:
                 self.source.line("await teardown.abandon(exc)")
@@ -222,10 +193,10 @@ class SegmentWriter:
                     self.source.line("await request.abandon()")
             self.source.line("raise")
 
-    def _function(self, name: str, parameters: tuple[str, ...]) -> Any:
+    def function(self, name: str, parameters: tuple[str, ...]) -> Any:
         return self.source.block(f"async def {name}({', '.join(parameters)}):")
 
-    def _prologue(self) -> None:
+    def prologue(self) -> None:
         """What must exist before anything can fail."""
         if "request" not in self._ready and self._needs_request_local():
             self.source.line("request = None")
@@ -234,7 +205,7 @@ class SegmentWriter:
             self.source.line(f"{' = '.join(tokens)} = None")
         if self.reads_body_itself():
             self.source.line("received = None")
-        if self._hook_headers() and not self.plan.route.is_socket:
+        if self.hooks.counts and not self.plan.route.is_socket:
             self.source.line("entered = 0")
         if self.given_response:
             self.source.line(f"{self.given_response} = Response()")
@@ -263,7 +234,7 @@ class SegmentWriter:
             self._core()
             return
         hook = self.segment.hooks[number]
-        self._steps_of(hook.steps)
+        self.steps_of(hook.steps)
         if hook.steps and isinstance(hook.steps[-1], Refuse):
             with self.source.block("else:"):
                 self._enter(hook, number + 1)
@@ -273,21 +244,12 @@ class SegmentWriter:
             self._hooks(number + 1)
 
     def _enter(self, hook: Hook, number: int) -> None:
-        if self._hook_headers():
+        if self.hooks.counts:
             self.source.line(f"entered = {number}")
         if hook.state_key and hook.token:
             if "request" in self._ready:
                 self.source.line(f"request.state[{hook.state_key!r}] = {hook.token}")
             self._states.append((hook.state_key, hook.token))
-
-    def _check_handshake(self) -> None:
-        self.need_headers()
-        policy = self.source.bind("ORIGINS", (self.plan.route.options.socket or DEFAULT_OPTIONS).origins)
-        self.source.line(f"hosts = {self.dialect.hosts}")
-        self.source.line("check_host(hosts)")
-        if self.plan.route.proxies is not None:
-            self.source.line("hosts = websocket.forwarded_hosts(hosts)")
-        self.source.line(f"check_origin(headers, hosts, websocket.scheme, {policy})")
 
     def _check_host(self) -> None:
         if self.dialect.hosts.startswith("headers."):
@@ -295,7 +257,7 @@ class SegmentWriter:
         self.source.line(f"check_host({self.dialect.hosts})")
 
     def _core(self) -> None:
-        self._steps_of(self.segment.core)
+        self.steps_of(self.segment.core)
         if self.wraps:
             return
         if len(self.results) > 1:
@@ -310,6 +272,9 @@ class SegmentWriter:
             self._find_ready()
         elif self.short == "empty":
             self.source.line(f"response = None if result is None else {self.make_response}(result)")
+            if asks := self.hooks.asks("0"):
+                with self.source.block(f"if response is None and ({asks}):"):
+                    self.source.line(f"response = {self.make_response}(None)")
         else:
             self.source.line(f"response = {self.make_response}(result)")
 
@@ -323,6 +288,18 @@ class SegmentWriter:
         with self.source.block("else:"):
             self.source.line("encode, head = ready")
             self.source.line("body = encode(result)")
+            self._ready_or_finished(f"{chosen}.media_type(result.__class__)")
+
+    def _ready_or_finished(self, media_type: str) -> None:
+        """What is in `body` and `head` is sent so, unless a hook asks to finish it."""
+        asks = self.hooks.asks("len(body)")
+        if not asks:
+            self._add_hook_headers()
+            self.source.line("response = None")
+            return
+        with self.source.block(f"if {asks}:"):
+            self.source.line(f"response = Response(body, {self.plan.status}, None, {media_type})")
+        with self.source.block("else:"):
             self._add_hook_headers()
             self.source.line("response = None")
 
@@ -334,21 +311,13 @@ class SegmentWriter:
             return
         natives = _natives(self.segment, self.dialect)(media_type)
         self.source.line(f"head = {self.source.bind('HEAD', natives)}")
-        self._add_hook_headers()
-        self.source.line("response = None")
+        self._ready_or_finished(repr(media_type))
 
     def _add_hook_headers(self) -> None:
-        if self._hook_headers():
-            self.source.line(f"head = [*head, {self._native_hook_headers()}]")
+        if self.hooks.has_headers:
+            self.source.line(f"head = [*head, {self.hooks.native_headers(of_result=True)}]")
 
-    def _steps(self) -> None:
-        for hook in self.segment.hooks:
-            self._steps_of(hook.steps)
-            if hook.state_key and hook.token:
-                self.source.line(f"websocket.state[{hook.state_key!r}] = {hook.token}")
-        self._steps_of(self.segment.core)
-
-    def _steps_of(self, steps: tuple[Step, ...]) -> None:
+    def steps_of(self, steps: tuple[Step, ...]) -> None:
         for step in steps:
             self.emit(step)
 
@@ -366,7 +335,7 @@ class SegmentWriter:
         connect = f"request.connection if request is not None else {self.dialect.connect}"
         if not self._needs_request_local():
             connect = self.dialect.connect
-        defaults = self._defaults()
+        defaults = self.hooks.defaults()
         more = (
             "" if defaults == "()" and self._request_id() == "None" else f", {defaults}, {self._request_id()}"
         )
@@ -391,7 +360,7 @@ class SegmentWriter:
         tokens = (hook.token for hook in self.segment.hooks if hook.state_key == "request_id")
         return next((token for token in tokens if token), "None")
 
-    def _about(self) -> str:
+    def about(self) -> str:
         """What a record of the log says of this request, as an expression."""
         socket = self.plan.route.is_socket
         method = "'WEBSOCKET'" if socket else self.dialect.method
@@ -399,42 +368,13 @@ class SegmentWriter:
 
     def _send_empty(self) -> None:
         constants = self.source.bind("HEAD", self.dialect.native(self.segment.constants))
-        headers = f"[*{constants}, {self._native_hook_headers()}]" if self._hook_headers() else constants
+        made = self.hooks.native_headers(of_result=False)
+        headers = f"[*{constants}, {made}]" if made else constants
         self._fill(self.dialect.send_empty, headers)
 
     def _fill(self, lines: tuple[str, ...], headers: str) -> None:
         for line in lines:
             self.source.line(line.format(status=self.plan.status, headers=headers))
-
-    def _hook_headers(self) -> list[tuple[str, str | None, Callable[..., Any]]]:
-        return [(name, hook.token, make) for hook in self.segment.hooks for name, make in hook.headers]
-
-    def _native_hook_headers(self) -> str:
-        """The hooks' headers where every hook was entered: one checked native pair each, none where making it fails.
-
-        The result has a Content-Type of its own, which wins over one of middleware's as in every other answer.
-        """
-        makers = []
-        for name, token, make in self._hook_headers():
-            if name == "content-type" and self.short == "body":
-                continue
-            maker = self.source.bind(f"header_{name}", header_maker(name, make, self.dialect.native))
-            makers.append(f"*{maker}({token or ''})")
-        return ", ".join(makers)
-
-    def _defaults(self) -> str:
-        """The headers that middleware of this segment adds to a Response, as an expression."""
-        constants = self.segment.constants
-        bound = self.source.bind("CONSTANTS", constants) if constants else "()"
-        if not self._hook_headers():
-            return bound
-        table = tuple(
-            (number, name, make, hook.token is not None)
-            for number, hook in enumerate(self.segment.hooks, 1)
-            for name, make in hook.headers
-        )
-        tokens = ", ".join(token or "None" for _, token, _ in self._hook_headers())
-        return f"hook_headers({bound}, entered, {self.source.bind('HOOKS', table)}, ({tokens},))"
 
     def carried_on(self) -> list[str]:
         """Locals of this segment that those inside use too."""

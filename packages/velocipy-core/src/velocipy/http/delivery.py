@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from velocipy.exceptions import ClientDisconnected
-from velocipy.http.headers import check_default
 from velocipy.http.response import JSON_TYPE, Response
 from velocipy.messages import about_request
 from velocipy.stopping import of_loop
@@ -21,8 +20,10 @@ logger = logging.getLogger("velocipy")
 SERVER_ERROR = b'{"detail":"Internal Server Error"}'
 """The answer when nothing better can be made; a constant, so that it cannot fail too."""
 
-HookHeader = tuple[int, str, Callable[..., str], bool]
-"""Which hook (counted from 1), its header's name, what makes the value, and whether that takes the hook's token."""
+
+def server_error() -> Response:
+    """A 500 that tells nothing."""
+    return Response(SERVER_ERROR, 500, media_type=JSON_TYPE)
 
 
 async def deliver(
@@ -69,18 +70,3 @@ async def _run(background: BackgroundTask | BackgroundTasks) -> None:
     from velocipy.background import BackgroundTasks, tasks_of
 
     await BackgroundTasks(*tasks_of(background)).run()
-
-
-def hook_headers(
-    constants: Iterable[tuple[str, str]], entered: int, hooks: Sequence[HookHeader], tokens: Sequence[Any]
-) -> list[tuple[str, str]]:
-    """Constants and the headers of the hooks that were entered; one that fails is logged and left out."""
-    pairs = list(constants)
-    for (number, name, make, takes_token), token in zip(hooks, tokens, strict=True):
-        if number <= entered:
-            try:
-                value = make(token) if takes_token else make()
-                pairs.append(check_default(name, value))
-            except Exception:
-                logger.exception("the hook for header %r failed", name)
-    return pairs

@@ -1,8 +1,11 @@
 """What a middleware is, and which of the three levels it needs. Knows their shapes; does not know any built-in.
 
 1. `response_headers`: constants, merged when the handler is compiled; a response's own header of that name wins.
-2. `before(...)` and `header(token)`: hooks. `before` is bound by its signature as a dependency is; a Response that it returns is
-   the answer, anything else is the token from which `header` makes the value of `header_name`.
+2. Hooks. `before(...)` is bound by its signature as a dependency is, and may ask for RequestHeaders, Route and AllowedMethods
+   too; a Response that it returns is the answer, anything else is the token of the others: `header(token)` makes the value of
+   `header_name`, or None; `headers(token)` makes (name, value) pairs of `header_names`, at best a tuple, whose native form is
+   remembered; `finish(token, response)` returns the Response to send. `finishes(token, size)` says whether an answer that needs
+   no Response, with a body of that many bytes, is to be finished too. Where there is no `before` there is no token.
 3. `async dispatch(request, call_next)`: wraps everything inside.
 
 The first added is the outermost. All levels apply to 404, 405, 500, HEAD and short-circuits alike.
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.binding import Binder
-from velocipy.handlers.plan import Hook, Next, Refuse, Segment, Step
+from velocipy.handlers.plan import Finish, Hook, HookHeaders, Next, Refuse, Segment, Step
 from velocipy.handlers.signature import UNANNOTATED, How, how_called, read_signature, return_annotation
 from velocipy.http.headers import ResponseHeaders, check_header, header_pairs, items_of
 from velocipy.http.request import Request
@@ -39,6 +42,7 @@ class Middleware:
 
     response_headers: HeaderSource = ()
     header_name: str | None = None
+    header_names: tuple[str, ...] = ()
     state_key: str | None = None
 
 
@@ -105,21 +109,48 @@ def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:
 def _check_hook(item: Any) -> None:
     if not _is_hook(item) and not _headers_of(item):
         raise ConfigurationError(
-            f"{item!r} is no middleware: it needs async dispatch(request, call_next), before(...), header(token) or "
-            f"response_headers, or be a function async f(request, call_next)"
+            f"{item!r} is no middleware: it needs async dispatch(request, call_next), before(...), header(token), headers(token), "
+            f"finish(token, response) or response_headers, or be a function async f(request, call_next)"
         )
-    header = _method(item, "header")
     try:
         for name, value in _headers_of(item):
             check_header(name, value)
-        if header is not None:
-            check_header(item.header_name, "")
-    except (ValueError, AttributeError) as exc:
+        names = _made_names(item)
+    except (ValueError, AttributeError, TypeError) as exc:
         raise ConfigurationError(f"the headers of {item!r} cannot be sent: {exc}") from None
-    wanted = 0 if _method(item, "before") is None else 1
-    if header is not None and len(read_signature(header)) != wanted:
-        takes = "(token), what before returned" if wanted else "nothing, since there is no before"
-        raise ConfigurationError(f"{shown(header)} must take {takes}")
+    if _method(item, "headers") is not None and (not names or "content-type" in names):
+        raise ConfigurationError(
+            f"{item!r} makes headers: header_names must list them, and Content-Type is none of them"
+        )
+    if _method(item, "header") is not None and _method(item, "headers") is not None:
+        raise ConfigurationError(f"{item!r} has header and headers: make all of them in headers")
+    if _method(item, "finishes") is not None and _method(item, "finish") is None:
+        raise ConfigurationError(f"{item!r} has finishes, but no finish(token, response)")
+    for name, others in _TAKEN.items():
+        _check_takes(item, name, others)
+
+
+_TAKEN: dict[str, tuple[str, ...]] = {
+    "header": (),
+    "headers": (),
+    "finish": ("response",),
+    "finishes": ("size",),
+}
+"""What the members of a hook take besides the token."""
+
+
+def _check_takes(item: Any, name: str, others: tuple[str, ...]) -> None:
+    member = _method(item, name)
+    if member is None:
+        return
+    wanted = others if _method(item, "before") is None else ("token", *others)
+    if len(read_signature(member)) != len(wanted):
+        why = "the token is what before returned" if "token" in wanted else "there is no token without before"
+        raise ConfigurationError(f"{shown(member)} must take ({', '.join(wanted)}): {why}")
+    if name != "finish" and inspect.iscoroutinefunction(inspect.unwrap(member)):
+        raise ConfigurationError(
+            f"{shown(member)} must not be async: only before, finish and dispatch are awaited"
+        )
 
 
 def wrapping(item: Any) -> Callable[..., Any] | None:
@@ -140,7 +171,14 @@ def _headers_of(item: Any) -> Iterable[tuple[str, str]]:
 
 
 def _is_hook(item: Any) -> bool:
-    return _method(item, "before") is not None or _method(item, "header") is not None
+    return any(_method(item, name) is not None for name in ("before", "header", "headers", "finish"))
+
+
+def _made_names(item: Any) -> list[str]:
+    """The names of the headers that a hook makes, in lower case. Raises ValueError for one that may not be sent."""
+    if _method(item, "headers") is not None:
+        return [check_header(name, "")[0] for name in getattr(item, "header_names", ())]
+    return [check_header(item.header_name, "")[0]] if _method(item, "header") is not None else []
 
 
 def _winners(piece: list[Any]) -> dict[str, Any]:
@@ -148,8 +186,7 @@ def _winners(piece: list[Any]) -> dict[str, Any]:
     winners: dict[str, Any] = {}
     for item in piece:
         winners.update((check_header(name, value)[0], item) for name, value in _headers_of(item))
-        if _method(item, "header") is not None:
-            winners[check_header(item.header_name, "")[0]] = item
+        winners.update((name, item) for name in _made_names(item))
     return winners
 
 
@@ -171,18 +208,39 @@ def _constants(piece: list[Any], winners: dict[str, Any]) -> tuple[tuple[str, st
 
 def _hook(binder: Binder, item: Any, winners: dict[str, Any]) -> Hook:
     label = callable_name(type(item))
-    before, header = _method(item, "before"), _method(item, "header")
+    before = _method(item, "before")
     token, steps = None, list[Step]()
     if before is not None:
         token = binder.names.take_local(label)
         steps = binder.hook(before, token)
         if _may_refuse(before):
             steps.append(Refuse(token))
-    headers: tuple[tuple[str, Callable[..., str]], ...] = ()
-    if header is not None:
-        name, _ = check_header(item.header_name, "")
-        headers = ((name, header),) if name in APPENDED or winners[name] is item else ()
-    return Hook(label, tuple(steps), token, headers, getattr(item, "state_key", None))
+    return Hook(
+        label,
+        tuple(steps),
+        token,
+        _hook_headers(item, winners),
+        getattr(item, "state_key", None),
+        _finish(item),
+    )
+
+
+def _hook_headers(item: Any, winners: dict[str, Any]) -> HookHeaders | None:
+    made = _made_names(item)
+    names = frozenset(name for name in made if name in APPENDED or winners[name] is item)
+    if not names:
+        return None
+    many = _method(item, "headers")
+    return (
+        HookHeaders(names, item.header) if many is None else HookHeaders(names, many, True, frozenset(made))
+    )
+
+
+def _finish(item: Any) -> Finish | None:
+    finish = _method(item, "finish")
+    if finish is None:
+        return None
+    return Finish(finish, _method(item, "finishes"), how_called(finish) is How.AWAIT)
 
 
 def _may_refuse(before: Callable[..., Any]) -> bool:

@@ -37,6 +37,9 @@ FALLBACK = "(fallback)"
 
 NOT_METHODS = frozenset({WEBSOCKET, ANY, FALLBACK})
 
+ALLOW_NAMES = frozenset({"options", "method"})
+"""What our own routes are called that answer OPTIONS and 405, and are told the methods that the path serves."""
+
 DEFAULT_MAX_CONTENT_LENGTH = 10 * 1024 * 1024
 """Bytes of a request body that a route takes where nobody says otherwise: 10 MiB."""
 
@@ -96,6 +99,18 @@ class RouteOptions:
     """Of a WebSocket route alone."""
 
 
+class AllowedMethods(str):
+    """The methods that are served where a request went, as an Allow field has them: `"GET, HEAD, OPTIONS"`.
+
+    "*" is any method, "" is none, which is a 404. To a declared route these are its own.
+    """
+
+    __slots__ = ()
+
+    def __contains__(self, method: object) -> bool:
+        return self == "*" or method in self.split(", ")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """Methods + template + endpoint, with the layers from the outermost inwards; the route's own layer is the last."""
@@ -133,6 +148,13 @@ class Route:
     def is_socket(self) -> bool:
         """Whether this is a WebSocket route."""
         return self.methods == (WEBSOCKET,)
+
+    @property
+    def allowed(self) -> AllowedMethods | None:
+        """What an Allow field would say; None where it stands in the first value: our own 405 and answer to OPTIONS."""
+        if self.is_ours:
+            return None if self.options.name in ALLOW_NAMES else AllowedMethods("")
+        return AllowedMethods("*" if ANY in self.methods else ", ".join(self.methods))
 
     @property
     def title(self) -> str:

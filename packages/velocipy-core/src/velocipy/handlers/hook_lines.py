@@ -1,0 +1,77 @@
+"""Source of what hooks of one segment do to its answer. Knows their records; knows neither the core nor how answers are sent."""
+
+from __future__ import annotations
+
+from velocipy.handlers.hooks import finisher, header_maker
+from velocipy.handlers.plan import Hook, HookHeaders, Segment
+from velocipy.handlers.source import Source
+from velocipy.protocols import Dialect
+
+
+class HookLines:
+    """The expressions and lines of one segment's hooks; `entered` is the local that counts those that were passed."""
+
+    def __init__(self, source: Source, segment: Segment, dialect: Dialect) -> None:
+        self._source = source
+        self._segment = segment
+        self._dialect = dialect
+
+    def _makers(self) -> list[tuple[int, Hook, HookHeaders]]:
+        return [(n, hook, hook.headers) for n, hook in enumerate(self._segment.hooks, 1) if hook.headers]
+
+    @property
+    def has_headers(self) -> bool:
+        """Whether one of them makes headers."""
+        return any(hook.headers for hook in self._segment.hooks)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it matters how many of the hooks were entered."""
+        return any(hook.headers or hook.finish for hook in self._segment.hooks)
+
+    def native_headers(self, *, of_result: bool) -> str:
+        """The hooks' headers where every hook was entered: checked native pairs, none where making them fails.
+
+        `of_result`: a result has a Content-Type of its own, which wins over one of middleware's as in every other answer.
+        """
+        makers = []
+        for _, hook, headers in self._makers():
+            if "content-type" in headers.names and of_result:
+                continue
+            maker = self._source.bind(
+                f"header_{min(headers.names)}", header_maker(headers, self._dialect.native)
+            )
+            makers.append(f"*{maker}({hook.token or ''})")
+        return ", ".join(makers)
+
+    def defaults(self) -> str:
+        """The headers that middleware of this segment adds to a Response, as an expression."""
+        constants = self._segment.constants
+        bound = self._source.bind("CONSTANTS", constants) if constants else "()"
+        if not self._makers():
+            return bound
+        table = tuple((number, headers, bool(hook.token)) for number, hook, headers in self._makers())
+        tokens = ", ".join(hook.token or "None" for _, hook, _ in self._makers())
+        return f"hook_headers({bound}, entered, {self._source.bind('HOOKS', table)}, ({tokens},))"
+
+    def asks(self, size: str) -> str:
+        """Whether a hook wants to finish a ready body of that size, as an expression; nothing where none can."""
+        return " or ".join(
+            f"{self._source.bind(f'asks_{hook.label}', hook.finish.asks)}({f'{hook.token}, ' if hook.token else ''}{size})"
+            for hook in self._segment.hooks
+            if hook.finish and hook.finish.asks
+        )
+
+    def finish(self, *, if_made: bool) -> None:
+        """The hooks that were entered finish the answer, the inner first; `if_made`: where there is no Response there is nothing to."""
+        hooks = [
+            (n, hook, hook.finish) for n, hook in enumerate(self._segment.hooks, 1) if hook.finish is not None
+        ]
+        if not hooks:
+            return
+        ready = " and response is not None" if if_made else ""
+        for number, hook, finish in reversed(hooks):
+            function = self._source.bind(f"finish_{hook.label}", finisher(finish, hook.label))
+            token = f"{hook.token}, " if hook.token else ""
+            with self._source.block(f"if entered >= {number}{ready}:"):
+                self._source.line(f"response = await {function}({token}response)")

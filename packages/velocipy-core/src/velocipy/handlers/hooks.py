@@ -1,0 +1,120 @@
+"""What hooks of middleware do to an answer: headers made of tokens, and the answer finished. Knows no protocol; lays nothing out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from velocipy.handlers.plan import Finish, HookHeaders
+from velocipy.handlers.results import expect_response
+from velocipy.http.delivery import server_error
+from velocipy.http.headers import check_default
+from velocipy.http.response import Response
+
+logger = logging.getLogger("velocipy")
+
+Pairs = Sequence[tuple[str, str]]
+Native = Callable[[Pairs], Sequence[Any]]
+
+MAX_KNOWN = 128
+"""Tuples of headers whose native form is kept for each hook; what a client can vary, such as an origin, starts the table anew."""
+
+
+def made_pairs(headers: HookHeaders, token: tuple[Any, ...]) -> list[tuple[str, str]]:
+    """The checked headers that a hook makes of its token, if it has one. Raises whatever the hook does, and for bad headers."""
+    made = headers.make(*token)
+    if not headers.many:
+        (name,) = headers.names
+        return [] if made is None else [check_default(name, made)]
+    return _listed(headers, made)
+
+
+def _listed(headers: HookHeaders, made: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    pairs = [check_default(name, value) for name, value in made]
+    for name, _ in pairs:
+        if name not in headers.listed:
+            raise ValueError(f"header {name!r} is not among its header_names")
+    return [pair for pair in pairs if pair[0] in headers.names]
+
+
+def header_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
+    """A function from a hook's token to its headers in a dialect's native form; those that fail are logged and left out."""
+    return _many_maker(headers, native) if headers.many else _one_maker(headers, native)
+
+
+def _one_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
+    (name,) = headers.names
+    make = headers.make
+
+    def make_header(*token: Any) -> Sequence[Any]:
+        try:
+            value = make(*token)
+            return () if value is None else native((check_default(name, value),))
+        except Exception:
+            log_failure(headers)
+            return ()
+
+    return make_header
+
+
+def _many_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
+    make = headers.make
+    known: dict[object, Sequence[Any]] = {(): ()}
+
+    def make_headers(*token: Any) -> Sequence[Any]:
+        try:
+            made = make(*token)
+            if made.__class__ is not tuple:
+                return native(_listed(headers, made))
+            found = known.get(made)
+            if found is None:
+                if len(known) >= MAX_KNOWN:
+                    known.clear()
+                found = known[made] = native(_listed(headers, made))
+            return found
+        except Exception:
+            log_failure(headers)
+            return ()
+
+    return make_headers
+
+
+def hook_headers(
+    constants: Iterable[tuple[str, str]],
+    entered: int,
+    hooks: Sequence[tuple[int, HookHeaders, bool]],
+    tokens: Sequence[Any],
+) -> list[tuple[str, str]]:
+    """Constants and the headers of the hooks that were entered; what fails is logged and left out.
+
+    A hook is (its number, counted from 1; its headers; whether they are made of its token).
+    """
+    pairs = list(constants)
+    for (number, headers, takes_token), token in zip(hooks, tokens, strict=True):
+        if number <= entered:
+            try:
+                pairs += made_pairs(headers, (token,) if takes_token else ())
+            except Exception:
+                log_failure(headers)
+    return pairs
+
+
+def log_failure(headers: HookHeaders) -> None:
+    """Tell of the exception at hand."""
+    logger.exception("the hook for header %s failed", ", ".join(map(repr, sorted(headers.names))))
+
+
+def finisher(finish: Finish, label: str) -> Callable[..., Awaitable[Response]]:
+    """`await f(token, response)` -> what the hook made of it; a hook that fails is logged and leaves a 500."""
+    function = finish.function
+
+    async def finished(*args: Any) -> Response:
+        try:
+            response = await function(*args) if finish.awaits else function(*args)
+            return expect_response(response, label)
+        except Exception:
+            logger.exception("the middleware %s could not finish the answer", label)
+            return server_error()
+
+    return finished
