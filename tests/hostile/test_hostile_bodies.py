@@ -230,6 +230,7 @@ def bomb() -> bytes:
 @pytest.mark.case(38)
 @encoders
 @models
+@pytest.mark.process
 def test_a_compressed_body_is_refused_and_not_inflated(
     model: Any, encoder: str, client_of: Any, within: Any
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_part_too_many_is_refused_when_it_comes(path: str, client_of: Any) -> 
 
 
 @pytest.mark.case(42)
+@pytest.mark.process
 def test_100_000_parts_take_no_memory(client_of: Any) -> None:
     client = client_of(limited())
     body = body_of(part() * 100_000)
@@ -122,6 +123,7 @@ def test_100_000_parts_take_no_memory(client_of: Any) -> None:
 
 @pytest.mark.case(43)
 @ways
+@pytest.mark.process
 def test_text_without_a_file_name_is_not_kept_beyond_its_limit(path: str, client_of: Any) -> None:
     client = client_of(limited())
     head, chunk = part(b""), b"x" * 65_536
@@ -234,6 +236,7 @@ def test_a_boundary_with_a_line_end_is_refused_or_no_header_at_all(client_of: An
 
 @pytest.mark.case(47)
 @ways
+@pytest.mark.process
 def test_a_body_that_ends_anywhere_before_its_end_is_400_and_leaves_no_file(
     path: str, client_of: Any, open_files: Any
 ) -> None:

@@ -222,6 +222,7 @@ async def keep(request: Request) -> Any:
 
 
 @pytest.mark.case(52)
+@pytest.mark.process
 def test_no_temporary_file_stays_whatever_happens_after_it_came(client_of: Any, open_files: Any) -> None:
     app = VelociPy(plugins=False)
     for endpoint in (fail, refuse, keep, digest):
@@ -248,6 +249,7 @@ def test_no_temporary_file_stays_whatever_happens_after_it_came(client_of: Any, 
 
 
 @pytest.mark.case(52)
+@pytest.mark.process
 def test_no_temporary_file_stays_when_the_client_leaves(client_of: Any, open_files: Any) -> None:
     app = VelociPy(plugins=False)
     for endpoint in (keep, digest):
@@ -266,6 +268,7 @@ def test_no_temporary_file_stays_when_the_client_leaves(client_of: Any, open_fil
 
 
 @pytest.mark.case(53)
+@pytest.mark.process
 def test_a_full_disk_is_507_and_leaves_nothing(client_of: Any, open_files: Any) -> None:
     client = client_of(digest, method="POST")
     assert client.tell(file_part(BIG) + END, MULTIPART)[0] == 200

@@ -61,6 +61,7 @@ def test_websockets_of_a_room_hear_each_other(interface: str) -> None:
 
 @both
 @pytest.mark.case(110)
+@pytest.mark.process
 def test_no_task_and_no_subscriber_is_left_however_a_websocket_ends(interface: str) -> None:
     with TestClient(chat(Channels()), interface=interface) as client:
         before = client.get("/tasks").json()

@@ -157,6 +157,7 @@ def test_the_whole_form_is_given_to_who_asks_for_it(interface: Any) -> None:
 @both
 @pytest.mark.case(52)
 @pytest.mark.parametrize("trouble", ["none", "exception", "http", "422", "too large"])
+@pytest.mark.process
 def test_files_are_closed_and_gone_whatever_happens(
     trouble: str, interface: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

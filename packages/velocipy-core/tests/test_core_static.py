@@ -703,6 +703,7 @@ def test_the_disk_is_asked_in_a_thread(root: Path, interface: str, monkeypatch: 
 
 
 @pytest.mark.case(63)
+@pytest.mark.process
 def test_no_request_leaves_a_file_open_or_memory_taken(root: Path, interface: str) -> None:
     def ask(number: int) -> None:
         client.get(f"/static/missing-{number}")
@@ -721,6 +722,6 @@ def test_no_request_leaves_a_file_open_or_memory_taken(root: Path, interface: st
             gc.collect()
             taken.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(os.listdir("/proc/self/fd")) <= before
     # What is kept for each request is kept in every batch; what is filled once, a cache or a table, is not.
     assert min(later - earlier for earlier, later in pairwise(taken)) < 10_000

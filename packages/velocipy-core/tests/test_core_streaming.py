@@ -787,6 +787,7 @@ def test_bulk_may_be_little_or_nothing(interface: str) -> None:
 
 
 @both
+@pytest.mark.process
 def test_bulk_waits_for_a_slow_client_and_ends_with_it(interface: str) -> None:
     """What is under way stays small, and no descriptor is left open."""
     given, closed = 0, False

@@ -175,6 +175,7 @@ def test_what_no_backend_knows_is_a_type_error_before_anything_is_received(inter
         assert ws.receive_text() == "not lost"
 
 
+@pytest.mark.process
 def test_what_is_kept_for_models_does_not_keep_the_app() -> None:
     async def endpoint(websocket: WebSocket) -> None:
         await websocket.accept()

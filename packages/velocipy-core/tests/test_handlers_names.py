@@ -63,6 +63,7 @@ def test_an_object_has_one_name() -> None:
     assert source.env["known_2"] is one and source.env["known"] == 1
 
 
+@pytest.mark.process
 def test_source_runs_and_stands_in_tracebacks_while_its_function_lives() -> None:
     source = Source("<velocipy test names>", {}, frozenset())
     with source.block("def fail():"):
@@ -79,6 +80,7 @@ def test_source_runs_and_stands_in_tracebacks_while_its_function_lives() -> None
     assert "<velocipy test names>" not in linecache.cache
 
 
+@pytest.mark.process
 def test_source_compiled_anew_replaces_what_stood_there() -> None:
     def compiled(text: str) -> Any:
         source = Source("<velocipy test again>", {}, frozenset())

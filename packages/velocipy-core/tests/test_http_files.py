@@ -841,6 +841,7 @@ def test_beyond_four_gigabytes(interface: str, tmp_path: Path) -> None:
 
 @both
 @pytest.mark.case(63)
+@pytest.mark.process
 def test_parts_cost_no_memory(interface: str, tmp_path: Path) -> None:
     path = tmp_path / "sparse.bin"
     path.touch()

@@ -303,6 +303,7 @@ def test_no_field_at_all_may_be_allowed(content_type: str) -> None:
 
 
 @pytest.mark.case(42)
+@pytest.mark.process
 def test_the_101st_file_is_refused_and_all_before_it_closed() -> None:
     async def work() -> None:
         before = open_files()
@@ -317,6 +318,7 @@ def test_the_101st_file_is_refused_and_all_before_it_closed() -> None:
 
 @pytest.mark.case(42)
 @pytest.mark.parametrize("size", [1, 1_000])
+@pytest.mark.process
 def test_100_000_parts_never_take_2_mb(size: int) -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(100_000 // size):
@@ -332,6 +334,7 @@ def test_100_000_parts_never_take_2_mb(size: int) -> None:
 
 
 @pytest.mark.case(42)
+@pytest.mark.process
 def test_a_million_urlencoded_fields_never_take_2_mb() -> None:
     async def fields() -> AsyncIterator[bytes]:
         for _ in range(100):
@@ -346,6 +349,7 @@ def test_a_million_urlencoded_fields_never_take_2_mb() -> None:
 
 @pytest.mark.case(43)
 @pytest.mark.parametrize(("content_type", "multiple"), [(MULTIPART, 1), (URLENCODED, 6)])
+@pytest.mark.process
 def test_50_mb_of_text_are_refused_with_no_more_than_the_limit_buffered(
     content_type: str, multiple: int
 ) -> None:
@@ -480,6 +484,7 @@ FIRST = file(b"f", b"x" * 1_000)
         (lambda: each(FIRST + END), {}, Failure),
     ],
 )
+@pytest.mark.process
 def test_whatever_goes_wrong_no_file_stays_open(
     chunks: Any,
     limits: dict[str, int],
@@ -512,6 +517,7 @@ def test_whatever_goes_wrong_no_file_stays_open(
 
 
 @pytest.mark.case(52)
+@pytest.mark.process
 def test_a_cancelled_upload_leaves_no_file_open() -> None:
     async def work() -> None:
         arrived = asyncio.Event()
@@ -784,6 +790,7 @@ def test_parts_are_streamed_from_a_request() -> None:
     run(work())
 
 
+@pytest.mark.process
 def test_one_part_can_be_taken_and_read_by_itself() -> None:
     async def work() -> None:
         request = request_of(Connection(MULTIPART, text(b"a", b"1")[:-3], b"1\r\n", END))

@@ -130,6 +130,7 @@ def test_a_chunk_is_read_from_the_body_only_when_it_is_asked_for() -> None:
     run(work())
 
 
+@pytest.mark.process
 def test_streaming_holds_no_more_than_a_piece_of_a_large_chunk() -> None:
     async def work() -> int:
         body = part(b"x" * 20_000_000, b'form-data; name="a"; filename="f"') + END

@@ -185,6 +185,7 @@ def test_headers_are_found_in_any_case(headers: Any) -> None:
 
 
 @pytest.mark.case(52)
+@pytest.mark.process
 def test_a_file_on_disk_has_no_name_and_is_gone_when_it_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_file_on_disk_has_no_name_and_is_gone_when_it_is_closed(
 
 
 @pytest.mark.parametrize("spool_size", [1, 100])
+@pytest.mark.process
 def test_an_upload_that_is_dropped_closes_its_file_without_a_warning(spool_size: int) -> None:
     async def work() -> None:
         upload = UploadFile("a", spool_size=spool_size)
@@ -220,6 +222,7 @@ def test_the_content_of_a_dropped_upload_can_be_kept_while_it_is_in_memory() -> 
     assert run(filled("a", b"content")).file.tell() == 7
 
 
+@pytest.mark.process
 def test_a_dropped_upload_leaves_a_file_of_the_caller_s_open() -> None:
     file = io.BytesIO(b"x")
     UploadFile("a", file)

@@ -170,6 +170,7 @@ def test_a_reported_failure_is_raised_with_its_message(phase: str) -> None:
 
 @pytest.mark.case(153)
 @pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+@pytest.mark.process
 def test_five_hundred_clients_leave_no_thread_and_no_loop(interface: str) -> None:
     loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
 
@@ -204,6 +205,7 @@ def test_an_unused_client_starts_no_thread() -> None:
     assert len(clients) == 20
 
 
+@pytest.mark.process
 def test_a_client_that_is_forgotten_takes_its_thread_along() -> None:
     for _ in range(20):
         TestClient(Lively(), interface="asgi").get("/")

@@ -204,6 +204,7 @@ def test_writes_let_the_loop_do_other_work(size: int, writes: int) -> None:
 
 @pytest.mark.case(15)
 @pytest.mark.parametrize("breaks", [False, True])
+@pytest.mark.process
 def test_nothing_holds_the_transport_once_a_stream_is_over(breaks: bool) -> None:
     """The body ends when the transport is dropped: a traceback that keeps it leaves the client hanging."""
     app = VelociPy()

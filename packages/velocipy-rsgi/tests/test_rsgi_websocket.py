@@ -113,6 +113,7 @@ def test_messages_have_their_kinds_and_a_close_has_no_code() -> None:
 
 @pytest.mark.case(110)
 @pytest.mark.parametrize("how", ["close", "peer's close", "lost receiving", "lost sending"])
+@pytest.mark.process
 def test_the_transport_is_dropped_at_the_end_whoever_keeps_the_websocket(how: str) -> None:
     """Granian holds the TCP connection while the transport lives."""
     kept: list[WebSocket] = []
