@@ -42,8 +42,9 @@ dialect = Dialect(
         "await send({{'type': 'http.response.start', 'status': {status}, 'headers': [*{headers}]}})",
         "await send({{'type': 'http.response.body', 'body': b''}})",
     ),
-    enter=("async def enter", "await "),
-    prelude=("if scope['type'] == 'lifespan': return await serve_lifespan(app.lifespan, receive, send)",),
+    # A plain function: the app awaits what it returns, and one coroutine less is 70 ns.
+    enter=("def enter", ""),
+    prelude=("if scope['type'] == 'lifespan': return serve_lifespan(app.lifespan, receive, send)",),
     native=native,
     env={
         "ASGIConnection": ASGIConnection,
