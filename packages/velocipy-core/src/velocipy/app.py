@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from velocipy.dispatch import Dispatcher
     from velocipy.handlers.app_scope import AppValues
+    from velocipy.handlers.plan import Plan
     from velocipy.http.forms import FormLimits
     from velocipy.http.proxy import ProxyEntries, TrustedProxies
     from velocipy.json.base import EncoderChoice, JSONEncoder
@@ -215,6 +216,14 @@ class VelociPy(APIRouter):
             self._encoder = _find_encoder(None)
         return self._encoder
 
+    def routes_at(self, path: str) -> list[Route]:
+        """The routes that a request for this path, percent-decoded, can reach by some method; the most preferred first."""
+        return self._dispatcher.routes_at(path)
+
+    def plan(self, route: Route) -> Plan:
+        """What one of the app's routes does, with the layers and overrides of this moment, as data."""
+        return self._dispatcher.plan(route)
+
     def url_for(self, name: str, /, **params: object) -> str:
         """The path of a named route, percent-encoded; parameters that are not in its template become the query.
 
@@ -276,11 +285,11 @@ class VelociPy(APIRouter):
 
     def _serve(self, protocol: str) -> Callable[..., Any]:
         dialect = _find_dialect(protocol)
-        self._set_up_plugins()
+        self.set_up_plugins()
         return self._dispatcher.entry(dialect)
 
-    def _set_up_plugins(self) -> None:
-        """Hand the app to what is installed in the group `velocipy.plugins`: once, when it is first served."""
+    def set_up_plugins(self) -> None:
+        """Hand the app to what is installed in the group `velocipy.plugins`: once, when it is first served or looked at."""
         from velocipy.plugins import installed
 
         plugins, self._plugins = self._plugins, False

@@ -105,6 +105,11 @@ class Dispatcher:
         for entry in self._entries.values():
             entry.hold(started)
 
+    def routes_at(self, path: str) -> list[Route]:
+        """Every route of the leaves that take a path, each once, the most preferred leaf first."""
+        found = [route for leaf, _ in self._tree.matches(path) for route in leaf.routes.values()]
+        return list(dict.fromkeys(found))
+
     def explain(self, route: Route, dialect: Dialect) -> str:
         """The source of a route's handler as it would be compiled now."""
         return self._compile(route, dialect)[1]

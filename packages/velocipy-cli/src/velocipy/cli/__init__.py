@@ -1,4 +1,1 @@
-"""The `velocipy` command. Holds nothing yet but its version, and installs no command.
-
-What it will hold: `run`, `dev`, `routes`, `explain`, `check`, `openapi` and `new`.
-"""
+"""The `velocipy` command: dev, run, routes, explain, check, openapi, new. This file holds nothing; `main` is the entry."""

@@ -1,0 +1,167 @@
+"""`velocipy check`: everything that can be known of an app without a request. Knows rules; changes nothing, sends nothing."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from velocipy import VelociPy
+from velocipy.cli.arguments import add_app, app_of
+from velocipy.cli.errors import FAILED
+from velocipy.cli.listing import middleware_name, shortened
+from velocipy.cli.terminal import styled
+from velocipy.exceptions import ConfigurationError, MissingAdapterError
+
+HELP = "find what is wrong or unwise without a request: bindings of every route, settings, the order of middleware"
+
+PROTOCOLS = ("rsgi", "asgi")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong ("error") or unwise ("warning"): what, where, and what to do about it."""
+
+    level: Literal["error", "warning"]
+    what: str
+    where: str
+    fix: str = ""
+
+
+Rule = Callable[[VelociPy], Iterator[Finding]]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The arguments of `velocipy check`."""
+    add_app(parser)
+    parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+    parser.add_argument("--json", action="store_true", help="a JSON array of findings, for programs")
+
+
+def run(options: Namespace) -> int:
+    """Print what was found -> 0, or 1 where there is an error. Raises CommandError for an app that cannot be loaded."""
+    app = app_of(options)
+    findings = [finding for rule in RULES for finding in rule(app)]
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _show(app, findings)
+    wrong = findings if options.strict else [each for each in findings if each.level == "error"]
+    return FAILED if wrong else 0
+
+
+def _show(app: VelociPy, findings: list[Finding]) -> None:
+    for finding in findings:
+        colour = "red" if finding.level == "error" else "yellow"
+        print(f"{styled(finding.level, colour)}: {finding.what}")
+        print(f"  {finding.where}" + (f"\n  {finding.fix}" if finding.fix else ""))
+    errors = sum(finding.level == "error" for finding in findings)
+    routes = sum(not route.is_ours for route in app.routes)
+    print(f"{routes} routes checked: {errors} errors, {len(findings) - errors} warnings")
+
+
+# -- rules -----------------------------------------------------------------------------------------------------------
+
+
+def every_route_compiles(app: VelociPy) -> Iterator[Finding]:
+    """The handler of every route, for every protocol that is installed."""
+    for protocol in PROTOCOLS:
+        for route in app.routes:
+            try:
+                route.explain(protocol)
+            except MissingAdapterError:
+                break
+            except ConfigurationError as exc:
+                yield Finding("error", str(exc), f"{route.title} ({shortened(route.location)})")
+
+
+def debug_is_off(app: VelociPy) -> Iterator[Finding]:
+    """What debug shows is for nobody else's eyes."""
+    if app.debug:
+        yield Finding(
+            "warning",
+            "debug is on",
+            f"VelociPy(title={app.title!r})",
+            "leave debug=True out where others can reach the app",
+        )
+
+
+ORDER = (
+    ("RequestIDMiddleware", "TimingMiddleware", "so that the log of what is timed has the id"),
+    (
+        "CORSMiddleware",
+        "TrustedHostMiddleware",
+        "so that scripts of other origins can read why they were refused",
+    ),
+    ("CORSMiddleware", "HTTPSRedirectMiddleware", "so that scripts of other origins can follow it"),
+    (
+        "CORSMiddleware",
+        "RateLimitMiddleware",
+        "so that scripts of other origins can read a 429 and its Retry-After",
+    ),
+    ("CORSMiddleware", "CSRFMiddleware", "so that scripts of other origins can read why they were refused"),
+    (
+        "TrustedHostMiddleware",
+        "HTTPSRedirectMiddleware",
+        "so that nobody is redirected to a host that is not yours",
+    ),
+    (
+        "TrustedHostMiddleware",
+        "SessionMiddleware",
+        "so that no session is opened for a host that is not yours",
+    ),
+    ("HTTPSRedirectMiddleware", "SessionMiddleware", "so that no session cookie is looked at without TLS"),
+    ("SessionMiddleware", "CSRFMiddleware", "since it compares with what the session holds"),
+    (
+        "CompressionMiddleware",
+        "SessionMiddleware",
+        "so that nothing is compressed before all headers are known",
+    ),
+)
+"""(what should be added first and so stand outside, what should be added later, why)"""
+
+
+def middleware_is_in_order(app: VelociPy) -> Iterator[Finding]:
+    """The first added is the outermost: what refuses should not stand around what explains."""
+    seen: set[tuple[str, str]] = set()
+    for route in app.routes:
+        names = [middleware_name(item) for layer in route.layers for item in layer.middleware]
+        for outer, inner, why in ORDER:
+            if outer in names and inner in names and names.index(inner) < names.index(outer):
+                if (outer, inner) not in seen:
+                    seen.add((outer, inner))
+                    yield Finding(
+                        "warning",
+                        f"{inner} is added before {outer}, and so stands outside of it",
+                        f"{route.title} ({shortened(route.location)})",
+                        f"add {outer} first, {why}",
+                    )
+
+
+def hidden_routes(app: VelociPy) -> Iterator[Finding]:
+    """A mount that begins like a route of the app, where the reader may expect the other to answer."""
+    mounts = [route for route in app.routes if "(any)" in route.methods and not route.is_socket]
+    for mount in mounts:
+        prefix = mount.path.partition("{")[0]
+        for route in app.routes:
+            if route is not mount and not route.is_ours and _is_below(route, prefix, mount):
+                yield Finding(
+                    "warning",
+                    f"{route.title} lies below the mount at {prefix!r}, and answers before it",
+                    shortened(route.location),
+                    "move one of them if that is not meant",
+                )
+
+
+def _is_below(route: Any, prefix: str, mount: Any) -> bool:
+    return (
+        prefix != "/"
+        and route.path.startswith(prefix)
+        and "(any)" not in route.methods
+        and not route.is_socket
+    )
+
+
+RULES: tuple[Rule, ...] = (every_route_compiles, debug_is_off, middleware_is_in_order, hidden_routes)

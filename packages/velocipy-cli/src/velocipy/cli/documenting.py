@@ -1,0 +1,49 @@
+"""`velocipy openapi`: an app's OpenAPI document as a file. Knows where it goes; velocipy-openapi makes it."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from velocipy.cli.arguments import add_app, app_of
+from velocipy.cli.errors import CommandError
+from velocipy.exceptions import MissingAdapterError
+
+HELP = "print the OpenAPI document, or write it to a file"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The arguments of `velocipy openapi`."""
+    add_app(parser)
+    parser.add_argument(
+        "--output", "-o", type=Path, metavar="FILE", help="write to this file, not to the terminal"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="with --output: change nothing, and fail if it would change"
+    )
+
+
+def run(options: Namespace) -> int:
+    """Write the document -> 0; with --check 1 where the file differs. Raises CommandError without velocipy-openapi."""
+    if options.check and options.output is None:
+        raise CommandError("--check compares with a file: name it with --output")
+    try:
+        document = app_of(options).openapi()
+    except MissingAdapterError as exc:
+        raise CommandError(str(exc)) from None
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if options.output is None:
+        print(text, end="")
+    elif options.check:
+        return _compared(options.output, text)
+    else:
+        options.output.write_text(text, "utf-8")
+        print(f"{options.output}: {len(document.get('paths', ()))} paths")
+    return 0
+
+
+def _compared(path: Path, text: str) -> int:
+    if path.is_file() and path.read_text("utf-8") == text:
+        return 0
+    raise CommandError(f"{path} is not the document of today: write it with velocipy openapi --output {path}")

@@ -1,0 +1,88 @@
+"""Which app a command is about: `main:app`, a path, pyproject.toml, or the usual file names. Knows files; imports nothing of the user's."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from velocipy.cli.errors import MISUSED, CommandError
+
+DEFAULT = "app"
+"""The attribute that is taken where none is named."""
+
+USUAL = ("main.py", "app.py", "api.py", "server.py", "app/main.py", "app/app.py", "app/api.py", "src/main.py")
+"""The files that are looked for, in this order, where nothing is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A module, the attribute in it, and the folder from which it is imported."""
+
+    module: str
+    attribute: str
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.attribute}"
+
+
+def find_target(text: str | None, folder: Path) -> Target:
+    """`main:app`, `main`, `path/to/main.py`, `path/to/main.py:app`, or None for what pyproject.toml or the usual files say.
+
+    Raises CommandError, which says where was looked.
+    """
+    if text is None:
+        text = _configured(folder) or _usual(folder)
+    place, _, attribute = text.rpartition(":") if ":" in text else (text, "", DEFAULT)
+    if not all(part.isidentifier() for part in attribute.split(".")):
+        raise CommandError(f"{text!r} names no attribute of a module: write main:app", MISUSED)
+    if place.endswith(".py") or "/" in place:
+        return _of_file(folder, place, attribute)
+    if not all(part.isidentifier() for part in place.split(".")):
+        raise CommandError(f"{text!r} names no module: write main:app, or path/to/main.py:app", MISUSED)
+    return Target(place, attribute, folder)
+
+
+def _of_file(folder: Path, place: str, attribute: str) -> Target:
+    path = (folder / place).resolve()
+    if not path.is_file():
+        near = get_close_matches(path.name, [other.name for other in path.parent.glob("*.py")], 1)
+        raise CommandError(f"there is no file {place}" + (f"; did you mean {near[0]}?" if near else ""))
+    names = [path.stem] if path.stem != "__init__" else []
+    root = path.parent
+    while (root / "__init__.py").is_file():  # a module of a package is imported through it
+        names.insert(0, root.name)
+        root = root.parent
+    return Target(".".join(names), attribute, root)
+
+
+def _configured(folder: Path) -> str | None:
+    """`[tool.velocipy] app = "main:app"` of the pyproject.toml in the folder."""
+    path = folder / "pyproject.toml"
+    if not path.is_file():
+        return None
+    try:
+        settings = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("velocipy", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise CommandError(f"{path} cannot be read: {exc}") from None
+    chosen = settings.get("app") if isinstance(settings, dict) else None
+    if chosen is not None and not isinstance(chosen, str):
+        raise CommandError(f'{path}: [tool.velocipy] app is a text such as "main:app", not {chosen!r}')
+    return chosen
+
+
+def _usual(folder: Path) -> str:
+    for name in USUAL:
+        if (folder / name).is_file():
+            return name
+    near = [
+        path.name for path in sorted(folder.glob("*.py")) if "VelociPy(" in path.read_text("utf-8", "replace")
+    ]
+    hint = f" {near[0]} makes an app: name it, {near[0]}:app." if near else ""
+    raise CommandError(
+        f"no app was named, and {folder} has none of {', '.join(USUAL)}.{hint} Name one (velocipy … main:app), or write "
+        f'[tool.velocipy] app = "main:app" in pyproject.toml',
+        MISUSED,
+    )
