@@ -13,11 +13,13 @@ from velocipy import __main__ as entry
 
 PACKAGES = [
     "velocipy",
+    "velocipy.config",
     "velocipy.http",
     "velocipy.json",
     "velocipy.middleware",
     "velocipy.models",
     "velocipy.routing",
+    "velocipy.templating",
 ]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from velocipy.app import VelociPy
     from velocipy.background import BackgroundTask, BackgroundTasks
     from velocipy.channels import Channels
+    from velocipy.config import Config
     from velocipy.exceptions import (
         HTTPException,
         PayloadTooLargeException,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from velocipy.routing.router import APIRouter
     from velocipy.state import State
     from velocipy.static import StaticFiles
+    from velocipy.templating import TemplateResponse, Templates
     from velocipy.testing import AsyncTestClient, TestClient
     from velocipy.websocket import WebSocket
 
@@ -53,6 +55,7 @@ __all__ = [
     "BackgroundTasks",
     "Body",
     "Channels",
+    "Config",
     "Cookie",
     "Depends",
     "EventSourceResponse",
@@ -80,6 +83,8 @@ __all__ = [
     "State",
     "StaticFiles",
     "StreamingResponse",
+    "TemplateResponse",
+    "Templates",
     "TestClient",
     "UploadFile",
     "VelociPy",
@@ -94,6 +99,7 @@ _HOMES = {
     "app": ("VelociPy",),
     "background": ("BackgroundTask", "BackgroundTasks"),
     "channels": ("Channels",),
+    "config": ("Config",),
     "exceptions": ("HTTPException", "PayloadTooLargeException", "RouteConflictError", "WebSocketException"),
     "handlers.markers": ("Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query", "guard"),
     "http.files": ("FileResponse",),
@@ -108,6 +114,7 @@ _HOMES = {
     "routing.router": ("APIRouter",),
     "state": ("State",),
     "static": ("StaticFiles",),
+    "templating": ("TemplateResponse", "Templates"),
     "testing": ("AsyncTestClient", "TestClient"),
     "websocket": ("WebSocket",),
 }

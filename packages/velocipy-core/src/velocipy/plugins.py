@@ -37,6 +37,7 @@ FIRST_PARTY: dict[tuple[str, str], FirstParty] = {
     ),
     ("velocipy.models", "msgspec"): FirstParty("velocipy.models.msgspec", "MsgspecBackend", "msgspec"),
     ("velocipy.models", "pydantic"): FirstParty("velocipy.models.pydantic", "PydanticBackend", "pydantic"),
+    ("velocipy.templating", "jinja2"): FirstParty("velocipy.templating.jinja2", "JinjaEngine", "jinja2"),
 }
 
 
