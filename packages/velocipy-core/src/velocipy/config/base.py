@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast, dataclass_transform, get_origin, overload
+from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast, get_origin, overload
 
 from velocipy.annotations import split_annotated, strip_optional, type_name
 from velocipy.config.hints import hints_of
@@ -39,12 +39,11 @@ class Origin:
     env_files: tuple[Path, ...] = ()
     secrets_dirs: tuple[Path, ...] = ()
 
-    def sources(self) -> Sources:
+    def sources(self, known: Container[str]) -> Sources:
         """These places as they are now."""
-        return Sources(self.env_files, self.secrets_dirs)
+        return Sources(self.env_files, self.secrets_dirs, known=known)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True)
 class Config:
     """Settings of an app: `class App(Config, prefix="APP_")` with annotated fields, then `App()` or `Config.get(App)`.
 
@@ -82,7 +81,7 @@ class Config:
 
     def __init__(self, **keywords: Any) -> None:
         cls = type(self)
-        sources = cls.__origin.sources()
+        sources = cls.__origin.sources({variable for variable, _ in cls._variables(cls.__origin.prefix)})
         problems = list(sources.problems)
         values = cls.__read(keywords, cls.__origin.prefix, sources, problems, {})
         if problems:

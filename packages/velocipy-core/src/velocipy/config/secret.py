@@ -52,3 +52,6 @@ class Secret:
 
     def __str__(self) -> str:
         return "***"
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)

@@ -96,7 +96,7 @@ def setting_of(name: str, hint: Any, default: Any, where: str) -> Setting:
 
 def reason_of(error: ErrorItem) -> str:
     """What is wrong in words that need no "Invalid field 'x': " before them; inside of a value, with the way to it."""
-    words = error["msg"].partition(": ")[2] or error["msg"]
+    words = "missing" if error["type"] == "missing" else error["msg"].partition(": ")[2] or error["msg"]
     way = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"][2:])
     return f"{way}: {words}" if way else words
 
@@ -114,9 +114,8 @@ def _reader(bare: Any, annotation: Any, extras: tuple[Any, ...]) -> Read | None:
 
 
 def _reader_of(stripped: Any, annotation: Any, extras: tuple[Any, ...]) -> Read | None:
-    wrap = WRAPPED.get(stripped) if stripped.__class__ is type or stripped in WRAPPED else None
-    if wrap is not None:
-        return _wrapped_reader(wrap, extras)
+    if stripped in (*WRAPPED,):  # not a look-up: what stands in an annotation may have no hash
+        return _wrapped_reader(WRAPPED[stripped], extras)
     if find_scalar(annotation) is not None:
         return _scalar_reader(annotation)
     wrapped = _wrapped_items(stripped)
@@ -172,10 +171,9 @@ def _list_reader(collection: Collection, extras: tuple[Any, ...], read_json: Rea
 
 def _wrapped_items(stripped: Any) -> Read | None:
     """The reader of `tuple[Secret, ...]` or `list[Path]`: that of as many texts, each wrapped."""
-    kinds = {kind for kind in get_args(stripped) if kind is not Ellipsis}
-    if len(kinds) != 1 or not kinds <= WRAPPED.keys() or get_origin(stripped) is dict:
+    kind = next(iter(get_args(stripped)), None)
+    if kind not in (*WRAPPED,) or any(arg not in (kind, Ellipsis) for arg in get_args(stripped)):
         return None
-    (kind,) = kinds
     texts = get_origin(stripped)[tuple(str if arg is kind else arg for arg in get_args(stripped))]
     collection = find_collection(texts)
     if collection is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,14 +26,16 @@ class Found(NamedTuple):
 
 
 class Sources:
-    """The sources of one load. What is read is read once, so that all classes see the same."""
+    """The sources of one load, of a class whose variables are `known`. Each file is read once."""
 
     def __init__(
         self,
         env_files: Sequence[Path] = (),
         secrets_dirs: Sequence[Path] = (),
         environment: Mapping[str, str] | None = None,
+        known: Container[str] = (),
     ) -> None:
+        self._known = known
         self._environment = os.environ if environment is None else environment
         self._secrets_dirs = secrets_dirs
         self._files: list[tuple[Path, dict[str, Entry]]] = []
@@ -69,9 +71,10 @@ class Sources:
             return True
 
     def near(self, variable: str, prefix: str) -> str:
-        """ "; did you mean 'APP_PROT'?" where something that is set is spelled much like a variable that is missing."""
-        known = {*self._environment, *(name for _, entries in self._files for name in entries)}
-        return did_you_mean(variable, (name for name in known if name.startswith(prefix)) if prefix else ())
+        """ "; did you mean 'APP_PROT'?" where something that is set, and read by nobody, is spelled much like it."""
+        there = {*self._environment, *(name for _, entries in self._files for name in entries)}
+        lost = [name for name in there if prefix and name.startswith(prefix) and name not in self._known]
+        return did_you_mean(variable, sorted(lost))
 
 
 def _read_dotenv(path: Path) -> dict[str, Entry]:

@@ -20,6 +20,10 @@ OF_REQUESTS = frozenset({"request", "url_for", "flashes"})
 """Names that a template has whenever it is rendered for a request."""
 
 
+MAX_NAME = 100
+"""Characters of a name that an error repeats."""
+
+
 class JinjaEngine(Engine):
     """The templates of some directories, or of an environment of your own: `JinjaEngine(env=Environment(...))`.
 
@@ -89,20 +93,22 @@ class JinjaEngine(Engine):
             return self.env.get_template(name)
         except jinja2.TemplateNotFound as exc:
             if exc.name == name:
-                exc.add_note(self._about_missing(name))
+                exc.message = self._about_missing(
+                    name
+                )  # in Jinja2's own a client's name may stand as it came
             raise
 
     def _about_missing(self, name: str) -> str:
         """Where it was looked for, and what is spelled alike there."""
         if not isinstance(self.env.loader, _InsideLoader):
-            return f"the environment's loader has no template {name!r}"
+            return f"the environment's loader has no template {name[:MAX_NAME]!r}"
         folder, _, base = name.rpartition("/")
         near: list[str] = []
         for directory in self.env.loader.searchpath:
             if ".." not in folder.split("/") and not folder.startswith("/") and "\0" not in folder:
                 near += _names_in(os.path.join(directory, folder))
         places = ", ".join(map(os.fspath, self.env.loader.searchpath))
-        return f"no template {name!r} in {places}{did_you_mean(base, near)}"
+        return f"no template {name[:MAX_NAME]!r} in {places}{did_you_mean(base, near)}"
 
     def _ancestors(self, template: jinja2.Template) -> Iterator[jinja2.Template]:
         """What a template extends, and what that extends."""
@@ -123,7 +129,7 @@ class JinjaEngine(Engine):
         source, filename, _ = self.env.loader.get_source(self.env, template.name)
         extends = self.env.parse(source, template.name, filename).find(nodes.Extends)
         constant = extends is not None and isinstance(extends.template, nodes.Const)
-        return str(extends.template.value) if constant else None  # type: ignore[union-attr,attr-defined]
+        return str(extends.template.value) if constant else None  # type: ignore[union-attr]
 
 
 class _InsideLoader(jinja2.FileSystemLoader):
