@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from velocipy.config import ConfigError
 from velocipy.testing import TestClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -261,3 +262,43 @@ def test_model_backends_read_write_and_refuse_alike(backend: str, interface: Any
         ["body", "name"],
         ["body", "price"],
     ]
+
+
+def test_templates_are_pages_fragments_forms_and_streams(interface: Any) -> None:
+    client = client_of("templates", interface)
+    page = client.get("/?q=<b>").text
+    assert '<a href="/login">' in page and "<title>Shop</title>" in page and "Raptor &amp; Sons" in page
+    assert "nothing is called &lt;b&gt;" in page and "<b>" not in page
+    fragment = client.get("/?q=small", headers={"hx-request": "true"})
+    assert fragment.text.strip() == "<tr><td>sticker &lt;small&gt;</td><td>1.00</td></tr>"
+    assert fragment.headers["vary"] == "HX-Request"
+    assert '<form method="post" action="/login">' in client.get("/login").text
+    refused = client.post("/login", data={"name": '">', "password": "x"})
+    assert refused.status_code == 401 and 'value="&#34;&gt;"' in refused.text
+    assert "<strong>Name and password do not belong together.</strong>" in refused.text
+    welcome = client.post("/login", data={"name": "ada", "password": "lovelace"})
+    assert (welcome.status_code, "<h1>Welcome, ada</h1>" in welcome.text) == (200, True)
+    assert places(client.post("/login", data={"name": "ada"})) == [["form", "password"]]
+    assert client.get("/catalogue").text.count("<li>") == 100_000
+
+
+def test_config_comes_from_the_environment_and_shows_no_secret(
+    interface: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("APP_GREETING=file\nAPP_DB_POOL=9\n")
+    monkeypatch.setenv("APP_GREETING", "Hi")
+    monkeypatch.setenv("APP_WORDS", "a, b")
+    monkeypatch.setenv("SECRET_KEY", "hunter2" * 8)
+    answer = client_of("config", interface).get("/").json()
+    assert answer["greeting"] == "Hi" and answer["words"] == ["a", "b"] and answer["pool"] == 9
+    assert "secret_key=Secret('***')" in answer["repr"]
+    monkeypatch.setenv("APP_PORT", "many")
+    monkeypatch.setenv("APP_DB_POOL", "0")
+    with pytest.raises(ConfigError) as caught:
+        load("config")
+    problems = {str(problem) for problem in caught.value.problems}
+    assert problems == {
+        "APP_PORT (the environment): not a valid integer",
+        "APP_DB_POOL (the environment): must be at least 1",
+    }
