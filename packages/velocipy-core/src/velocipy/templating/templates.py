@@ -151,13 +151,15 @@ class Templates:
         status_code: int = 200,
         headers: HeaderSource = None,
         media_type: str = HTML_TYPE,
+        bulk: bool = True,
     ) -> StreamingResponse:
         """A page that is sent while it is rendered, in a thread and in chunks of CHUNK characters; the context may hold iterators.
 
         The name and syntax are checked here; an error in the middle breaks the answer off, as the status is sent by then.
+        `bulk` is that of StreamingResponse: with it a slow client holds the rendering back, also under RSGI.
         """
         pieces = self.engine.stream(_named(name), self._names(context, request))
-        return StreamingResponse(_chunked(pieces), status_code, headers, media_type)
+        return StreamingResponse(_chunked(pieces), status_code, headers, media_type, bulk=bulk)
 
     def _text(self, name: str, names: Context, block: str | None) -> str:
         if block is not None:
