@@ -466,6 +466,7 @@ def test_a_secret_shows_itself_to_nobody_by_accident() -> None:
     with pytest.raises(TypeError):
         Secret(3)  # type: ignore[arg-type]
     assert copy.deepcopy([secret]) == [secret] == copy.copy([secret])
+    assert Secret("\udcff") == Secret("\udcff") != secret
 
 
 # -- the register ------------------------------------------------------------------------------------------------------

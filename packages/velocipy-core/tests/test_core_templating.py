@@ -411,6 +411,8 @@ def test_what_makes_no_sense_is_refused_at_construction(root: Path) -> None:
     for arguments in ((), (root, JinjaEngine([str(root)]))):
         with pytest.raises(ConfigurationError, match="takes a directory, or an engine"):
             Templates(*arguments[:1], engine=(*arguments, None, None)[1])
+    with pytest.raises(ConfigurationError, match="give them to the engine"):
+        Templates(engine=JinjaEngine([str(root)]), strict=False)
 
 
 def test_an_environment_of_ones_own_must_escape_and_be_sync() -> None:

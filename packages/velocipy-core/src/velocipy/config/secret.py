@@ -33,7 +33,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+        return hmac.compare_digest(*(_bytes(secret) for secret in (self, other)))
 
     def __hash__(self) -> int:
         return hash((Secret, self.reveal()))
@@ -55,3 +55,8 @@ class Secret:
 
     def __format__(self, spec: str) -> str:
         return format("***", spec)
+
+
+def _bytes(secret: Secret) -> bytes:
+    # An environment may hold bytes that are no UTF-8; Python keeps them as halves of surrogate pairs.
+    return secret.reveal().encode("utf-8", "surrogatepass")

@@ -97,6 +97,10 @@ class Templates:
             raise ConfigurationError(
                 f"Templates ({caller_location()}) takes a directory, or an engine that knows where its templates are"
             )
+        if engine is not None and not (strict and auto_reload):
+            raise ConfigurationError(
+                f"Templates ({caller_location()}): strict and auto_reload are Jinja2's own: give them to the engine"
+            )
         self._processors = tuple(map(_checked, context_processors))
         self.engine = engine or _jinja(_existing(cast("Directories", directory)), strict, auto_reload)
 
