@@ -32,6 +32,7 @@ ITEMS = [Item("mug", 9.5), Item("hoodie", 49.99), Item("sticker <small>", 1)]
 templates = Templates(
     Path(__file__).parent / "templates", context_processors=[lambda request: {"shop": request.app.title}]
 )
+templates.check()  # a fault of syntax is said now, with its file and line
 app = VelociPy(title="Raptor & Sons")
 
 

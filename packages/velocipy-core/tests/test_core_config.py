@@ -316,6 +316,18 @@ def test_a_type_that_no_text_can_be_comes_as_a_keyword(variables: SetVariables) 
     assert problems_of(lambda: App(log=3)) == ["log (keyword): expected Logger, got int"]  # type: ignore[arg-type]
 
 
+def test_a_type_that_nobody_can_tell_is_taken_as_it_is() -> None:
+    class App(Config, env_file=".env-of-nobody"):
+        velocipy_any: Any = 1
+        paths: dict[Path, int] = {}
+        where: Path | None = None
+        key: Secret | None = None
+
+    app = App(velocipy_any=[1], paths={Path("a"): 1}, where=None, key="text")
+    assert (app.velocipy_any, app.paths, app.where, app.key) == ([1], {Path("a"): 1}, None, Secret("text"))
+    assert problems_of(lambda: App(paths=3)) == ["paths (keyword): expected dict, got int"]
+
+
 # -- classes ---------------------------------------------------------------------------------------------------------
 
 

@@ -357,6 +357,8 @@ def test_a_missing_template_is_said_with_where_and_a_near_miss(root: Path) -> No
     assert str(caught.value) == f"no template 'helo.html' in {root}, {root}/sub; did you mean 'hello.html'?"
     with pytest.raises(jinja2.TemplateNotFound) as caught:
         pages.render("../\n" + "x" * 5_000)
+    with pytest.raises(jinja2.TemplateNotFound, match="no template 'nowhere/x.html' in [^;]*$"):
+        pages.render("nowhere/x.html")
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 1_000
     assert notes_of(lambda: pages.render("extends_missing.html")) == [
         f"in the template {root}/extends_missing.html:1"
@@ -380,6 +382,24 @@ def test_the_log_has_the_line_and_the_client_a_bare_500(
 
 def test_undefined_is_empty_for_who_asks_for_that(root: Path) -> None:
     assert Templates(root, strict=False).render("undefined.html") == "one\ntwo\n"
+
+
+def test_every_template_can_be_checked_at_start(root: Path) -> None:
+    pages = Templates(root)
+    (root / "image.png").write_bytes(b"\x89PNG\xff")
+    (root / "link.html").symlink_to(root.parent / "secret.html")
+    (root / "sub" / "broken.html").write_text("\n{{ x")
+    with pytest.raises(ConfigurationError) as caught:
+        pages.check()
+    assert str(caught.value).splitlines() == [
+        "2 templates cannot be read:",
+        f"  {root}/sub/broken.html:2: unexpected end of template, expected 'end of print statement'.",
+        f"  {root}/syntax.html:2: Expected an expression, got 'end of statement block'",
+    ]
+    for name in ("sub/broken.html", "syntax.html"):
+        (root / name).unlink()
+    pages.check()
+    Templates(engine=MiniJinja(root)).check()
 
 
 def test_the_request_does_not_stand_first(root: Path) -> None:
@@ -421,6 +441,9 @@ def test_an_environment_of_ones_own_must_escape_and_be_sync() -> None:
     assert pages.render("a", {"x": "<"}) == "&lt;" == pages.render("c", {"x": "<"}, block="d")
     with pytest.raises(jinja2.TemplateNotFound, match="the environment's loader has no template 'nowhere'"):
         pages.render("nowhere")
+    bare = jinja2.Environment(autoescape=True)
+    with pytest.raises(TypeError, match="no loader"):
+        Templates(engine=JinjaEngine(env=bare)).render("a")
     for options, message in [
         ({}, "escapes every template"),
         ({"autoescape": jinja2.select_autoescape()}, "escapes every template"),

@@ -211,7 +211,7 @@ def _checker(bare: Any, annotation: Any) -> CheckValue:
         validate = backend.validator(annotation)
         return lambda value, place, errors: validate(value, errors, place)
     kind = get_origin(stripped) or stripped
-    if not isinstance(kind, type) or kind is object:
+    if not isinstance(kind, type) or kind in (Any, object):  # Any is a class from Python 3.11 on
         return lambda value, place, errors: (
             value
         )  # nobody can tell: Any, a TypeVar, a union of foreign classes

@@ -21,6 +21,10 @@ class Engine(ABC):
     def render(self, name: str, context: Context) -> str:
         """The whole template."""
 
+    def check(self) -> None:
+        """Look at every template now. Raises ConfigurationError with every fault of syntax; an engine that cannot does nothing."""
+        return None
+
     def render_block(self, name: str, block: str, context: Context) -> str:
         """One block of it. Raises LookupError for one that it does not have."""
         raise NotImplementedError(f"{type(self).__name__} cannot render one block of a template")

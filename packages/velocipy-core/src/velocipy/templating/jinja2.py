@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import jinja2
 from jinja2 import nodes
 
+from velocipy.constraints import counted
 from velocipy.exceptions import ConfigurationError
 from velocipy.messages import caller_location, did_you_mean
 from velocipy.templating.base import Context, Engine
@@ -57,6 +58,19 @@ class JinjaEngine(Engine):
                 f"an environment for templates ({caller_location()}) renders synchronously: leave enable_async out"
             )
         self._parents: WeakKeyDictionary[jinja2.Template, str | None] = WeakKeyDictionary()
+
+    def check(self) -> None:
+        """Compile every template that the loader lists. Files that are no text are no templates."""
+        faults = []
+        for name in self.env.list_templates():
+            try:
+                self.env.get_template(name)
+            except jinja2.TemplateSyntaxError as exc:
+                faults.append(f"\n  {_place(exc)}: {exc.message}")
+            except (UnicodeDecodeError, jinja2.TemplateNotFound):  # an image, or a link that leads out
+                continue
+        if faults:
+            raise ConfigurationError(f"{counted(len(faults), 'template')} cannot be read:{''.join(faults)}")
 
     def render(self, name: str, context: Context) -> str:
         """The whole template."""

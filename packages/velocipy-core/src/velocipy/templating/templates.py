@@ -109,6 +109,10 @@ class Templates:
         """The engine's own environment: Jinja2's, for filters, globals and tests of your own."""
         return self.engine.env  # type: ignore[attr-defined]  # an engine without one says so itself
 
+    def check(self) -> None:
+        """Compile every template, at start-up or in a test: faults of syntax are one ConfigurationError with a line each."""
+        self.engine.check()
+
     def render(
         self,
         name: str,
