@@ -148,6 +148,7 @@ def test_every_workload_times_a_request_and_compares_wrong_ones() -> None:
         "pydantic",
         "rows",
         "deps",
+        "stream",
         "empty",
         "missing",
     ]

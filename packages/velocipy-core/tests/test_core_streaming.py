@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,14 @@ import pytest
 from velocipy import Depends, Request, Response, StreamingResponse, VelociPy
 from velocipy.exceptions import ClientDisconnected
 from velocipy.http.delivery import deliver
-from velocipy.http.leaving import WATCH_AFTER, Interruption, Leaving, Presence, cancel_on_disconnect
+from velocipy.http.leaving import (
+    WATCH_AFTER,
+    Interruption,
+    Leaving,
+    Presence,
+    cancel_on_disconnect,
+    once_it_waits,
+)
 from velocipy.http.streaming import NDJSONResponse
 from velocipy.protocols import HTTPConnection
 from velocipy.testing import AsyncTestClient, TestClient
@@ -707,6 +715,108 @@ def test_who_is_in_the_block_is_not_cancelled_by_itself() -> None:
         assert not block.fired
 
     asyncio.run(run())
+
+
+# -- what waits, and what does not -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def noting(events: list[str]) -> Iterator[None]:
+    events.append("entered")
+    try:
+        yield
+    except ValueError:
+        events.append("left with an error")
+        raise
+    events.append("left")
+
+
+def test_work_that_never_waits_enters_nothing() -> None:
+    async def run() -> None:
+        events: list[str] = []
+
+        async def give() -> int:
+            return 7
+
+        async def fail() -> int:
+            raise ValueError
+
+        assert await once_it_waits(give(), noting, events) == 7
+        with pytest.raises(ValueError):
+            await once_it_waits(fail(), noting, events)
+        assert events == []
+
+    asyncio.run(run())
+
+
+def test_work_that_waits_goes_on_within_the_context() -> None:
+    async def run() -> None:
+        events: list[str] = []
+
+        async def work(error: bool) -> int:
+            assert events == []
+            for _ in range(3):
+                await asyncio.sleep(0.001)
+            assert events == ["entered"]
+            if error:
+                raise ValueError
+            return 7
+
+        assert await once_it_waits(work(False), noting, events) == 7
+        assert events == ["entered", "left"]
+        events.clear()
+        with pytest.raises(ValueError):
+            await once_it_waits(work(True), noting, events)
+        assert events == ["entered", "left with an error"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_cancellation_reaches_work_where_it_waits_and_may_be_refused(times: int) -> None:
+    """The first wait stands outside of the work, and must not be told from the later ones."""
+
+    async def run() -> None:
+        refused: list[int] = []
+
+        async def stubborn() -> int:
+            for number in range(times):
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    refused.append(number)
+            await asyncio.sleep(0)
+            return 7
+
+        task = asyncio.ensure_future(once_it_waits(stubborn(), noting, []))  # type: ignore[arg-type]
+        for _ in range(times):
+            await asyncio.sleep(0.001)
+            task.cancel()
+        assert await task == 7
+        assert refused == list(range(times))
+
+    asyncio.run(run())
+
+
+@both
+def test_a_stream_that_never_waits_has_nobody_look_out(interface: Any) -> None:
+    """A look-out costs as much as three chunks; the client of such a stream cannot leave within it."""
+    app, seen = VelociPy(plugins=False), []
+
+    async def chunks(request: Request, *, wait: bool) -> AsyncIterator[str]:
+        yield "first"
+        if wait:
+            await asyncio.sleep(0)
+        yield "last"
+        seen.append(request.connection._leaving is not None)
+
+    @app.get("/{wait}")
+    async def endpoint(wait: bool, request: Request) -> StreamingResponse:
+        return StreamingResponse(chunks(request, wait=wait))
+
+    with TestClient(app, interface=interface) as client:
+        assert [client.get(f"/{wait}").text for wait in ("no", "yes")] == ["firstlast"] * 2
+    assert seen == [False, True]
 
 
 # -- lines of JSON -------------------------------------------------------------------------------------------------------------

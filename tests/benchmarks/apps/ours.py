@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
 import pydantic
 
-from velocipy import Depends, Query, VelociPy
+from velocipy import Depends, Query, StreamingResponse, VelociPy
 
 app = VelociPy()
 
@@ -81,6 +82,15 @@ async def session(of: Annotated[dict[str, object], Depends(user)]) -> dict[str, 
 @app.get("/deps")
 async def deps(session: Annotated[dict[str, object], Depends(session)]) -> dict[str, object]:
     return session
+
+
+@app.get("/stream")
+async def stream() -> StreamingResponse:
+    async def chunks() -> AsyncIterator[bytes]:
+        for number in range(3):
+            yield b"chunk %d\n" % number
+
+    return StreamingResponse(chunks(), media_type="text/plain; charset=utf-8")
 
 
 @app.delete("/empty")

@@ -6,6 +6,7 @@ The counterpart of `raw_rsgi.py`, function for function. The entry is `async def
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from raw_common import (
     ROWS,
     Errors,
     body_fault,
+    chunks,
     decode_item,
     decode_model,
     detail,
@@ -130,6 +132,15 @@ async def deps(scope: Any, receive: Any, send: Any) -> None:
     await respond(send, 200, JSON, encode(result))
 
 
+async def stream(scope: Any, receive: Any, send: Any) -> None:
+    """Without a look at who is still there: a stream of three chunks is over before it matters."""
+    await send({"type": "http.response.start", "status": 200, "headers": TEXT})
+    async with aclosing(chunks()) as body:
+        async for chunk in body:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def empty(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
@@ -161,6 +172,7 @@ ROUTES: Final = {
     "/pydantic": leaf(POST=model),
     "/rows": leaf(GET=rows),
     "/deps": leaf(GET=deps),
+    "/stream": leaf(GET=stream),
     "/empty": leaf(DELETE=empty),
 }
 ITEM: Final = leaf(GET=item)

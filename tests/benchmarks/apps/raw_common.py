@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -106,6 +107,12 @@ def model_fault(exc: pydantic.ValidationError) -> tuple[int, bytes]:
 
 def detail(text: str) -> bytes:
     return encode({"detail": text})
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    """The body of `GET /stream`."""
+    for number in range(3):
+        yield b"chunk %d\n" % number
 
 
 async def tenant(level: int) -> dict[str, int]:

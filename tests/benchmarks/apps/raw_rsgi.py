@@ -8,6 +8,7 @@ nothing is done that these routes do not need. The entry is a plain function tha
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from raw_common import (
     ROWS,
     Errors,
     body_fault,
+    chunks,
     decode_item,
     decode_model,
     detail,
@@ -34,6 +36,12 @@ from raw_common import (
 )
 
 
+class Transport(Protocol):
+    """A body that is sent piece by piece."""
+
+    async def send_bytes(self, chunk: bytes) -> None: ...
+
+
 class RSGI(Protocol):
     """What these handlers use of a server's protocol object."""
 
@@ -42,6 +50,7 @@ class RSGI(Protocol):
     def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None: ...
     def response_str(self, status: int, headers: list[tuple[str, str]], body: str) -> None: ...
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Transport: ...
 
 
 Handler = Callable[[Any, RSGI], Coroutine[None, None, None]]
@@ -129,6 +138,14 @@ async def deps(scope: Any, protocol: RSGI) -> None:
     protocol.response_bytes(200, JSON, encode(result))
 
 
+async def stream(scope: Any, protocol: RSGI) -> None:
+    """The server ends the body when `transport` is dropped, and raises in `send_bytes` once the client has left."""
+    transport = protocol.response_stream(200, TEXT)
+    async with aclosing(chunks()) as body:
+        async for chunk in body:
+            await transport.send_bytes(chunk)
+
+
 async def empty(scope: Any, protocol: RSGI) -> None:
     protocol.response_empty(204, [])
 
@@ -158,6 +175,7 @@ ROUTES: Final = {
     "/pydantic": leaf(POST=model),
     "/rows": leaf(GET=rows),
     "/deps": leaf(GET=deps),
+    "/stream": leaf(GET=stream),
     "/empty": leaf(DELETE=empty),
 }
 ITEM: Final = leaf(GET=item)

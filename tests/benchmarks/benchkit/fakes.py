@@ -81,6 +81,14 @@ class FakeProtocol:
     def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
         self.answer = (status, headers, body)
 
+    def response_stream(self, status: int, headers: Any) -> FakeProtocol:
+        self.answer = (status, headers, b"")
+        return self
+
+    async def send_bytes(self, chunk: bytes) -> None:
+        status, headers, sent = self.answer
+        self.answer = (status, headers, sent + chunk)  # type: ignore[operator]
+
 
 def pairs_of(ask: Ask) -> list[tuple[str, str]]:
     """The header lines that the load generators send, names in lower case."""

@@ -135,6 +135,12 @@ _TABLE: Final = (
         wrong=(Ask("GET", "/deps?level=high"), Ask("GET", "/deps?level=-1")),
     ),
     Workload(
+        name="stream",
+        title="three chunks of an async generator",
+        timed=Ask("GET", "/stream"),
+        wrong=(Ask("POST", "/stream"),),
+    ),
+    Workload(
         name="empty",
         title="204, no body",
         timed=Ask("DELETE", "/empty"),

@@ -179,7 +179,6 @@ def any_status(status: Any) -> Any:
     "impossible_statuses_are_500",
     gates={
         "velocipy.http.response:check_status": any_status,
-        "velocipy.http.streaming:check_status": any_status,
     },
 )
 def statuses_unchecked() -> Dialect:

@@ -30,6 +30,8 @@ def streams_buffered() -> Dialect:
     """Sends a stream when it is complete."""
 
     class Buffered(ASGIStream):
+        write_all = ResponseStream.write_all
+
         def __init__(self, connection: ASGIConnection) -> None:
             super().__init__(connection)
             self.chunks: list[bytes] = []
@@ -49,6 +51,8 @@ def streams_one_behind() -> Dialect:
     """Keeps every chunk until the next one is there, to know which is the last."""
 
     class Behind(RSGIStream):
+        write_all = ResponseStream.write_all
+
         def __init__(self, connection: RSGIConnection, transport: Any) -> None:
             super().__init__(connection, transport)
             self.kept = b""
@@ -74,6 +78,8 @@ def streams_are_text() -> Dialect:
     """Makes text of chunks and bytes of that."""
 
     class Textual(ASGIStream):
+        write_all = ResponseStream.write_all
+
         async def write(self, chunk: bytes) -> None:
             await super().write(chunk.decode("utf-8", "ignore").encode())
 
@@ -115,6 +121,8 @@ def streams_to_nobody() -> Dialect:
     """Writes on after the client has left, as ASGI servers let it, and never hears of that."""
 
     class Oblivious(ASGIStream):
+        write_all = ResponseStream.write_all
+
         async def write(self, chunk: bytes) -> None:
             await self._emit({"type": "http.response.body", "body": chunk, "more_body": True})
 
@@ -134,6 +142,8 @@ def closed_transports_ignored() -> Dialect:
     """Swallows what the transport raises, and hears of nothing else."""
 
     class Swallowing(RSGIStream):
+        write_all = ResponseStream.write_all
+
         async def write(self, chunk: bytes) -> None:
             try:
                 await self._transport.send_bytes(chunk)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from velocipy import plugins
 from velocipy.http.leaving import Leaving
+from velocipy.http.writing import Writer
 
 if TYPE_CHECKING:
     import asyncio
@@ -50,12 +51,8 @@ class RequestHeaders(Protocol):
         ...
 
 
-class ResponseStream(ABC):
-    """A body on its way out, chunk by chunk."""
-
-    @abstractmethod
-    async def write(self, chunk: bytes) -> None:
-        """Send a chunk. Raises ClientDisconnected once the client has left."""
+class ResponseStream(Writer):
+    """A body on its way out, chunk by chunk. An adapter writes `write`, and `write_all` where that takes fewer calls."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -80,6 +77,8 @@ class HTTPConnection(ABC):
     authority: str | None
     started: bool = False
     """Whether an answer has begun; every method that sends sets it first."""
+    completed: bool = False
+    """Whether the answer is complete."""
     _leaving: Leaving | None = None
 
     @abstractmethod
@@ -99,10 +98,17 @@ class HTTPConnection(ABC):
         """Where everybody waits for the client to leave, or is told."""
         if self._leaving is None:
             self._leaving = Leaving(self.disconnected)
+            self._leaving.ended = self.completed
         return self._leaving
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the client is known to have left, which nobody knows where nobody waits for it."""
+        return self._leaving is not None and self._leaving.left
 
     def complete(self) -> None:
         """The answer is complete: who still waits for the client to leave is cancelled. Every method that sends calls it."""
+        self.completed = True
         if self._leaving is not None:
             self._leaving.end()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from velocipy.exceptions import ClientDisconnected
+from velocipy.http.leaving import Presence, once_it_waits
 from velocipy.http.response import JSON_TYPE, Response
 from velocipy.messages import about_request
 from velocipy.stopping import of_loop
@@ -45,8 +47,7 @@ async def deliver(
             response = response.fresh()
             response.add_defaults(defaults)
         if response.streams:
-            with of_loop().stream():
-                await response.send(connection)
+            await once_it_waits(response.send(connection), _attended, connection)
         else:
             await response.send(connection)
         if response.background is not None:
@@ -63,6 +64,13 @@ async def deliver(
             await connection.send(500, list(headers.items()), SERVER_ERROR)
         return exc
     return None
+
+
+@contextmanager
+def _attended(connection: HTTPConnection) -> Iterator[None]:
+    """A stream, which its client may leave and a stopping server breaks off."""
+    with of_loop().stream(), Presence(connection.leaving):
+        yield
 
 
 async def _run(background: BackgroundTask | BackgroundTasks) -> None:

@@ -3,6 +3,7 @@
     await connection.leaving.wait()                         return when the client leaves
     with Interruption() as gone: ...                        break off what this task awaits, from elsewhere in the loop
     await cancel_on_disconnect(connection, endpoint())      the endpoint's result, or ClientDisconnected
+    await once_it_waits(work(), enter, subject)             enter a context where the work first waits, if it does
 
 A server is asked once an exchange, however many want to know, and not at all by a stream that is over within `WATCH_AFTER`.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from velocipy.exceptions import ClientDisconnected
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from velocipy.protocols import HTTPConnection
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 logger = logging.getLogger("velocipy")
 
@@ -62,6 +66,8 @@ class Leaving:
 
     def tell(self, call: Callable[[], object]) -> None:
         """Have `call` called, once, when the client leaves; the server is asked after WATCH_AFTER seconds."""
+        if self.ended:
+            return
         self._calls.append(call)
         if self.left:
             asyncio.get_running_loop().call_soon(self._tell_all)
@@ -196,3 +202,32 @@ async def cancel_on_disconnect(connection: HTTPConnection, work: Coroutine[Any, 
     """
     with Presence(connection.leaving):
         return await work
+
+
+@types.coroutine
+def once_it_waits(
+    work: Coroutine[Any, Any, T], enter: Callable[[S], AbstractContextManager[object]], subject: S
+) -> Generator[Any, Any, T]:
+    """Await `work` -> its result, in the context `enter(subject)` from where it first waits for anything.
+
+    Until then nothing else runs in the loop, so nobody can leave or stop: an answer that is sent without waiting pays for no look-out,
+    which is 5 us.
+    """
+    try:
+        waiting = work.send(None)
+    except StopIteration as done:
+        return cast("T", done.value)
+    with enter(subject):
+        while True:
+            try:
+                yield waiting
+            except GeneratorExit:
+                work.close()
+                raise
+            except BaseException as exc:
+                try:
+                    waiting = work.throw(exc)
+                except StopIteration as done:
+                    return cast("T", done.value)
+            else:
+                return (yield from work.__await__())

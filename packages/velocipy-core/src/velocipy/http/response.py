@@ -60,7 +60,7 @@ class Response:
         self._set_content(content)
         media_type = media_type or self.media_type
         if media_type is not None and status_code not in BODYLESS:
-            self._headers.setdefault("content-type", media_type)
+            self._headers.default_type(media_type)
 
     def _set_content(self, content: Any) -> None:
         self._body = as_bytes(content)

@@ -23,12 +23,12 @@ from weakref import WeakSet
 from velocipy.exceptions import ClientDisconnected
 from velocipy.http.leaving import Interruption
 from velocipy.http.streaming import StreamingResponse
+from velocipy.http.writing import Writer
 from velocipy.json.base import JSONEncoder, best_encoder
 from velocipy.stopping import of_loop
 
 if TYPE_CHECKING:
     from velocipy.http.headers import HeaderSource
-    from velocipy.http.streaming import Writer
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -159,7 +159,7 @@ class EventSourceResponse(StreamingResponse):
         stopped.fire()
 
 
-class Lively:
+class Lively(Writer):
     """A stream that knows how long it has been silent, and that two tasks can write to."""
 
     def __init__(self, stream: Writer) -> None:

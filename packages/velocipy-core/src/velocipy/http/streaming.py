@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from asyncio import sleep
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from types import AsyncGeneratorType
+from typing import TYPE_CHECKING, Any, Final
 
-from velocipy.http.gate import BODYLESS, check_status
-from velocipy.http.leaving import Presence
+from velocipy.http.gate import BODYLESS
 from velocipy.http.response import TEXT_TYPE, Response, as_bytes
+from velocipy.http.writing import Counted, Paced, Writer
 from velocipy.json.base import JSONEncoder, best_encoder
 from velocipy.threads import in_thread, iterate
 
@@ -21,9 +20,6 @@ Content = AsyncIterable[bytes | str] | Iterable[bytes | str]
 
 BULK: Final = 1024 * 1024
 """Bytes of a declared length from which a stream counts as bulk."""
-
-AHEAD: Final = 0.02
-"""Seconds by which a stream with a rate may be ahead of it."""
 
 
 class StreamingResponse(Response):
@@ -53,13 +49,13 @@ class StreamingResponse(Response):
         max_rate: float | None = None,
     ) -> None:
         _check_content(content)
-        if check_status(status_code) in BODYLESS:
-            raise ValueError(f"status {status_code} has no body, so nothing can be streamed with it")
         if max_rate is not None and not max_rate > 0:
             raise ValueError(f"max_rate is a number of bytes a second, not {max_rate!r}")
         self.bulk = bulk
         self.max_rate = max_rate
         super().__init__(content, status_code, headers, media_type)
+        if self._status_code in BODYLESS:
+            raise ValueError(f"status {status_code} has no body, so nothing can be streamed with it")
 
     def _set_content(self, content: Any) -> None:
         self.content = content
@@ -67,41 +63,37 @@ class StreamingResponse(Response):
 
     async def send(self, connection: HTTPConnection) -> None:
         """Send chunk by chunk. An error of the iterator breaks the answer off and is raised; so is ClientDisconnected."""
-        if connection.method != "HEAD":
-            await self._send_chunks(connection)
+        if connection.method == "HEAD":
+            await self._send_head(connection)
             return
-        try:
-            await connection.send_empty(self._status_code, self._headers.raw)
-        finally:
-            await _close(self.content)
-
-    async def _send_chunks(self, connection: HTTPConnection) -> None:
         chunks, declared = _chunks(self.content), self._declared_length()
         bulk = self.bulk if self.bulk is not None else declared is not None and declared >= BULK
         try:
             stream = await connection.start_stream(self._status_code, self._headers.raw, bulk)
             try:
-                with Presence(connection.leaving):
-                    await self._copy(chunks, stream, declared)
+                await self._copy(chunks, stream, declared)
                 await stream.close()
             except BaseException:
                 stream.abort()
                 raise
-        finally:
+        except BaseException:
+            await _close(chunks)
+            raise
+        if chunks.__class__ is not AsyncGeneratorType:  # which has ended, and takes 0.5 us to say so
             await _close(chunks)
 
-    async def _copy(self, chunks: AsyncIterator[Any], stream: Writer, declared: int | None) -> None:
-        encode = self._encode()
+    async def _send_head(self, connection: HTTPConnection) -> None:
+        try:
+            await connection.send_empty(self._status_code, self._headers.raw)
+        finally:
+            await _close(self.content)
+
+    def _copy(self, chunks: AsyncIterator[Any], stream: Writer, declared: int | None) -> Awaitable[None]:
         if self.max_rate is not None:
             stream = Paced(stream, self.max_rate)
         if declared is not None:
-            stream = counted = Counted(stream, declared)
-        write = stream.write
-        async for chunk in chunks:
-            if data := encode(chunk):
-                await write(data)
-        if declared is not None:
-            counted.check()
+            stream = Counted(stream, declared)
+        return stream.write_all(chunks, self._encode())
 
     def _encode(self) -> Callable[[Any], bytes]:
         """What makes bytes of a chunk."""
@@ -144,52 +136,6 @@ class NDJSONResponse(StreamingResponse):
         return lambda item: encode(item) + b"\n"
 
 
-class Writer(Protocol):
-    """What chunks can be written to."""
-
-    async def write(self, chunk: bytes, /) -> None:
-        """Send a chunk. Raises ClientDisconnected once the client has left."""
-        ...
-
-
-class Counted:
-    """A stream whose length was declared, and that never gets more."""
-
-    def __init__(self, stream: Writer, declared: int) -> None:
-        self._stream = stream
-        self._declared = declared
-        self._sent = 0
-
-    async def write(self, chunk: bytes) -> None:
-        """Send a chunk. Raises ValueError, with nothing of it sent, where it goes beyond the length."""
-        self._sent += len(chunk)
-        if self._sent > self._declared:
-            raise ValueError(f"the stream declares content-length {self._declared} and gives more")
-        await self._stream.write(chunk)
-
-    def check(self) -> None:
-        """Raises ValueError where something is missing."""
-        if self._sent != self._declared:
-            raise ValueError(f"the stream declares content-length {self._declared} and gives {self._sent}")
-
-
-class Paced:
-    """A stream that is not written to faster than at a rate, in bytes a second."""
-
-    def __init__(self, stream: Writer, rate: float) -> None:
-        self._stream = stream
-        self._rate = rate
-        self._due = time.monotonic()
-
-    async def write(self, chunk: bytes) -> None:
-        """Send a chunk, and wait until the next one may follow."""
-        await self._stream.write(chunk)
-        now = time.monotonic()
-        self._due = max(self._due, now - AHEAD) + len(chunk) / self._rate
-        if self._due - now > AHEAD:
-            await sleep(self._due - now)
-
-
 def _check_content(content: object) -> None:
     iterable = hasattr(content, "__aiter__") or hasattr(content, "__iter__")
     if isinstance(content, (bytes, str)) or not iterable:
@@ -197,6 +143,8 @@ def _check_content(content: object) -> None:
 
 
 def _chunks(content: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+    if content.__class__ is AsyncGeneratorType:  # which `isinstance` takes 0.3 us to find out
+        return content
     return aiter(content) if isinstance(content, AsyncIterable) else iterate(iter(content))
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import struct
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.protocols import HTTPConnection, RequestHeaders, ResponseStream
+from velocipy.rsgi.pipe import PIPES, RSGIPipe
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -27,12 +25,6 @@ A_WRITE: Final = 4 * 1024
 
 MAX_KEPT: Final = 64 * 1024
 """Bytes of a body, and one chunk more, that are kept for its reader while somebody waits for the client to leave."""
-
-OPENING: Final = 5.0
-"""Seconds that a server may take to open the pipe of an answer that is complete."""
-
-PIPES: Final = sys.platform == "linux"
-"""Whether a pipe has a path that can be opened while it is ours."""
 
 
 def is_protocol_closed(exc: BaseException) -> bool:
@@ -330,14 +322,34 @@ class RSGIStream(ResponseStream):
         try:
             await self._transport.send_bytes(chunk)
         except Exception as exc:
-            if is_protocol_closed(exc):
-                self._connection.leaving.notice()
-                raise ClientDisconnected("the client left during the stream") from None
-            raise
+            self._raise_left(exc)
         self._room -= len(chunk) + A_WRITE
         if self._room <= 0:
             self._room = HIGH_WATER
             await asyncio.sleep(0)
+
+    async def write_all(self, items: AsyncIterator[Any], to_bytes: Callable[[Any], bytes]) -> None:
+        """As `write` does it, with one coroutine less a chunk (0.4 us).
+
+        The transport is no local here: a traceback that keeps it would keep the server from ending the body.
+        """
+        room = self._room
+        async for item in items:
+            if chunk := to_bytes(item):
+                try:
+                    await self._transport.send_bytes(chunk)
+                except Exception as exc:
+                    self._raise_left(exc)
+                room -= len(chunk) + A_WRITE
+                if room <= 0:
+                    room = HIGH_WATER
+                    await asyncio.sleep(0)
+
+    def _raise_left(self, exc: Exception) -> NoReturn:
+        if is_protocol_closed(exc):
+            self._connection.leaving.notice()
+            raise ClientDisconnected("the client left during the stream") from None
+        raise exc
 
     async def close(self) -> None:
         """The server ends the body when nobody holds the transport any more."""
@@ -348,103 +360,3 @@ class RSGIStream(ResponseStream):
         """The same: RSGI has no way to break a body off, which only shows where a Content-Length was declared."""
         self._connection.complete()
         self._transport = None
-
-
-class RSGIPipe(ResponseStream):
-    """A pipe whose other end a server sends as a file: it holds 64 KiB, and who writes waits until the client has taken some.
-
-    The server opens the path by itself, in its own time. Our reading end must be there until then; it is closed when something was
-    read, so that a server that stops reading breaks the pipe. Made with the first chunk: an empty one could not be seen to be read.
-    """
-
-    def __init__(self, connection: RSGIConnection, status: int, headers: HeaderPairs) -> None:
-        self._connection = connection
-        self._head = status, headers
-        self._loop = asyncio.get_running_loop()
-        self._left: asyncio.Future[None] = self._loop.create_future()
-        self._reader = self._writer = -1
-        self._written = 0
-        connection.leaving.tell(self._leave)
-
-    async def write(self, chunk: bytes) -> None:
-        """Send a chunk; ClientDisconnected once the client has left."""
-        if self._writer < 0:
-            self._open()
-        view = memoryview(chunk)
-        while view:
-            if self._left.done():
-                raise ClientDisconnected("the client left during the stream")
-            view = view[await self._put(view) :]
-        if self._reader >= 0:
-            self._was_read()
-        await asyncio.sleep(0)
-
-    async def close(self) -> None:
-        """End the body, once the server has the pipe open."""
-        deadline = self._loop.time() + OPENING
-        try:
-            while not self._was_read() and not self._left.done() and self._loop.time() < deadline:
-                await asyncio.sleep(0.001)
-        finally:
-            self.abort()
-
-    def abort(self) -> None:
-        """The same: a server takes the end of a pipe for that of a file, which only shows where a length was declared."""
-        self._connection.complete()
-        if self._writer < 0:
-            self._connection.proto.response_stream(*self._head)
-        else:
-            self._close_reader()
-            os.close(self._writer)
-
-    def _leave(self) -> None:
-        _done(self._left)
-
-    def _open(self) -> None:
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        path = f"/proc/{os.getpid()}/fd/{self._reader}"
-        self._connection.proto.response_file(*self._head, path)
-
-    async def _put(self, data: memoryview) -> int:
-        """Write what there is room for, waiting for some -> how many bytes that was."""
-        try:
-            count = os.write(self._writer, data)
-        except BlockingIOError:
-            await self._writable()
-            return 0
-        except BrokenPipeError:
-            self._connection.leaving.notice()
-            raise ClientDisconnected("the client left during the stream") from None
-        self._written += count
-        return count
-
-    async def _writable(self) -> None:
-        ready: asyncio.Future[None] = self._loop.create_future()
-        self._loop.add_writer(self._writer, _done, ready)
-        try:
-            await asyncio.wait([ready, self._left], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._loop.remove_writer(self._writer)
-
-    def _was_read(self) -> bool:
-        """Whether the server has read something, or there was nothing to read."""
-        if self._reader >= 0 and self._written > _unread(self._writer):
-            self._close_reader()
-        return self._reader < 0
-
-    def _close_reader(self) -> None:
-        if self._reader >= 0:
-            os.close(self._reader)
-            self._reader = -1
-
-
-def _unread(pipe: int) -> int:
-    """Bytes that lie in a pipe."""
-    import termios
-
-    return int(struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"))[0])
-
-
-def _done(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
