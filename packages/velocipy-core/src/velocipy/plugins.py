@@ -32,6 +32,7 @@ FIRST_PARTY: dict[tuple[str, str], FirstParty] = {
     ("velocipy.json", "msgspec"): FirstParty("velocipy.json.msgspec", "MsgspecJSON", "msgspec"),
     ("velocipy.json", "orjson"): FirstParty("velocipy.json.orjson", "OrjsonJSON", "orjson"),
     ("velocipy.formats", "msgpack"): FirstParty("velocipy.json.msgpack", "MessagePack", "msgspec"),
+    ("velocipy.storages", "memory"): FirstParty("velocipy.storage", "MemoryStorage", "velocipy-core"),
     ("velocipy.models", "dataclass"): FirstParty(
         "velocipy.models.dataclass", "DataclassBackend", "velocipy-core"
     ),
