@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from velocipy.http.streaming import NDJSONResponse, StreamingResponse
     from velocipy.http.uploads import UploadFile
     from velocipy.middleware.base import Middleware
+    from velocipy.middleware.session import SessionMiddleware
     from velocipy.routing.route import Route
     from velocipy.routing.router import APIRouter
+    from velocipy.sessions import Session
     from velocipy.state import State
     from velocipy.static import StaticFiles
+    from velocipy.storage import MemoryStorage, Storage
     from velocipy.templating import TemplateResponse, Templates
     from velocipy.testing import AsyncTestClient, TestClient
     from velocipy.websocket import WebSocket
@@ -68,6 +71,7 @@ __all__ = [
     "HTTPException",
     "Header",
     "JSONResponse",
+    "MemoryStorage",
     "Middleware",
     "NDJSONResponse",
     "Path",
@@ -80,8 +84,11 @@ __all__ = [
     "Route",
     "RouteConflictError",
     "ServerSentEvent",
+    "Session",
+    "SessionMiddleware",
     "State",
     "StaticFiles",
+    "Storage",
     "StreamingResponse",
     "TemplateResponse",
     "Templates",
@@ -110,10 +117,13 @@ _HOMES = {
     "http.streaming": ("NDJSONResponse", "StreamingResponse"),
     "http.uploads": ("UploadFile",),
     "middleware.base": ("Middleware",),
+    "middleware.session": ("SessionMiddleware",),
     "routing.route": ("Route",),
     "routing.router": ("APIRouter",),
+    "sessions": ("Session",),
     "state": ("State",),
     "static": ("StaticFiles",),
+    "storage": ("MemoryStorage", "Storage"),
     "templating": ("TemplateResponse", "Templates"),
     "testing": ("AsyncTestClient", "TestClient"),
     "websocket": ("WebSocket",),

@@ -109,6 +109,10 @@ class Binder:
         call = Call(token, function, how, needs.positional, needs.keywords)
         return [*needs.reads, *_check(needs.reads), *needs.calls, call]
 
+    def offer(self, kind: type, token: str) -> None:
+        """Whoever is bound from here on and asks for a `kind` gets that local."""
+        self._reading.offer(kind, token)
+
     def endpoint(self) -> list[Step]:
         """Everything between the guards and the result. Raises BindingError for holes that no parameter takes."""
         endpoint = self.route.endpoint

@@ -51,6 +51,7 @@ from velocipy.handlers.sources import (
     From,
     given_by,
     key_of,
+    not_offered,
     refuse_lacking,
     source_of,
     unbindable,
@@ -88,6 +89,7 @@ class Reading:
         self._find_encoder = find_encoder
         self._sources: dict[Parameter, From | None] = {}
         self._given: dict[Given, str] = {}
+        self._offered: dict[type, str] = {}
         self._object_is_read = False
         self._form: Parameter | None = None
         self._form_is_read = False
@@ -133,6 +135,8 @@ class Reading:
         source = self.source(parameter)
         if source == "given":
             return self._give(parameter)
+        if source == "offered":
+            return [], self._token(parameter)
         if source is None or source == "dependency":
             raise BindingError(self._unbindable(parameter))
         refuse_lacking(parameter, source, self.route)
@@ -162,6 +166,16 @@ class Reading:
         steps = self._read_form() if what == "form" else []
         local = self._given[what] = self._names.take_local(what)
         return [*steps, Give(local, what, parameter)], local
+
+    def offer(self, kind: type, local: str) -> None:
+        """From here on, parameters of this annotation are a middleware's token; of two the inner's."""
+        self._offered[kind] = local
+
+    def _token(self, parameter: Parameter) -> str:
+        local = self._offered.get(parameter.annotation)
+        if local is None:
+            raise BindingError(not_offered(parameter, self.route))
+        return local
 
     # -- the path ----------------------------------------------------------------------------------------------
 

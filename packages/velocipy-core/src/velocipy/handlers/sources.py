@@ -20,6 +20,7 @@ from velocipy.http.uploads import UploadFile
 from velocipy.models.base import ModelBackend
 from velocipy.protocols import RequestHeaders
 from velocipy.routing.route import AllowedMethods, Route
+from velocipy.sessions import Session
 from velocipy.state import State
 from velocipy.websocket import WebSocket
 
@@ -36,7 +37,10 @@ GIVEN: dict[type, Given] = {
 }
 """Annotations that are filled with an object of the exchange."""
 
-From = Source | Literal["dependency", "given"]
+OFFERED: dict[type, str] = {Session: "velocipy.middleware.SessionMiddleware"}
+"""Annotations that are filled with the token of a middleware around the route, and which one offers it."""
+
+From = Source | Literal["dependency", "given", "offered"]
 FindBackend = Callable[[Any], ModelBackend | None]
 
 
@@ -51,6 +55,8 @@ def source_of(parameter: Parameter, holes: Container[str], find_backend: FindBac
         return "query"  # what nearly every parameter is
     if given_by(parameter) is not None:
         return "given"
+    if isinstance(parameter.annotation, type) and parameter.annotation in OFFERED:
+        return "offered"
     if marker is not None:
         return "file" if marker.source == "form" and upload_shape(parameter.annotation) else marker.source
     return _by_type(parameter.annotation, find_backend)
@@ -109,6 +115,15 @@ def refuse_lacking(parameter: Parameter, wanted: str, route: Route) -> None:
     wrong = (_SOCKET_LACKS if route.is_socket else _HTTP_LACKS).get(wanted)
     if wrong is not None:
         raise BindingError(f"{parameter.where}: {wrong.format(title=route.title)}")
+
+
+def not_offered(parameter: Parameter, route: Route) -> str:
+    """Why a parameter that a middleware fills has nothing, and what to write."""
+    middleware = OFFERED[parameter.annotation]
+    return (
+        f"{parameter.where}: no {middleware} stands around {route.title}: app.add_middleware(...) it, "
+        f"on the outside of what asks for its {parameter.annotation.__name__}"
+    )
 
 
 def unbindable(parameter: Parameter, near: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from velocipy.http.proxy import Source
     from velocipy.protocols import HTTPConnection, RequestHeaders, WebSocketConnection
     from velocipy.routing.route import Route
+    from velocipy.sessions import Session
 
 
 def cookie_text(headers: RequestHeaders) -> str:
@@ -55,6 +56,17 @@ class Exchange:
     def state(self) -> State:
         """What middleware and handlers leave for each other: a dict whose keys are attributes too."""
         return State(self._initial_state or {})
+
+    @property
+    def session(self) -> Session:
+        """What belongs to this visitor. Raises RuntimeError where no SessionMiddleware stands around the route."""
+        session = self.state.get("session")
+        if session is None:
+            raise RuntimeError(
+                f"no SessionMiddleware stands around {self.route.title}: "
+                f"app.add_middleware(SessionMiddleware(os.environ['SESSION_SECRET']))"
+            )
+        return session  # type: ignore[no-any-return]
 
     @cached_property
     def path(self) -> str:

@@ -8,13 +8,16 @@ if TYPE_CHECKING:
     from velocipy.middleware.base import CallNext, Middleware
     from velocipy.middleware.request_id import RequestIDMiddleware
     from velocipy.middleware.security_headers import SecurityHeadersMiddleware
+    from velocipy.middleware.session import OldCookie, SessionMiddleware
     from velocipy.middleware.timing import TimingMiddleware
 
 __all__ = [
     "CallNext",
     "Middleware",
+    "OldCookie",
     "RequestIDMiddleware",
     "SecurityHeadersMiddleware",
+    "SessionMiddleware",
     "TimingMiddleware",
 ]
 
@@ -25,6 +28,7 @@ _HOMES = {
     ),
     "request_id": ("RequestIDMiddleware",),
     "security_headers": ("SecurityHeadersMiddleware",),
+    "session": ("OldCookie", "SessionMiddleware"),
     "timing": ("TimingMiddleware",),
 }
 

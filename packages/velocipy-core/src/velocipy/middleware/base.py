@@ -37,13 +37,15 @@ CallNext = Callable[[Request], Awaitable[Response]]
 class Middleware:
     """A base class to start from; any object with one of these members will do.
 
-    `state_key`: the name under which the token stands in `request.state`, for those who ask for a request.
+    `state_key`: the name under which the token stands in `request.state`, for those who ask for a request. `gives`: the class of
+    the token, where parameters of that annotation are filled with it; `velocipy.handlers.sources.OFFERED` lists them.
     """
 
     response_headers: HeaderSource = ()
     header_name: str | None = None
     header_names: tuple[str, ...] = ()
     state_key: str | None = None
+    gives: type | None = None
 
 
 def segments(
@@ -215,6 +217,8 @@ def _hook(binder: Binder, item: Any, winners: dict[str, Any]) -> Hook:
         steps = binder.hook(before, token)
         if _may_refuse(before):
             steps.append(Refuse(token))
+        if (gives := getattr(item, "gives", None)) is not None:
+            binder.offer(gives, token)
     return Hook(
         label,
         tuple(steps),
