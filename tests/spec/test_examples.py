@@ -302,3 +302,20 @@ def test_config_comes_from_the_environment_and_shows_no_secret(
         "APP_PORT (the environment): not a valid integer",
         "APP_DB_POOL (the environment): must be at least 1",
     }
+
+
+def test_sessions_log_in_fill_a_cart_and_log_out(interface: Any) -> None:
+    client = client_of("sessions", interface)
+    assert client.get("/account").json() == {"detail": "log in first"}
+    client.post("/cart/mug")
+    assert client.post("/cart/pen").json() == ["mug", "pen"]
+    before = client.cookies["__Host-session"]
+    assert client.post("/login?name=zoe").status_code == 204
+    assert client.cookies["__Host-session"] != before
+    assert client.get("/").json() == {"user": "zoe", "cart": ["mug", "pen"], "messages": ["Hello, zoe"]}
+    assert client.get("/").json()["messages"] == []
+    assert client.get("/account").json() == {"user": "zoe"}
+    assert "vary" not in client.get("/health").headers
+    client.post("/logout")
+    assert client.get("/").json() == {"user": None, "cart": [], "messages": ["Good bye"]}
+    assert dict(client.cookies) == {}

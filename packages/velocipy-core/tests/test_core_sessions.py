@@ -837,7 +837,7 @@ def test_without_the_middleware_a_parameter_is_an_error_at_registration() -> Non
     with pytest.raises(BindingError) as caught:
         app.get("/x")(endpoint)
     assert "no velocipy.middleware.SessionMiddleware stands around GET /x" in str(caught.value)
-    assert "app.add_middleware(...)" in str(caught.value)
+    assert "app.add_middleware(...) it before the route is declared" in str(caught.value)
 
 
 def test_a_parameter_needs_the_middleware_on_its_outside() -> None:

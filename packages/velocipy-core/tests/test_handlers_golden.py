@@ -24,6 +24,8 @@ from velocipy import (
     Query,
     Request,
     Response,
+    Session,
+    SessionMiddleware,
     State,
     UploadFile,
     VelociPy,
@@ -251,6 +253,14 @@ def form(app: VelociPy) -> None:
         return len(files)
 
 
+def session(app: VelociPy) -> None:
+    app.add_middleware(SessionMiddleware("kV0cKx3Qm7sWb9tY2uHd5nRf8pLj1aZe"))
+
+    @app.get("/account")
+    async def account(session: Session) -> str:
+        return str(session["user"])
+
+
 def app_scoped(app: VelociPy) -> None:
     @app.get("/pool")
     async def read(pool: Annotated[str, Depends(open_db, scope="app")], state: State) -> str:
@@ -276,6 +286,7 @@ SIGNATURES: list[Callable[[VelociPy], None]] = [
     spread,
     several_bodies,
     form,
+    session,
     app_scoped,
 ]
 

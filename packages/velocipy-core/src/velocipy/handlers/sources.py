@@ -121,8 +121,8 @@ def not_offered(parameter: Parameter, route: Route) -> str:
     """Why a parameter that a middleware fills has nothing, and what to write."""
     middleware = OFFERED[parameter.annotation]
     return (
-        f"{parameter.where}: no {middleware} stands around {route.title}: app.add_middleware(...) it, "
-        f"on the outside of what asks for its {parameter.annotation.__name__}"
+        f"{parameter.where}: no {middleware} stands around {route.title}: app.add_middleware(...) it before the route is declared, "
+        f"on the outside of whatever asks for its {parameter.annotation.__name__}"
     )
 
 
