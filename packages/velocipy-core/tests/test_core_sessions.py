@@ -62,6 +62,8 @@ class World:
         self.cookie: str | None = None
         self.app.get("/")(self._endpoint)
         self.app.get("/unread")(_unread)
+        self.app.get("/unread/response")(_unread_response)
+        self.app.get("/unread/error")(_unread_error)
         self.client = TestClient(self.app, interface=interface)
 
     async def _endpoint(self, session: Session) -> Any:
@@ -90,6 +92,14 @@ class World:
 
 async def _unread(request: Request) -> str:
     return request.path
+
+
+async def _unread_response() -> Response:
+    return Response("x")
+
+
+async def _unread_error() -> None:
+    raise HTTPException(418)
 
 
 @pytest.fixture(params=["asgi", "rsgi"])
@@ -250,8 +260,9 @@ def test_a_session_shows_no_values() -> None:
 
 def test_a_session_that_nobody_asks_sends_nothing(world: World) -> None:
     world.ask(put(user=7))
-    answer = world.ask(path="/unread")
-    assert {"set-cookie", "vary", "cache-control"}.isdisjoint(answer.headers)
+    for path in ("/unread", "/unread/response", "/unread/error", "/nowhere"):
+        answer = world.ask(path=path)
+        assert {"set-cookie", "vary", "cache-control"}.isdisjoint(answer.headers)
 
 
 def test_a_session_that_nobody_asks_is_not_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
