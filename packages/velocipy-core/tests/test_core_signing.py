@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velocipy import signing
+from velocipy.config import Secret
 from velocipy.exceptions import ConfigurationError
 from velocipy.signing import LEEWAY, Signed, Signer
 
@@ -183,8 +184,13 @@ def test_no_random_secret_is_taken_for_a_placeholder(seed: int) -> None:
         signer(make(32))
 
 
-def test_secrets_may_be_text_or_bytes_alike() -> None:
-    assert signer(SECRET.encode()).verify(signer().sign(b"1")) is not None
+@pytest.mark.parametrize(
+    "given", [SECRET.encode(), Secret(SECRET), [Secret(SECRET), OTHER]], ids=["bytes", "config", "list"]
+)
+def test_a_secret_may_be_text_bytes_or_that_of_a_config(given: Any) -> None:
+    assert signer().verify(signer(given).sign(b"1")) is not None
+    with pytest.raises(ConfigurationError, match="secret 1 has 5 bytes"):
+        signer(Secret("short"))
 
 
 @pytest.mark.parametrize("purpose", ["", None, b"x"])
@@ -195,3 +201,9 @@ def test_a_signer_needs_a_purpose(purpose: Any) -> None:
 
 def test_a_signer_shows_no_secret() -> None:
     assert repr(signer()) == "<Signer for 'test'>"
+
+
+def test_a_secret_that_is_no_utf_8_in_the_environment_signs_too() -> None:
+    odd = SECRET + "\udcff"
+    assert signer(odd).verify(signer(odd).sign(b"1")) is not None
+    assert signer().verify(signer(odd).sign(b"1")) is None

@@ -15,12 +15,21 @@ import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from velocipy.exceptions import ConfigurationError
 
-Secret = str | bytes
-Secrets = Secret | Iterable[Secret]
+
+class Hidden(Protocol):
+    """A text that shows itself to nobody else: a `velocipy.config.Secret`."""
+
+    def reveal(self) -> str:
+        """The text."""
+        ...
+
+
+AnySecret = str | bytes | Hidden
+Secrets = AnySecret | Iterable[AnySecret]
 """One secret, or several: the first signs, all of them verify."""
 
 MIN_SECRET: Final = 32
@@ -112,17 +121,27 @@ class Signer:
 
 def check_secrets(secrets: Secrets) -> tuple[bytes, ...]:
     """The secrets as bytes. Raises ConfigurationError, which quotes none of them, for one that can be guessed."""
-    several = isinstance(secrets, Iterable) and not isinstance(secrets, (str, bytes))
-    listed = tuple(secrets) if several else (secrets,)
+    listed = (
+        tuple(secrets)
+        if isinstance(secrets, Iterable) and not isinstance(secrets, (str, bytes))
+        else (secrets,)
+    )
     if not 1 <= len(listed) <= MAX_SECRETS:
         raise ConfigurationError(f"from 1 to {MAX_SECRETS} secrets are needed, not {len(listed)}: {_ADVICE}")
     return tuple(_check_secret(secret, number) for number, secret in enumerate(listed, 1))
 
 
-def _check_secret(secret: object, number: int) -> bytes:
-    if not isinstance(secret, (str, bytes)):
+def secret_bytes(secret: AnySecret) -> bytes | None:
+    """A secret in any form -> its bytes; None for what is none."""
+    text = secret if isinstance(secret, (str, bytes)) else getattr(secret, "reveal", lambda: None)()
+    # An environment may hold bytes that are no UTF-8; Python keeps them as halves of surrogate pairs.
+    return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+
+
+def _check_secret(secret: AnySecret, number: int) -> bytes:
+    data = secret_bytes(secret)
+    if data is None:
         raise ConfigurationError(f"secret {number} is str or bytes, not {type(secret).__name__}: {_ADVICE}")
-    data = secret.encode() if isinstance(secret, str) else secret
     if len(data) < MIN_SECRET:
         raise ConfigurationError(
             f"secret {number} has {len(data)} bytes and needs {MIN_SECRET} or more: {_ADVICE}"

@@ -11,7 +11,7 @@ from velocipy.http.cookies import MAX_SET_COOKIE
 from velocipy.json.depth import is_too_deep
 from velocipy.json.stdlib import StdlibJSON
 from velocipy.sessions import Flash, Record, check_value
-from velocipy.signing import LEEWAY, decode, encode
+from velocipy.signing import LEEWAY, AnySecret, decode, encode, secret_bytes
 
 _JSON: Final = StdlibJSON()
 """Of all encoders the one that is always there: what one process has written, every other can read."""
@@ -62,14 +62,14 @@ class OldCookie:
     `secret` is the one that the old app had, as short as it may be; `max_age` is in seconds, as the old app had it.
     """
 
-    secret: str | bytes = field(repr=False)
+    secret: AnySecret = field(repr=False)
     name: str = "session"
     max_age: int = 3600
     path: str = "/"
     domain: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.secret or not isinstance(self.secret, (str, bytes)):
+        if not secret_bytes(self.secret):
             raise ConfigurationError("OldCookie needs the secret of the old app, as str or bytes")
 
     def read(self, text: str, now: float) -> Record | None:
@@ -77,8 +77,7 @@ class OldCookie:
         if len(text) > MAX_SET_COOKIE or not text.isascii():
             return None
         body, _, mac = text.partition(".")
-        secret = self.secret.encode() if isinstance(self.secret, str) else self.secret
-        made = encode(hmac.digest(secret, body.encode(), "sha256"))
+        made = encode(hmac.digest(secret_bytes(self.secret) or b"", body.encode(), "sha256"))
         if not hmac.compare_digest(made.encode(), mac.encode()):
             return None
         match _read(decode(body)):
