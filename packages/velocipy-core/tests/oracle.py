@@ -398,6 +398,12 @@ class Oracle:
                 return self.connection.headers
             case "route":
                 return self.plan.route
+            case "hosts":
+                connection = self.connection
+                hosts = connection.headers.get_all("host") or (connection.authority or "",)
+                return hosts if self.plan.route.proxies is None else self.request.forwarded_hosts(hosts)
+            case "query":
+                return self.request.query_string
             case "allowed":
                 return self.plan.route.allowed
             case "response":

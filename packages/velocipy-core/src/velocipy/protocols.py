@@ -51,6 +51,29 @@ class RequestHeaders(Protocol):
         ...
 
 
+class RequestMethod(str):
+    """Annotation of what is filled with the method: "GET"; a plain str at run time, as the three after it. A WebSocket's is GET."""
+
+
+class RequestScheme(str):
+    """Annotation of what is filled with the scheme: `request.scheme`, or that of a WebSocket, without a Request."""
+
+
+class RequestPath(str):
+    """Annotation of what is filled with the decoded path that was routed."""
+
+
+class RequestQuery(str):
+    """Annotation of what is filled with the query as sent, without `?`."""
+
+
+class RequestHosts(Sequence["str | bytes"]):
+    """Annotation of what is filled with all Host lines, or the authority, or what a trusted proxy was sent in their place.
+
+    Of an HTTP request they are unchecked: `velocipy.http.url.check_host` knows what they must be.
+    """
+
+
 class ResponseStream(Writer):
     """A body on its way out, chunk by chunk. An adapter writes `write`, and `write_all` where that takes fewer calls."""
 
@@ -230,6 +253,8 @@ class Dialect:
     """Statements at the head of the entry, for exchanges of the protocol that are neither HTTP nor WebSocket; may use `app`."""
     native: Callable[[HeaderPairs], Sequence[Any]]
     """Checked pairs -> the form that send_body takes."""
+    scheme: str | None = None
+    """The scheme of an HTTP exchange as the server sees it; where it is not given, a connection is asked."""
     hosts: str = "headers.get_all('host')"
     """Every Host line, or the authority that a protocol has in its place; `headers` is bound where this begins with it."""
     env: Mapping[str, object] = field(default_factory=dict)

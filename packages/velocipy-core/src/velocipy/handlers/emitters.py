@@ -172,6 +172,36 @@ def _allowed(writer: SegmentWriter) -> str:
     return "AllowedMethods(values[0])" if allowed is None else writer.source.bind("ALLOWED", allowed)
 
 
+def _method(writer: SegmentWriter) -> str:
+    return "'GET'" if writer.plan.route.is_socket else writer.dialect.method
+
+
+def _path(writer: SegmentWriter) -> str:
+    return writer.dialect.path
+
+
+def _query_text(writer: SegmentWriter) -> str:
+    return writer.dialect.query_text
+
+
+def _scheme(writer: SegmentWriter) -> str:
+    if writer.plan.route.is_socket:
+        return "websocket.scheme"
+    if writer.plan.route.proxies is not None:
+        return f"{_request(writer)}.scheme"
+    return writer.dialect.scheme or f"{writer.dialect.connect}.scheme"
+
+
+def _hosts(writer: SegmentWriter) -> str:
+    if writer.plan.route.is_socket:
+        return "hosts"
+    if writer.dialect.hosts.startswith("headers."):
+        writer.need_headers()
+    if writer.plan.route.proxies is None:
+        return writer.dialect.hosts
+    return f"{_request(writer)}.forwarded_hosts({writer.dialect.hosts})"
+
+
 _GIVEN: dict[Given, Callable[[SegmentWriter], str]] = {
     "request": _request,
     "websocket": lambda writer: "websocket",
@@ -181,6 +211,11 @@ _GIVEN: dict[Given, Callable[[SegmentWriter], str]] = {
     "headers": _raw_headers,
     "route": lambda writer: writer.route,
     "allowed": _allowed,
+    "method": _method,
+    "scheme": _scheme,
+    "path": _path,
+    "query": _query_text,
+    "hosts": _hosts,
 }
 """The expression of what `Give` gives; the response to be stands in its local from the beginning."""
 

@@ -23,7 +23,20 @@ from velocipy.models.base import Dumper
 from velocipy.routing.route import Route, callable_name
 
 Given = Literal[
-    "request", "websocket", "response", "state", "form", "background", "headers", "route", "allowed"
+    "request",
+    "websocket",
+    "response",
+    "state",
+    "form",
+    "background",
+    "headers",
+    "route",
+    "allowed",
+    "method",
+    "scheme",
+    "path",
+    "query",
+    "hosts",
 ]
 
 
@@ -312,7 +325,7 @@ def _describe_default(parameter: Parameter) -> str:
     return ", required" if parameter.default is MISSING else f", default {parameter.default!r}"
 
 
-_GIVEN = {"allowed": "methods allowed here"}
+_GIVEN = {"allowed": "methods allowed here", "hosts": "Host lines", "query": "raw query"}
 """What `Give` calls by another name than its annotation's."""
 
 _TEXTS: dict[type, Callable[[Any], str]] = {

@@ -69,6 +69,7 @@ MakeDecoder = Callable[[Parameter, Format], Decode]
 
 _SPREADABLE = frozenset({"query", "header", "cookie", "form"})
 _NO_COLLECTIONS = frozenset({"path", "cookie"})
+_OF_PROXIES = frozenset({"scheme", "hosts"})
 _BODIES = frozenset({"body", "form", "file"})
 
 
@@ -164,6 +165,8 @@ class Reading:
         if what in self._given:
             return [], self._given[what]
         steps = self._read_form() if what == "form" else []
+        if what in _OF_PROXIES and self.route.proxies is not None and not self.route.is_socket:
+            steps = self._request(parameter)
         local = self._given[what] = self._names.take_local(what)
         return [*steps, Give(local, what, parameter)], local
 
@@ -176,6 +179,13 @@ class Reading:
         if local is None:
             raise BindingError(not_offered(parameter, self.route))
         return local
+
+    def _request(self, parameter: Parameter) -> list[Step]:
+        """The Request, which knows what proxies say."""
+        if "request" in self._given:
+            return []
+        local = self._given["request"] = self._names.take_local("request")
+        return [Give(local, "request", parameter)]
 
     # -- the path ----------------------------------------------------------------------------------------------
 

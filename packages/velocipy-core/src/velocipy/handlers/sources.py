@@ -18,7 +18,14 @@ from velocipy.http.request import Exchange, Request
 from velocipy.http.response import Response
 from velocipy.http.uploads import UploadFile
 from velocipy.models.base import ModelBackend
-from velocipy.protocols import RequestHeaders
+from velocipy.protocols import (
+    RequestHeaders,
+    RequestHosts,
+    RequestMethod,
+    RequestPath,
+    RequestQuery,
+    RequestScheme,
+)
 from velocipy.routing.route import AllowedMethods, Route
 from velocipy.sessions import Session
 from velocipy.state import State
@@ -32,6 +39,11 @@ GIVEN: dict[type, Given] = {
     FormData: "form",
     BackgroundTasks: "background",
     RequestHeaders: "headers",
+    RequestHosts: "hosts",
+    RequestMethod: "method",
+    RequestPath: "path",
+    RequestQuery: "query",
+    RequestScheme: "scheme",
     Route: "route",
     AllowedMethods: "allowed",
 }

@@ -24,6 +24,7 @@ dialect = Dialect(
     is_socket="scope.proto == 'ws'",
     method="scope.method",
     path="scope.path",
+    scheme="scope.scheme",
     headers="scope.headers",
     # HTTP/2 has no Host line; who has one does not pay for asking the server for the authority.
     hosts="headers.get_all('host') or (scope.authority or '',)",
