@@ -24,6 +24,7 @@ from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import quote_path
 from velocipy.middleware.base import check_middleware, segments
+from velocipy.middleware.preflight import Policies, outermost, policies_of, with_policies
 from velocipy.protocols import Dialect
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import ANY, FALLBACK, NOT_METHODS, WEBSOCKET, Layer, Route, RouteOptions
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
 class Leaf:
     """What stands at one place of the tree: routes by method, and their compiled handlers by dialect and method."""
 
-    __slots__ = ("handlers", "own", "routes")
+    __slots__ = ("handlers", "number", "own", "policies", "routes")
 
-    def __init__(self, dialects: Iterable[str]) -> None:
+    def __init__(self, dialects: Iterable[str], number: int) -> None:
+        self.number = number
         self.routes: dict[str, Route] = {}
+        self.policies: Policies | None = None
         self.handlers: dict[str, dict[str, Handler]] = {name: {} for name in dialects}
         self.own: dict[tuple[str, str], Handler] = {}
 
@@ -48,6 +51,7 @@ class Leaf:
         for table in self.handlers.values():
             table.clear()
         self.own.clear()
+        self.policies = None
 
 
 class Dispatcher:
@@ -144,7 +148,7 @@ class Dispatcher:
         )
 
     def _make_leaf(self, template: PathTemplate) -> Leaf:
-        leaf = Leaf(self._entries)
+        leaf = Leaf(self._entries, len(self._leaves))
         self._leaves.append(leaf)
         return leaf
 
@@ -220,10 +224,24 @@ class Dispatcher:
         leaf = leaves[0]
         layers = next(route.layers[:-1] for route in leaf.routes.values() if not route.is_socket)
         if method == "OPTIONS":
-            return self._own_handler(leaf.own, "options", _options, dialect, layers), (", ".join(allowed),)
+            return self._options_handler(dialect, leaves, layers), (", ".join(allowed),)
         return self._own_handler(leaf.own, "method", _method_not_allowed, dialect, layers), (
             ", ".join(allowed),
         )
+
+    def _options_handler(self, dialect: Dialect, leaves: Sequence[Leaf], layers: Sequence[Layer]) -> Handler:
+        """The handler for OPTIONS: one for each set of places whose routes have policies of their own for it."""
+        first, policies, key = outermost(layers), list[Any](), "options"
+        for leaf in leaves:
+            if leaf.policies is None:
+                leaf.policies = policies_of(leaf.routes)
+            if any(policy is not first for policy, _ in leaf.policies):
+                policies += leaf.policies
+                key = f"{key} {leaf.number}"
+        table = leaves[0].own
+        if policies and (dialect.name, key) not in table:
+            layers = with_policies(layers, tuple(policies))
+        return self._own_handler(table, key, _options, dialect, layers)
 
     def _odd_target(self, dialect: Dialect, method: str, path: str) -> Found:
         """A target that is no path: `OPTIONS *` asks for the server itself (RFC 9110 section 9.3.7), all else is malformed."""
@@ -254,7 +272,7 @@ class Dispatcher:
     ) -> Handler:
         handler = table.get((dialect.name, key))
         if handler is None:
-            options = RouteOptions(name=key, status_code=status)
+            options = RouteOptions(name=key.partition(" ")[0], status_code=status)
             around = (*(layers or (self._app.layer,)), Layer())
             template = _ANYWHERE if read_signature(endpoint) else _NOWHERE
             limit = self._app.max_content_length

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from velocipy.exceptions import ConfigurationError, HTTPException
-from velocipy.http.url import DEFAULT_PORTS, parse_host
+from velocipy.http.url import DEFAULT_PORTS, join_host, parse_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,11 @@ SAME_ORIGIN: Final = "same-origin"
 
 AllowedOrigins = str | Iterable[str] | None
 
-_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\\\s]+")
+NULL: Final = "null"
+"""The Origin of a page that has none to tell, such as a sandboxed frame or a file: any site can make one."""
+
+OTHER_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\\\s]+")
+"""What an Origin header may look like, whatever its scheme."""
 
 
 class Lookup(Protocol):
@@ -126,21 +130,27 @@ def _with_port(netloc: str, scheme: str) -> tuple[str, int]:
 
 
 def _check_entry(entry: object) -> str:
-    """An entry of an allow-list as browsers write that origin (RFC 6454 section 6.1)."""
+    """An entry of a WebSocket's allow-list."""
+    if isinstance(entry, str) and entry.lower() in (SAME_ORIGIN, NULL):
+        return entry.lower()
+    return check_listed(entry, "allowed_origins", f", or {SAME_ORIGIN!r}")
+
+
+def check_listed(entry: object, setting: str, hint: str = "") -> str:
+    """An origin in an allow-list as browsers write it (RFC 6454 section 6.1): "https://A.example:443" -> "https://a.example".
+
+    Raises ConfigurationError for what no Origin header can equal, naming the `setting` that it stands in.
+    """
     text = entry.lower() if isinstance(entry, str) else ""
-    if text in (SAME_ORIGIN, "null"):
-        return text
     kind, _, netloc = text.partition("://")
     try:
         if kind in ("http", "https"):
             host, port = parse_host(netloc)
-            written = f"[{host}]" if ":" in host else host
-            return f"{kind}://{written}" + ("" if port in (None, DEFAULT_PORTS[kind]) else f":{port}")
+            return f"{kind}://{join_host(host, None if port == DEFAULT_PORTS[kind] else port)}"
     except ValueError:
         text = ""
-    if kind in ("ws", "wss") or not _OTHER_SCHEME.fullmatch(text):
+    if kind in ("ws", "wss") or not OTHER_ORIGIN.fullmatch(text):
         raise ConfigurationError(
-            f"{entry!r} in allowed_origins is no origin: write 'https://app.example', without path or wildcard, "
-            f"or {SAME_ORIGIN!r}"
+            f"{entry!r} in {setting} is no origin: write 'https://app.example', without path or wildcard{hint}"
         )
     return text

@@ -6,12 +6,14 @@ from velocipy.exports import lazy
 
 if TYPE_CHECKING:
     from velocipy.middleware.base import CallNext, Middleware
+    from velocipy.middleware.cors import CORSMiddleware
     from velocipy.middleware.request_id import RequestIDMiddleware
     from velocipy.middleware.security_headers import SecurityHeadersMiddleware
     from velocipy.middleware.session import OldCookie, SessionMiddleware
     from velocipy.middleware.timing import TimingMiddleware
 
 __all__ = [
+    "CORSMiddleware",
     "CallNext",
     "Middleware",
     "OldCookie",
@@ -26,6 +28,7 @@ _HOMES = {
         "CallNext",
         "Middleware",
     ),
+    "cors": ("CORSMiddleware",),
     "request_id": ("RequestIDMiddleware",),
     "security_headers": ("SecurityHeadersMiddleware",),
     "session": ("OldCookie", "SessionMiddleware"),
