@@ -31,8 +31,8 @@ ORDER = (
         ),
         *("annotations", "constraints", "formats", "messages", "stopping", "validation"),
     ),
-    ("http", "json", "models", "signing", "storage"),
-    ("protocols", "bridge"),
+    ("codings", "http", "json", "models", "signing", "storage"),
+    ("protocols", "bridge", "encoded"),
     ("websocket", "channels", "origins", "sessions"),
     ("routing",),
     ("handlers",),
@@ -50,6 +50,9 @@ PLACE = {part: place for place, group in enumerate(ORDER) for part in group}
 SEAM = {"protocols", "http", *ORDER[0]}
 
 OPTIONAL = {
+    "backports": {"velocipy/codings/zstd.py"},
+    "brotli": {"velocipy/codings/brotli.py"},
+    "compression": {"velocipy/codings/zstd.py"},
     "msgspec": {"velocipy/json/msgpack.py", "velocipy/json/msgspec.py", "velocipy/models/msgspec.py"},
     "orjson": {"velocipy/json/orjson.py"},
     "pydantic": {"velocipy/models/pydantic.py"},

@@ -31,6 +31,9 @@ FIRST_PARTY: dict[tuple[str, str], FirstParty] = {
     ("velocipy.json", "stdlib"): FirstParty("velocipy.json.stdlib", "StdlibJSON", "velocipy-core"),
     ("velocipy.json", "msgspec"): FirstParty("velocipy.json.msgspec", "MsgspecJSON", "msgspec"),
     ("velocipy.json", "orjson"): FirstParty("velocipy.json.orjson", "OrjsonJSON", "orjson"),
+    ("velocipy.codings", "brotli"): FirstParty("velocipy.codings.brotli", "make", "brotli"),
+    ("velocipy.codings", "gzip"): FirstParty("velocipy.codings.gzip", "make", "velocipy-core"),
+    ("velocipy.codings", "zstd"): FirstParty("velocipy.codings.zstd", "make", "backports.zstd"),
     ("velocipy.formats", "msgpack"): FirstParty("velocipy.json.msgpack", "MessagePack", "msgspec"),
     ("velocipy.storages", "memory"): FirstParty("velocipy.storage", "MemoryStorage", "velocipy-core"),
     ("velocipy.models", "dataclass"): FirstParty(

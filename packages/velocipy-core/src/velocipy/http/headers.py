@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast, overload
 from velocipy.http.fields import HOP_BY_HOP, SINGLETONS, check_header, check_name, http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     HeaderSource: TypeAlias = (
         Mapping[str, str] | Iterable[tuple[str, str]] | "Headers" | "ResponseHeaders" | None
@@ -229,6 +229,12 @@ class ResponseHeaders(_Pairs):
         for field in fields:
             unique.setdefault(field.lower(), field)
         self["vary"] = "*" if "*" in unique else ", ".join(filter(None, unique.values()))
+
+    def without(self, names: Container[str]) -> ResponseHeaders:
+        """Headers of their own without any line of these lower-case names."""
+        twin = ResponseHeaders()
+        twin._pairs = [pair for pair in self._pairs if pair[0] not in names]
+        return twin
 
     def copy(self) -> ResponseHeaders:
         """Headers of their own with the same lines."""

@@ -57,24 +57,42 @@ def quality_of(media_type: str, ranges: Sequence[tuple[str, float]]) -> float:
     return 0.0
 
 
-@functools.lru_cache(maxsize=1_024)
 def preferred_codings(accept_encoding: str | None, offers: tuple[str, ...]) -> tuple[str, ...]:
     """ "gzip, br;q=0.5" of ("br", "zstd", "gzip") -> ("gzip", "br"): the offers that a client takes, what it likes best first.
 
     Equals stay in the order of `offers`. What it likes less than `identity`, the content as it is, is left out; without a field
     all are, since few clients that say nothing can decode (RFC 9110 section 12.5.3).
     """
-    named: dict[str, float] = {}
-    for member in (accept_encoding or "")[:MAX_LENGTH].lower().split(","):
-        name, *parameters = (part.strip(" \t") for part in member.split(";"))
-        quality = _quality(parameters)
-        if name and quality is not None:
-            named.setdefault(name.removeprefix("x-"), quality)
+    text = accept_encoding or ""
+    if len(text) <= MAX_KEPT:
+        return _preferred_codings(text, offers)
+    return _preferred_codings.__wrapped__(text, offers)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _preferred_codings(text: str, offers: tuple[str, ...]) -> tuple[str, ...]:
+    named = _parse_codings(text)
     others = named.get("*", 0.0)
     least = named.get("identity", 0.0)
     liked = [(coding, named.get(coding, others)) for coding in offers]
     taken = [(coding, quality) for coding, quality in liked if quality > 0 and quality >= least]
     return tuple(coding for coding, _ in sorted(taken, key=lambda pair: -pair[1]))
+
+
+def refuses_identity(accept_encoding: str | None) -> bool:
+    """Whether a client does not take content as it is: `identity;q=0`, or `*;q=0` and no word of identity."""
+    named = _parse_codings(accept_encoding or "")
+    return named.get("identity", named.get("*", 1.0)) == 0
+
+
+def _parse_codings(text: str) -> dict[str, float]:
+    named: dict[str, float] = {}
+    for member in text[:MAX_LENGTH].lower().split(","):
+        name, *parameters = (part.strip(" \t") for part in member.split(";"))
+        quality = _quality(parameters)
+        if name and quality is not None:
+            named.setdefault(name.removeprefix("x-"), quality)
+    return named
 
 
 def _quality(parameters: Sequence[str]) -> float | None:

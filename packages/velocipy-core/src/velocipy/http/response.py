@@ -103,7 +103,7 @@ class Response:
         headers = self._headers
         own = {name for name, _ in headers.items()}
         for name, value in defaults:
-            if name == "vary":
+            if name == "vary" and name in own:
                 headers.add_vary(*value.split(", "))
             elif name not in own or name in APPENDED:
                 headers.add(name, value)

@@ -6,6 +6,7 @@ from velocipy.exports import lazy
 
 if TYPE_CHECKING:
     from velocipy.middleware.base import CallNext, Middleware
+    from velocipy.middleware.compression import CompressionMiddleware, GZipMiddleware
     from velocipy.middleware.cors import CORSMiddleware
     from velocipy.middleware.request_id import RequestIDMiddleware
     from velocipy.middleware.security_headers import SecurityHeadersMiddleware
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CORSMiddleware",
     "CallNext",
+    "CompressionMiddleware",
+    "GZipMiddleware",
     "Middleware",
     "OldCookie",
     "RequestIDMiddleware",
@@ -27,6 +30,10 @@ _HOMES = {
     "base": (
         "CallNext",
         "Middleware",
+    ),
+    "compression": (
+        "CompressionMiddleware",
+        "GZipMiddleware",
     ),
     "cors": ("CORSMiddleware",),
     "request_id": ("RequestIDMiddleware",),
