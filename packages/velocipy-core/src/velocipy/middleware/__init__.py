@@ -8,22 +8,26 @@ if TYPE_CHECKING:
     from velocipy.middleware.base import CallNext, Middleware
     from velocipy.middleware.compression import CompressionMiddleware, GZipMiddleware
     from velocipy.middleware.cors import CORSMiddleware
+    from velocipy.middleware.https_redirect import HTTPSRedirectMiddleware
     from velocipy.middleware.request_id import RequestIDMiddleware
     from velocipy.middleware.security_headers import SecurityHeadersMiddleware
     from velocipy.middleware.session import OldCookie, SessionMiddleware
     from velocipy.middleware.timing import TimingMiddleware
+    from velocipy.middleware.trusted_host import TrustedHostMiddleware
 
 __all__ = [
     "CORSMiddleware",
     "CallNext",
     "CompressionMiddleware",
     "GZipMiddleware",
+    "HTTPSRedirectMiddleware",
     "Middleware",
     "OldCookie",
     "RequestIDMiddleware",
     "SecurityHeadersMiddleware",
     "SessionMiddleware",
     "TimingMiddleware",
+    "TrustedHostMiddleware",
 ]
 
 _HOMES = {
@@ -36,10 +40,12 @@ _HOMES = {
         "GZipMiddleware",
     ),
     "cors": ("CORSMiddleware",),
+    "https_redirect": ("HTTPSRedirectMiddleware",),
     "request_id": ("RequestIDMiddleware",),
     "security_headers": ("SecurityHeadersMiddleware",),
     "session": ("OldCookie", "SessionMiddleware"),
     "timing": ("TimingMiddleware",),
+    "trusted_host": ("TrustedHostMiddleware",),
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)
