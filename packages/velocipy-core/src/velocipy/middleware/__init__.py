@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from velocipy.middleware.cors import CORSMiddleware
     from velocipy.middleware.https_redirect import HTTPSRedirectMiddleware
     from velocipy.middleware.request_id import RequestIDMiddleware
-    from velocipy.middleware.security_headers import SecurityHeadersMiddleware
+    from velocipy.middleware.security_headers import HSTS, SecurityHeadersMiddleware
     from velocipy.middleware.session import OldCookie, SessionMiddleware
     from velocipy.middleware.timing import TimingMiddleware
     from velocipy.middleware.trusted_host import TrustedHostMiddleware
@@ -20,6 +20,7 @@ __all__ = [
     "CallNext",
     "CompressionMiddleware",
     "GZipMiddleware",
+    "HSTS",
     "HTTPSRedirectMiddleware",
     "Middleware",
     "OldCookie",
@@ -42,7 +43,10 @@ _HOMES = {
     "cors": ("CORSMiddleware",),
     "https_redirect": ("HTTPSRedirectMiddleware",),
     "request_id": ("RequestIDMiddleware",),
-    "security_headers": ("SecurityHeadersMiddleware",),
+    "security_headers": (
+        "HSTS",
+        "SecurityHeadersMiddleware",
+    ),
     "session": ("OldCookie", "SessionMiddleware"),
     "timing": ("TimingMiddleware",),
     "trusted_host": ("TrustedHostMiddleware",),
