@@ -150,6 +150,7 @@ def test_every_workload_times_a_request_and_compares_wrong_ones() -> None:
         "deps",
         "stream",
         "empty",
+        "armored",
         "missing",
     ]
     assert all(workload.wrong for workload in WORKLOADS.values())

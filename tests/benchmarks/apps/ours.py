@@ -8,7 +8,17 @@ from typing import Annotated, Any
 import msgspec
 import pydantic
 
-from velocipy import Depends, Query, StreamingResponse, VelociPy
+from velocipy import APIRouter, Depends, Query, StreamingResponse, VelociPy
+from velocipy.middleware import (
+    CompressionMiddleware,
+    CORSMiddleware,
+    HTTPSRedirectMiddleware,
+    RequestIDMiddleware,
+    SecurityHeadersMiddleware,
+    SessionMiddleware,
+    TimingMiddleware,
+    TrustedHostMiddleware,
+)
 
 app = VelociPy()
 
@@ -96,3 +106,25 @@ async def stream() -> StreamingResponse:
 @app.delete("/empty")
 async def empty() -> None:
     return None
+
+
+armored = APIRouter(
+    middleware=[
+        RequestIDMiddleware(),
+        TimingMiddleware(),
+        CORSMiddleware(allow_origins=["https://app.example"]),
+        CompressionMiddleware(codings=["gzip"]),
+        SecurityHeadersMiddleware(hsts=True),
+        TrustedHostMiddleware(["127.0.0.1", "localhost"]),
+        HTTPSRedirectMiddleware(exclude=["/armored"]),  # the bench has no TLS
+        SessionMiddleware("a secret of the bench, which is nobody's secret"),
+    ]
+)
+
+
+@armored.get("/armored")
+async def armored_message() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+app.include_router(armored)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import re
+import uuid
 from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import parse_qsl
@@ -113,6 +116,44 @@ async def chunks() -> AsyncIterator[bytes]:
     """The body of `GET /stream`."""
     for number in range(3):
         yield b"chunk %d\n" % number
+
+
+HARMLESS: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+ORIGINS: Final = frozenset({"https://app.example"})
+OPEN_PATHS: Final = frozenset({"/armored"})
+"""What is served over http too: the bench has no TLS."""
+
+GUARDS: Final = [
+    ("vary", "Origin, Accept-Encoding"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "strict-origin-when-cross-origin"),
+    ("content-security-policy", "default-src 'self'"),
+    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+]
+"""What `GET /armored` sends with every answer."""
+
+LEAST: Final = 500
+"""Bytes of a body that is worth compressing."""
+
+
+@functools.lru_cache(maxsize=256)
+def takes_gzip(accepted: str) -> bool:
+    """Whether gzip is among the codings that an Accept-Encoding takes."""
+    for member in accepted.lower().split(","):
+        name, _, parameter = member.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return not parameter.strip().startswith("q=0") or parameter.strip().strip("q=0.") != ""
+    return False
+
+
+@functools.lru_cache(maxsize=256)
+def is_our_host(host: str) -> bool:
+    return host.rpartition(":")[0] in ("127.0.0.1", "localhost")
+
+
+def request_id(sent: str | None) -> str:
+    return sent if sent is not None and HARMLESS.fullmatch(sent) is not None else uuid.uuid4().hex
 
 
 async def tenant(level: int) -> dict[str, int]:

@@ -18,8 +18,8 @@ from typing import Final
 
 from benchkit.workloads import Ask, Workload
 
-VOLATILE: Final = frozenset({"date", "server", "connection"})
-"""The server's own. It closes a connection or keeps it by how much of a refused body has arrived already: a race."""
+VOLATILE: Final = frozenset({"date", "server", "connection", "server-timing"})
+"""The server's own, and what a clock says. A server closes a connection or keeps it by how much of a refused body has arrived already: a race."""
 
 WORDED: Final = frozenset({400, 413, 415, 422})
 TIMEOUT: Final = 10.0

@@ -50,6 +50,18 @@ def _post(body: bytes, headers: tuple[tuple[str, str], ...] = JSON, target: str 
     return Ask("POST", target, headers, body)
 
 
+def _armored(*changed: tuple[str, str]) -> Ask:
+    """What a browser's script sends: every one of the eight middlewares has something to look at, and lets it pass."""
+    headers = {
+        "origin": "https://app.example",
+        "accept-encoding": "gzip, deflate, br",
+        "x-request-id": "01HF-raptor-7",
+        "cookie": "theme=dark; lang=en",
+        **dict(changed),
+    }
+    return Ask("GET", "/armored", tuple(headers.items()))
+
+
 _TABLE: Final = (
     Workload(
         name="plain",
@@ -146,6 +158,17 @@ _TABLE: Final = (
         timed=Ask("DELETE", "/empty"),
         status=204,
         wrong=(Ask("GET", "/empty"),),
+    ),
+    Workload(
+        name="armored",
+        title="eight middlewares",
+        timed=_armored(),
+        right=(
+            _armored(("origin", "https://evil.example")),
+            _armored(("accept-encoding", "br")),
+            Ask("GET", "/armored", (("x-request-id", "r-1"),)),
+        ),
+        wrong=(_armored(("host", "evil.example")), Ask("PUT", "/armored")),
     ),
     Workload(
         name="missing",

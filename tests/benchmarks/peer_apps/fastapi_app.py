@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
+from armor import ARMOR
 from fastapi import Depends, FastAPI, Path, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
+from starlette.routing import Mount
 
 app = FastAPI()
 
@@ -73,3 +75,15 @@ async def deps(of: Annotated[dict, Depends(session)]) -> dict:
 @app.delete("/empty", status_code=204)
 async def empty() -> None:
     return None
+
+
+# FastAPI has middleware for a whole app alone: this one has the same route beside those without.
+armored = FastAPI(middleware=ARMOR)
+
+
+@armored.get("/armored")
+async def armored_message() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+app.router.routes.append(Mount("/", app=armored))

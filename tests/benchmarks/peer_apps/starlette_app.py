@@ -1,6 +1,7 @@
 """The workloads in Starlette: it binds nothing, so endpoints read the request; msgspec for JSON."""
 
 import msgspec
+from armor import ARMOR
 from by_hand import bounded, decode_item, encode, session, tenant, user
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -59,6 +60,7 @@ app = Starlette(
         Route("/items/{item_id:int}", item),
         Route("/body", body, methods=["POST"]),
         Route("/deps", deps),
+        Route("/armored", message, middleware=ARMOR),
         Route("/empty", empty, methods=["DELETE"]),
     ]
 )

@@ -197,9 +197,8 @@ def _hosts(writer: SegmentWriter) -> str:
         return "hosts"
     if writer.dialect.hosts.startswith("headers."):
         writer.need_headers()
-    if writer.plan.route.proxies is None:
-        return writer.dialect.hosts
-    return f"{_request(writer)}.forwarded_hosts({writer.dialect.hosts})"
+    writer.need("hosts", writer.dialect.hosts)
+    return "hosts" if writer.plan.route.proxies is None else f"{_request(writer)}.forwarded_hosts(hosts)"
 
 
 _GIVEN: dict[Given, Callable[[SegmentWriter], str]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from velocipy.handlers.plan import Finish, HookHeaders
 from velocipy.handlers.results import expect_response
 from velocipy.http.delivery import server_error
-from velocipy.http.headers import check_default
+from velocipy.http.headers import check_default, check_header
 from velocipy.http.response import Response
 
 logger = logging.getLogger("velocipy")
@@ -46,11 +46,21 @@ def header_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence
 def _one_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
     (name,) = headers.names
     make = headers.make
+    check = check_default if name == "vary" else check_header  # one frame less for all but one
+    ((native_name, sample),) = native(((name, "x"),))
+    if sample != b"x":
+
+        def pair(value: str) -> Sequence[Any]:
+            return native((check(name, value),))
+    else:  # ASGI's form, whose name need not be encoded each time
+
+        def pair(value: str) -> Sequence[Any]:
+            return ((native_name, check(name, value)[1].encode()),)
 
     def make_header(*token: Any) -> Sequence[Any]:
         try:
             value = make(*token)
-            return () if value is None else native((check_default(name, value),))
+            return () if value is None else pair(value)
         except Exception:
             log_failure(headers)
             return ()

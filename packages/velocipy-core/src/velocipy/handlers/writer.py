@@ -252,6 +252,9 @@ class SegmentWriter:
             self._states.append((hook.state_key, hook.token))
 
     def _check_host(self) -> None:
+        if "hosts" in self._ready:
+            self.source.line("check_host(hosts)")
+            return
         if self.dialect.hosts.startswith("headers."):
             self.need_headers()
         self.source.line(f"check_host({self.dialect.hosts})")
