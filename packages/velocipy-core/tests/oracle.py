@@ -24,6 +24,7 @@ from velocipy.handlers.plan import (
     Body,
     Call,
     Check,
+    Constant,
     Form,
     Give,
     Hook,
@@ -372,6 +373,8 @@ class Oracle:
                     raise ValidationError(errors)
             case Give():
                 self.locals[step.target] = self._given(step.what, given)
+            case Constant():
+                self.locals[step.target] = step.value
             case Call():
                 args = [self.locals[name] for name in step.args]
                 keywords = {name: self.locals[local] for name, local in step.keywords}

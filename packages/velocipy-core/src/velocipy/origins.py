@@ -1,4 +1,4 @@
-"""Which web pages may open a WebSocket. Knows Origin headers and allow-lists; does not know what is behind the handshake.
+"""Which web pages may open a WebSocket, or change something. Knows Origin and Sec-Fetch-Site; knows no request and no route.
 
 Browsers let any page open a WebSocket to any host, send that host's cookies with it, and tell the page's origin (RFC 6455
 sections 4.1 and 10.2); nothing but the server can refuse it. Who is no browser may send any Origin, or none: this protects
@@ -17,6 +17,9 @@ from velocipy.http.url import DEFAULT_PORTS, join_host, parse_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
+"""Methods that change nothing, whoever made the browser send them (RFC 9110 section 9.2.1)."""
 
 SAME_ORIGIN: Final = "same-origin"
 """In an allow-list: the host that the handshake itself is sent to."""
@@ -96,11 +99,9 @@ def _is_taken(
         return (
             policy.any_with_credentials
             or not _has_credentials(headers)
-            or _is_same_origin(origin, hosts, scheme)
+            or is_same_origin(origin, hosts, scheme)
         )
-    return origin in policy.listed or (
-        SAME_ORIGIN in policy.listed and _is_same_origin(origin, hosts, scheme)
-    )
+    return origin in policy.listed or (SAME_ORIGIN in policy.listed and is_same_origin(origin, hosts, scheme))
 
 
 def _has_credentials(headers: Lookup) -> bool:
@@ -108,14 +109,37 @@ def _has_credentials(headers: Lookup) -> bool:
     return bool(headers.get_all("cookie") or headers.get_all("authorization"))
 
 
-def _is_same_origin(origin: str, hosts: Sequence[str | bytes], scheme: str) -> bool:
-    """Whether a page of that origin came from the host that the handshake is sent to.
+def check_cross_origin(
+    method: str, headers: Lookup, hosts: Sequence[str | bytes], trusted: frozenset[str] = frozenset()
+) -> None:
+    """HTTPException(403) for a request that may change something and that a browser sends for a page of another origin.
+
+    Browsers say so in Sec-Fetch-Site, over TLS and to this machine, and in Origin; a page at a sibling host is another origin.
+    Who names neither is no browser, or one of before 2020, and passes. `trusted` are origins in lower case.
+    """
+    if method in SAFE_METHODS:
+        return
+    sites = headers.get_all("sec-fetch-site")
+    if len(sites) == 1 and sites[0] in ("same-origin", "none"):
+        return
+    origins = headers.get_all("origin")
+    if not sites and not origins:
+        return
+    if len(origins) == 1:
+        origin = origins[0].lower()
+        if origin in trusted or (not sites and is_same_origin(origin, hosts, "")):
+            return
+    raise HTTPException(403, "Cross-origin request refused")
+
+
+def is_same_origin(origin: str, hosts: Sequence[str | bytes], scheme: str) -> bool:
+    """Whether a page of that lower-case origin came from the host that the request or handshake is sent to.
 
     A Host without a port has that of the page's scheme: behind a proxy that ends TLS, the server believes that it speaks ws
-    while the page says https. A page over http is never the same as a wss server.
+    while the page says https. A page over http is never the same as a wss or https server.
     """
     kind, _, netloc = origin.partition("://")
-    if len(hosts) != 1 or kind not in ("http", "https") or (scheme == "wss" and kind == "http"):
+    if len(hosts) != 1 or kind not in ("http", "https") or (kind == "http" and scheme in ("wss", "https")):
         return False
     host = hosts[0] if isinstance(hosts[0], str) else hosts[0].decode("latin-1")
     try:

@@ -9,8 +9,20 @@ from velocipy.exceptions import BindingError
 from velocipy.handlers.app_scope import Resolve, app_call
 from velocipy.handlers.markers import Dependency, Scope, is_guard, the_annotation
 from velocipy.handlers.names import Names
-from velocipy.handlers.plan import Always, AppValue, Body, Call, Check, Only, Read, Spread, Step
+from velocipy.handlers.plan import (
+    Always,
+    AppValue,
+    Body,
+    Call,
+    Check,
+    Constant,
+    Only,
+    Read,
+    Spread,
+    Step,
+)
 from velocipy.handlers.reading import Reading
+from velocipy.handlers.schemes import SecurityScopes, joined_scopes
 from velocipy.handlers.signature import (
     ENTERED,
     How,
@@ -79,6 +91,8 @@ class Binder:
         self._early: list[tuple[Dependency, str]] = []
         self._endings: dict[str, _Ending] = {}
         self._calling: list[Callable[..., Any]] = []
+        self._scopes: tuple[str, ...] = ()
+        """What `Security` asks for around the callable that is being bound."""
 
     def next_segment(self) -> None:
         """What follows is laid out in a function of its own, which is given the exchange anew."""
@@ -173,7 +187,8 @@ class Binder:
         )
 
     def _is_guard(self, dependency: Dependency) -> bool:
-        return is_guard(dependency.call) or is_guard(self._resolve(dependency))
+        marked = dependency.scopes is not None or is_guard(dependency.call)
+        return marked or is_guard(self._resolve(dependency))
 
     def _needs_body(self, dependency: Dependency) -> bool:
         return any(map(self._reading.needs_body, self._signature(self._resolve(dependency))))
@@ -182,6 +197,13 @@ class Binder:
 
     def _call(self, dependency: Dependency) -> tuple[list[Step], list[Step], str]:
         """A dependency's reads, its calls (those it depends on first), and the local that holds its value."""
+        outer = self._scopes
+        self._scopes = joined_scopes(outer, dependency.scopes) if dependency.scopes else outer
+        bound = self._call_in_scopes(dependency)
+        self._scopes = outer
+        return bound
+
+    def _call_in_scopes(self, dependency: Dependency) -> tuple[list[Step], list[Step], str]:
         self.dependencies.add(identity(dependency.call))
         function = self._resolve(dependency)
         known = self._known(dependency, function)
@@ -200,7 +222,7 @@ class Binder:
         self._calling.pop()
         local = self.names.take_local(callable_name(function))
         if dependency.use_cache:
-            self._shared[_shared_key(dependency, function)] = local
+            self._shared[self._shared_key(dependency, function)] = local
         how = how_called(function)
         self._note_ending(local, function, how, dependency.scope, needs)
         call = Call(
@@ -211,16 +233,26 @@ class Binder:
     def _app_value(
         self, dependency: Dependency, function: Callable[..., Any]
     ) -> tuple[list[Step], list[Step], str]:
-        local = self._shared[_shared_key(dependency, function)] = self.names.take_local(
+        local = self._shared[self._shared_key(dependency, function)] = self.names.take_local(
             callable_name(function)
         )
         self.app_scoped.append(dependency)
         return [], [AppValue(local, app_call(function, self._resolve))], local
 
+    def _shared_key(self, dependency: Dependency, function: Callable[..., Any]) -> Hashable:
+        """Who asks for one callable gets one value; a value of the app and one of the request are two, and so are two that are
+        asked for with different scopes, where anybody looks at these."""
+        scopes = self._scopes if self._scopes and self._reaches(dependency, self._takes_scopes) else ()
+        return identity(function), dependency.scope == "app", scopes
+
+    def _takes_scopes(self, dependency: Dependency) -> bool:
+        parameters = self._signature(self._resolve(dependency))
+        return any(given_by(parameter) == "scopes" for parameter in parameters)
+
     def _known(self, dependency: Dependency, function: Callable[..., Any]) -> str | None:
         """The local of a call that is made already: a shared one, or this very one as a guard."""
         if dependency.use_cache:
-            known = self._shared.get(_shared_key(dependency, function))
+            known = self._shared.get(self._shared_key(dependency, function))
             if known is not None and dependency.scope != "app":
                 self._refuse_other_scope(dependency, function, known)
             return known
@@ -266,6 +298,9 @@ class Binder:
             if isinstance(parameter.marker, Dependency):
                 reads, calls, local = self._call(parameter.marker)
                 needed_calls += calls
+            elif given_by(parameter) == "scopes":
+                local = self.names.take_local(parameter.name)
+                reads = [Constant(local, SecurityScopes(self._scopes), parameter)]
             else:
                 reads, local = self._reading.read(parameter)
                 filled += [(parameter, step) for step in reads]
@@ -325,12 +360,10 @@ class Binder:
 
     def _takes_exchange(self, dependency: Dependency) -> bool:
         parameters = self._signature(self._resolve(dependency))
-        return any(given_by(parameter) in ("request", "websocket") for parameter in parameters)
+        return any(given_by(parameter) in _EXCHANGES for parameter in parameters)
 
 
-def _shared_key(dependency: Dependency, function: Callable[..., Any]) -> Hashable:
-    """Who asks for one callable gets one value; a value of the app and one of the request are two."""
-    return identity(function), dependency.scope == "app"
+_EXCHANGES = ("request", "websocket", "exchange")
 
 
 def _check(reads: Sequence[Step]) -> list[Step]:

@@ -11,6 +11,7 @@ from velocipy.handlers.plan import (
     Body,
     Call,
     Check,
+    Constant,
     Form,
     Give,
     Given,
@@ -219,6 +220,11 @@ _GIVEN: dict[Given, Callable[[SegmentWriter], str]] = {
 """The expression of what `Give` gives; the response to be stands in its local from the beginning."""
 
 
+def _emit_constant(writer: SegmentWriter, step: Constant) -> None:
+    value = writer.source.bind(f"given_{step.parameter.name}", step.value)
+    writer.source.line(f"{step.target} = {value}")
+
+
 def _emit_call(writer: SegmentWriter, step: Call) -> None:
     function = writer.source.bind(callable_name(step.function), step.function)
     args = list(step.args)
@@ -284,6 +290,7 @@ EMITTERS: dict[type, Callable[[SegmentWriter, Any], None]] = {
     Only: _emit_only,
     Check: _emit_check,
     Give: _emit_give,
+    Constant: _emit_constant,
     Call: _emit_call,
     AppValue: _emit_app_value,
     Always: _emit_always,

@@ -68,6 +68,8 @@ class Dependency:
     call: Callable[..., Any]
     use_cache: bool = True
     scope: Scope | None = None
+    scopes: tuple[str, ...] | None = None
+    """OAuth2 scopes that are asked for; with any, or none of them, it is a guard. None: a dependency like others."""
 
 
 def the_annotation() -> Any:

@@ -25,6 +25,7 @@ from velocipy.routing.route import Route, callable_name
 Given = Literal[
     "request",
     "websocket",
+    "exchange",
     "response",
     "state",
     "form",
@@ -37,6 +38,7 @@ Given = Literal[
     "path",
     "query",
     "hosts",
+    "scopes",
 ]
 
 
@@ -121,6 +123,15 @@ class Give:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that is known when the route is laid out."""
+
+    target: str
+    value: Any
+    parameter: Parameter
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Call a function with locals; `how` says whether to await, to use a thread, or to enter what comes back."""
 
@@ -164,7 +175,22 @@ class Next:
     inner: int
 
 
-Step = Take | Read | Spread | Body | Form | Only | Check | Give | Call | AppValue | Always | Refuse | Next
+Step = (
+    Take
+    | Read
+    | Spread
+    | Body
+    | Form
+    | Only
+    | Check
+    | Give
+    | Constant
+    | Call
+    | AppValue
+    | Always
+    | Refuse
+    | Next
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +251,7 @@ class Segment:
         return frozenset(
             step.target
             for step in self.steps
-            if isinstance(step, (Take, Read, Spread, Body, Give, Call, AppValue)) and step.target
+            if isinstance(step, (Take, Read, Spread, Body, Give, Constant, Call, AppValue)) and step.target
         )
 
     @property
@@ -342,6 +368,7 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     Only: lambda step: f"only     {step.source} {', '.join(map(repr, sorted(step.keys)))}, nothing else",
     Check: lambda step: "check    422 with every error so far",
     Give: lambda step: f"give     {step.target} = the {_GIVEN.get(step.what, step.what)}",
+    Constant: lambda step: f"constant {step.target} = {step.value!r}",
     Call: _describe_call,
     AppValue: lambda step: f"value    {step.target} = {callable_name(step.call.function)} of the app",
     Always: lambda step: f"always   {step.content.decode()}",

@@ -161,6 +161,8 @@ class Reading:
     def _give(self, parameter: Parameter) -> tuple[list[Step], str]:
         what = given_by(parameter)
         assert what is not None
+        if what == "exchange":
+            what = "websocket" if self.route.is_socket else "request"
         refuse_lacking(parameter, what, self.route)
         if what in self._given:
             return [], self._given[what]

@@ -12,6 +12,7 @@ from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.convert import PARSERS, find_collection, find_scalar
 from velocipy.handlers.markers import Dependency, Marker, Source
 from velocipy.handlers.plan import Given
+from velocipy.handlers.schemes import SecurityScopes
 from velocipy.handlers.signature import UNANNOTATED, Parameter
 from velocipy.http.forms import FormData
 from velocipy.http.request import Exchange, Request
@@ -34,6 +35,7 @@ from velocipy.websocket import WebSocket
 GIVEN: dict[type, Given] = {
     Request: "request",
     WebSocket: "websocket",
+    Exchange: "exchange",
     Response: "response",
     State: "state",
     FormData: "form",
@@ -46,8 +48,9 @@ GIVEN: dict[type, Given] = {
     RequestScheme: "scheme",
     Route: "route",
     AllowedMethods: "allowed",
+    SecurityScopes: "scopes",
 }
-"""Annotations that are filled with an object of the exchange."""
+"""Annotations that are filled with an object of the exchange; `Exchange` itself is the Request or WebSocket, whichever it is."""
 
 OFFERED: dict[type, str] = {Session: "velocipy.middleware.SessionMiddleware"}
 """Annotations that are filled with the token of a middleware around the route, and which one offers it."""
