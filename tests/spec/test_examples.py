@@ -319,3 +319,23 @@ def test_sessions_log_in_fill_a_cart_and_log_out(interface: Any) -> None:
     client.post("/logout")
     assert client.get("/").json() == {"user": None, "cart": [], "messages": ["Good bye"]}
     assert dict(client.cookies) == {}
+
+
+def test_security_takes_keys_and_tokens_and_refuses_other_sites(interface: Any) -> None:
+    client = client_of("security", interface)
+    assert client.get("/reports").status_code == 401
+    assert client.get("/reports", headers={"x-api-key": "demo-key-of-the-example"}).json()[0] == "2026-10"
+    wrong = client.post("/token", data={"username": "ada", "password": "x"})
+    assert (wrong.status_code, wrong.json()["detail"]) == (400, "Wrong name or password")
+    assert client.post("/token", data={"username": "eve", "password": "x"}).text == wrong.text
+    login = {"username": "ada", "password": "lovelace", "scope": "notes:read admin"}
+    answer = client.post("/token", data=login)
+    assert answer.json()["scope"] == "notes:read" and answer.headers["cache-control"] == "no-store"
+    bearer = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    assert client.get("/notes", headers=bearer).json() == ["buy bananas"]
+    few = client.post("/notes", data={"text": "x"}, headers=bearer)
+    assert few.status_code == 403 and 'error="insufficient_scope"' in few.headers["www-authenticate"]
+    page = client.get("/guestbook").text
+    token = page.split('value="')[1].split('"')[0]
+    assert client.post("/guestbook", data={"line": "hi", "csrf_token": token}).text == "signed: hi"
+    assert client.post("/guestbook", data={"line": "hi"}).status_code == 403

@@ -39,7 +39,7 @@ class CrossOriginCheck:
 
     GET, HEAD, OPTIONS and QUERY pass, so they must not change anything (RFC 9110 section 9.2.1), and what names neither
     Sec-Fetch-Site nor Origin passes, since it is no browser. `trusted_origins` are those of other sites that may:
-    `["https://app.example"]`. Behind a proxy that rewrites Host, browsers of before 2023 need the own origin in it.
+    `["https://app.example"]`. Behind a proxy that rewrites Host, name it in the app's `proxy_headers`, for browsers of before 2023.
     """
 
     __velocipy_guard__ = True
