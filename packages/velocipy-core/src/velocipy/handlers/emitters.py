@@ -216,6 +216,7 @@ _GIVEN: dict[Given, Callable[[SegmentWriter], str]] = {
     "path": _path,
     "query": _query_text,
     "hosts": _hosts,
+    "nothing": lambda writer: "None",
 }
 """The expression of what `Give` gives; the response to be stands in its local from the beginning."""
 

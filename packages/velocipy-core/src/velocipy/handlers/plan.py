@@ -25,7 +25,6 @@ from velocipy.routing.route import Route, callable_name
 Given = Literal[
     "request",
     "websocket",
-    "exchange",
     "response",
     "state",
     "form",
@@ -39,6 +38,7 @@ Given = Literal[
     "query",
     "hosts",
     "scopes",
+    "nothing",
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, get_origin
+from typing import Any, cast, get_origin
 
 from velocipy.annotations import strip_optional, type_name, union_members
 from velocipy.constraints import (
@@ -47,6 +47,7 @@ from velocipy.handlers.names import Names
 from velocipy.handlers.plan import Body, Form, Give, Given, Only, Read, Spread, Step, Take
 from velocipy.handlers.signature import UNANNOTATED, Parameter
 from velocipy.handlers.sources import (
+    BY_ROUTE,
     FindBackend,
     From,
     given_by,
@@ -159,10 +160,9 @@ class Reading:
     # -- objects of the exchange -------------------------------------------------------------------------------
 
     def _give(self, parameter: Parameter) -> tuple[list[Step], str]:
-        what = given_by(parameter)
-        assert what is not None
-        if what == "exchange":
-            what = "websocket" if self.route.is_socket else "request"
+        asked = given_by(parameter)
+        assert asked is not None
+        what = BY_ROUTE[asked][self.route.is_socket] if asked in BY_ROUTE else cast("Given", asked)
         refuse_lacking(parameter, what, self.route)
         if what in self._given:
             return [], self._given[what]

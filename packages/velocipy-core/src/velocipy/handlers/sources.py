@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from velocipy.annotations import strip_optional, type_name
@@ -32,11 +33,21 @@ from velocipy.sessions import Session
 from velocipy.state import State
 from velocipy.websocket import WebSocket
 
-GIVEN: dict[type, Given] = {
+Asked = Given | Literal["exchange", "answer"]
+"""What an annotation asks for; which object that is, the kind of route decides for two of them."""
+
+BY_ROUTE: dict[Asked, tuple[Given, Given]] = {
+    "exchange": ("request", "websocket"),
+    "answer": ("response", "nothing"),
+}
+"""For dependencies of both kinds of routes: what they get on one that is HTTP, and on one that is a WebSocket."""
+
+GIVEN: dict[Any, Asked] = {
+    Exchange: "exchange",
     Request: "request",
     WebSocket: "websocket",
-    Exchange: "exchange",
     Response: "response",
+    Response | None: "answer",
     State: "state",
     FormData: "form",
     BackgroundTasks: "background",
@@ -98,12 +109,13 @@ def key_of(parameter: Parameter) -> str:
     return (marker.alias if isinstance(marker, Marker) else None) or parameter.name
 
 
-def given_by(parameter: Parameter) -> Given | None:
+def given_by(parameter: Parameter) -> Asked | None:
     """The object of the exchange that a parameter asks for, by its annotation or, without one, by its name."""
     if parameter.annotation is UNANNOTATED and parameter.marker is None:
-        by_name: dict[str, Given] = {"request": "request", "websocket": "websocket"}
+        by_name: dict[str, Asked] = {"request": "request", "websocket": "websocket"}
         return by_name.get(parameter.name)
-    return GIVEN.get(parameter.annotation) if isinstance(parameter.annotation, type) else None
+    known = isinstance(parameter.annotation, (type, UnionType))
+    return GIVEN.get(parameter.annotation) if known else None
 
 
 def upload_shape(annotation: Any) -> Literal["one", "many"] | None:
