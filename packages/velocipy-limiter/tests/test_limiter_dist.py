@@ -1,10 +1,14 @@
-"""What velocipy-limiter promises while it is reserved: its name, its version, and no effect."""
+"""What velocipy-limiter is as a dist: its version, its public names, and what importing it brings along."""
 
 import subprocess
 import sys
 from importlib.metadata import version
 
+import pytest
+
 import velocipy.limiter
+import velocipy.limiter.storage
+from velocipy.exceptions import MissingAdapterError
 from velocipy.limiter.__about__ import __version__
 
 
@@ -12,15 +16,36 @@ def test_the_version_of_the_package_is_that_of_its_metadata() -> None:
     assert __version__ == version("velocipy-limiter")
 
 
-def test_importing_the_reserved_package_brings_its_docstring_and_no_names() -> None:
-    """A reserved package that exported something would pretend."""
-    assert velocipy.limiter.__doc__ is not None
-    assert [name for name in vars(velocipy.limiter) if not name.startswith("__")] == []
+def test_every_public_name_can_be_imported() -> None:
+    assert sorted(velocipy.limiter.__all__) == velocipy.limiter.__all__
+    for name in velocipy.limiter.__all__:
+        assert getattr(velocipy.limiter, name).__module__.startswith("velocipy.limiter.")
+    with pytest.raises(AttributeError):
+        velocipy.limiter.nothing  # noqa: B018
 
 
-def test_importing_the_reserved_package_imports_nothing_else_of_ours_than_core() -> None:
-    seen = (
-        "import sys; import velocipy.limiter; print(*(m for m in sys.modules if m.startswith('velocipy.')))"
-    )
+def test_importing_the_package_imports_no_protocol_and_no_test_client() -> None:
+    seen = "import sys; from velocipy.limiter import Limiter, rate_limit, RateLimitMiddleware; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", seen], check=True, capture_output=True, text=True, timeout=30)
-    assert not [name for name in out.stdout.split() if name.split(".")[1] in {"asgi", "rsgi", "testing"}]
+    loaded = set(out.stdout.split())
+    assert "velocipy.limiter.gate" in loaded
+    assert not loaded & {
+        "velocipy.asgi",
+        "velocipy.rsgi",
+        "velocipy.redis",
+        "velocipy.testing",
+        "redis",
+        "httpx2",
+    }
+
+
+def test_redis_storage_is_that_of_velocipy_redis_or_says_what_to_install() -> None:
+    import velocipy.redis
+
+    if hasattr(velocipy.redis, "RedisStorage"):
+        assert velocipy.limiter.storage.RedisStorage is velocipy.redis.RedisStorage
+    else:
+        with pytest.raises(MissingAdapterError, match="pip install velocipy-redis"):
+            velocipy.limiter.storage.RedisStorage  # noqa: B018
+    with pytest.raises(AttributeError):
+        velocipy.limiter.storage.OtherStorage  # noqa: B018
