@@ -363,7 +363,7 @@ class Binder:
         return any(given_by(parameter) in _EXCHANGES for parameter in parameters)
 
 
-_EXCHANGES = ("request", "websocket", "exchange")
+_EXCHANGES = ("request", "websocket")
 
 
 def _check(reads: Sequence[Step]) -> list[Step]:
