@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,9 +133,9 @@ def test_the_testing_example_passes_its_own_tests() -> None:
     assert done.stdout.count("passed:") == 4
 
 
-def client_of(name: str, interface: Any) -> TestClient:
+def client_of(name: str, interface: Any, base_url: str = "http://testserver") -> TestClient:
     """A client of an example's app, its lifespan running only in a `with`."""
-    return TestClient(load(name).app, interface=interface)
+    return TestClient(load(name).app, interface=interface, base_url=base_url)
 
 
 def places(answer: Any) -> list[list[Any]]:
@@ -271,15 +272,38 @@ def test_templates_are_pages_fragments_forms_and_streams(interface: Any) -> None
     assert "nothing is called &lt;b&gt;" in page and "<b>" not in page
     fragment = client.get("/?q=small", headers={"hx-request": "true"})
     assert fragment.text.strip() == "<tr><td>sticker &lt;small&gt;</td><td>1.00</td></tr>"
-    assert fragment.headers["vary"] == "HX-Request"
-    assert '<form method="post" action="/login">' in client.get("/login").text
-    refused = client.post("/login", data={"name": '">', "password": "x"})
+    assert fragment.headers["vary"] == "HX-Request, Cookie"
+    assert client.get("/catalogue").text.count("<li>") == 100_000
+
+
+def csrf_of(page: Any) -> str:
+    """The token in the form of a page."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+def test_templates_log_in_with_session_token_and_flash(interface: Any) -> None:
+    client = client_of("templates", interface, base_url="https://testserver")
+    page = client.get("/login")
+    nonce = re.search(r"style-src 'self' 'nonce-([^']+)'", page.headers["content-security-policy"])
+    assert nonce is not None and f'<style nonce="{nonce[1]}">' in page.text
+    ada = {"name": "ada", "password": "lovelace"}
+    assert client.post("/login", data=ada).status_code == 403
+    token = {"csrf_token": csrf_of(page)}
+    refused = client.post("/login", data={"name": '">', "password": "x", **token})
     assert refused.status_code == 401 and 'value="&#34;&gt;"' in refused.text
     assert "<strong>Name and password do not belong together.</strong>" in refused.text
-    welcome = client.post("/login", data={"name": "ada", "password": "lovelace"})
-    assert (welcome.status_code, "<h1>Welcome, ada</h1>" in welcome.text) == (200, True)
-    assert places(client.post("/login", data={"name": "ada"})) == [["form", "password"]]
-    assert client.get("/catalogue").text.count("<li>") == 100_000
+    assert places(client.post("/login", data={"name": "ada", **token})) == [["form", "password"]]
+    elsewhere = {"sec-fetch-site": "cross-site"}
+    assert client.post("/login", data={**ada, **token}, headers=elsewhere).status_code == 403
+    entered = client.post("/login", data={**ada, **token}, follow_redirects=False)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    home = client.get("/")
+    assert "Welcome, ada" in home.text and "Log out ada" in home.text
+    assert "Welcome, ada" not in client.get("/").text  # shown once
+    left = client.post("/logout", data={"csrf_token": csrf_of(home)}, follow_redirects=True)
+    assert "Good bye" in left.text and "Log out" not in left.text
 
 
 def test_config_comes_from_the_environment_and_shows_no_secret(
