@@ -1,0 +1,80 @@
+"""The short form of the soak: some thousand visits to each server leave nothing behind. `hatch run soak` is the long one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import cast
+
+import pytest
+from idle import measured, raise_file_limit
+from measure import COUNTED, Soak, settled, soak
+from servers import COMMANDS, serve
+from visitors import VISITS, frame
+
+HERE = Path(__file__).resolve().parent
+BLOCKS = 1_000
+"""Objects that 1,000 visits may leave: a leak of one object in each visit, or of a request in every sixtieth, is more."""
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", list(COMMANDS))
+def test_visits_leave_nothing_behind(kind: str) -> None:
+    """Memory by Python's blocks: that of the process needs a longer run to be told from its allocators' slack."""
+    visits = 1_000 if kind == "hypercorn" else 3_000
+    with serve(kind, "soak_app:app", cwd=HERE) as server:
+        made = asyncio.run(
+            soak(
+                kind,
+                server.port,
+                warm_up=visits,
+                visits=visits,
+                parts=3,
+                clients=16,
+                leaving=0.15,
+                say=lambda line: None,
+            )
+        )
+    before, after = made.reports[0][1], made.reports[-1][1]
+    assert {what: after[what] - before[what] for what in COUNTED if after[what] > before[what]} == {}
+    assert made.growth("blocks") < BLOCKS
+    assert set(made.seen) == {*VISITS, "websocket", "left"}
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", ["granian-rsgi", "uvicorn-httptools"])
+def test_five_hundred_idle_websockets_stay_open_and_cost_little(kind: str) -> None:
+    raise_file_limit()
+    found = measured(kind, 500)
+    assert found["connections"] == 500
+    assert found["files_each"] == 1.0
+    assert (
+        cast("int", found["bytes_each"]) < 250_000
+    )  # of which Granian alone takes 160,000: 128 KiB are its buffer for reading
+
+
+def test_growth_is_that_of_most_reports_and_not_of_one() -> None:
+    flat = [(visits, {"rss": 5_000, **dict.fromkeys(COUNTED, 3)}) for visits in range(0, 10_000, 1_000)]
+    made = Soak("none", reports=flat)
+    assert (made.growth("rss"), made.faults()) == (0.0, [])
+    flat[4][1]["rss"] = 50_000_000
+    assert made.faults() == []
+    growing = [(visits, {"rss": visits * 2, **dict.fromkeys(COUNTED, 3)}) for visits, _ in flat]
+    growing[-1][1]["tasks"] = 4
+    assert len(Soak("none", reports=growing).faults()) == 2
+
+
+def test_what_never_settles_is_reported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("measure.SETTLING", 0.1)
+    monkeypatch.setattr("measure.report_of", lambda port: dict.fromkeys(COUNTED, 2))
+    assert asyncio.run(settled(1, dict.fromkeys(COUNTED, 1))) == dict.fromkeys(COUNTED, 2)
+
+
+def test_a_frame_is_that_of_the_rfc() -> None:
+    """RFC 6455 section 5.7 has these, but for the mask."""
+    assert frame(1, b"Hello") == b"\x81\x85\0\0\0\0Hello"
+    assert frame(2, b"x" * 256)[:4] == b"\x82\xfe\x01\x00"
+    assert Counter(frame(2, b"x" * 256))[ord("x")] == 256
