@@ -1,7 +1,9 @@
 """One exchange over ASGI, held against hand-made scopes and messages: what servers differ in and no client can show."""
 
 import asyncio
-from collections.abc import AsyncIterator, MutableMapping
+import gc
+import weakref
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,72 @@ def test_a_watcher_keeps_no_more_of_a_body_than_its_bound() -> None:
         return kept
 
     assert asyncio.run(run()) > 0
+
+
+def test_a_wait_that_is_cancelled_keeps_nothing_alive() -> None:
+    """Granian's `receive` returns a future of its own that garbage collection cannot look into: a cycle with it is for ever."""
+
+    class Unseen:
+        """A future that keeps whom it has called, as Granian's does; to be found by a weak reference."""
+
+        _asyncio_future_blocking = False
+
+        def __init__(self) -> None:
+            self.calls: list[Any] = []
+            self.over = False
+            inner = asyncio.get_running_loop().create_future()
+            inner.cancel()
+            self.result = inner.result
+
+        def get_loop(self) -> asyncio.AbstractEventLoop:
+            return asyncio.get_running_loop()
+
+        def add_done_callback(self, call: Any, *, context: Any = None) -> None:
+            self.calls.append((call, context))
+
+        def cancel(self, msg: object = None) -> bool:
+            self.over = True
+            for call, context in self.calls:
+                asyncio.get_running_loop().call_soon(call, self, context=context)
+            return True
+
+        def done(self) -> bool:
+            return self.over
+
+        cancelled = done
+
+        def __await__(self) -> Any:
+            self._asyncio_future_blocking = True
+            return wait([self])
+
+    def wait(box: list[Unseen]) -> Iterator[Unseen]:
+        """Without a frame that has the future, since a server's own code has none."""
+        yield box.pop()
+
+    async def run() -> bool:
+        coming: list[weakref.ref[Unseen]] = []
+
+        def receive() -> Any:
+            future = Unseen()
+            coming.append(weakref.ref(future))
+            return future
+
+        connection = ASGIConnection(scope(), receive, Wire().send)
+        watcher = asyncio.ensure_future(connection.leaving.wait())
+        await asyncio.sleep(0.01)
+        connection.complete()
+        await asyncio.wait([watcher])
+        await asyncio.sleep(0.01)
+        del connection, watcher
+        return [reference() for reference in coming] == [None]
+
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        assert asyncio.run(run())
+    finally:
+        if enabled:
+            gc.enable()
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------------

@@ -154,6 +154,10 @@ class Inbox:
             if coming.done() and not coming.cancelled() and coming.exception() is None:
                 self._keep(coming.result())
             raise
+        finally:
+            # It may be Granian's own object, which garbage collection cannot look into: in the frame of a traceback it would stay for
+            # ever, and the whole request with it.
+            del coming
 
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
