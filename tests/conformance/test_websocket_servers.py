@@ -415,6 +415,21 @@ def test_a_refusal_has_its_status_and_a_body_where_the_server_can(server: Runnin
     run(test())
 
 
+@pytest.mark.parametrize(("status", "sent"), [(499, 400), (430, 400), (599, 500)])
+def test_a_refusal_that_has_no_name_goes_out_as_its_class(
+    server: RunningServer, status: int, sent: int
+) -> None:
+    """RFC 9110 section 15 has clients read an unknown status so, and one server hangs up on what it has no phrase for."""
+
+    async def test() -> None:
+        with pytest.raises(InvalidStatus) as caught:
+            async with opened(server, f"/denied/{status}"):
+                pass
+        assert caught.value.response.status_code == sent
+
+    run(test())
+
+
 @pytest.mark.parametrize("path", ["/echo", "/chat/ended", "/flood/ended"])
 def test_the_connection_ends_with_the_closing_handshake(server: RunningServer, path: str) -> None:
     """RFC 6455 section 7.1.1: the server closes the TCP connection first, whatever an endpoint's tasks still refer to."""

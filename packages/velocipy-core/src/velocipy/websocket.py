@@ -33,7 +33,7 @@ from velocipy.http.request import Exchange
 from velocipy.json.base import JSONEncoder, best_encoder
 from velocipy.models.base import ANY_BACKENDS
 from velocipy.origins import DEFAULT_POLICY, AllowedOrigins, OriginPolicy, origin_policy
-from velocipy.status import is_ws_code_sendable
+from velocipy.status import PHRASES, is_ws_code_sendable
 from velocipy.validation import moved
 
 if TYPE_CHECKING:
@@ -190,7 +190,8 @@ class WebSocket(Exchange):
         """Refuse the handshake with an HTTP status, headers and the JSON body `{"detail": ...}`; None is no body.
 
         Where `capabilities.denial_body` is False, headers and body are left out: no browser shows them to a page. Without
-        `capabilities.denial_status` every refusal is a 403.
+        `capabilities.denial_status` every refusal is a 403. A status that is not registered goes out as the x00 of its class, which
+        is what clients take it for (RFC 9110 section 15): one server knows no other phrase, and would hang up.
         """
         self._expect(SocketState.CONNECTING, "deny")
         checked = check_status(status)
@@ -202,7 +203,7 @@ class WebSocket(Exchange):
             body = self._encoder.encode({"detail": detail})
             pairs.append(("content-type", "application/json"))
         self.connection_state = SocketState.CLOSED
-        await self.connection.deny(checked, pairs, body)
+        await self.connection.deny(checked if checked in PHRASES else checked // 100 * 100, pairs, body)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
