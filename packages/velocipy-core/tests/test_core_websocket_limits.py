@@ -107,11 +107,8 @@ def test_a_route_says_how_long_messages_may_be(interface: str) -> None:
         seen.append(websocket.options)
         await websocket.accept()
 
-    app, keywords = VelociPy(), {"max_message_size": 10, "send_timeout": 2.5}
-    try:
-        app.add_websocket_route("/ws", endpoint, **keywords)  # type: ignore[arg-type]
-    except ConfigurationError:
-        pytest.skip("routes do not take max_message_size yet")
+    app = VelociPy()
+    app.add_websocket_route("/ws", endpoint, max_message_size=10, send_timeout=2.5)
     with TestClient(app, interface=interface) as client, client.websocket_connect("/ws"):
         pass
     assert seen == [SocketOptions(10, 2.5)]

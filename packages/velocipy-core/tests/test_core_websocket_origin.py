@@ -222,19 +222,6 @@ def test_a_policy_may_stand_in_a_dependency(interface: str) -> None:
         assert status_of(client, {"origin": "http://evil.example", **COOKIE}) == 403
 
 
-def takes_origins() -> bool:
-    keywords: Any = {"allowed_origins": []}
-    try:
-        VelociPy().add_websocket_route("/ws", guard_of(DEFAULT_POLICY), **keywords)
-    except ConfigurationError:
-        return False
-    return True
-
-
-wired = pytest.mark.skipif(not takes_origins(), reason="routes do not take allowed_origins yet")
-
-
-@wired
 @both
 @pytest.mark.case(101)
 def test_a_route_refuses_a_foreign_page_before_anything_else_is_done(interface: str) -> None:
@@ -258,7 +245,6 @@ def test_a_route_refuses_a_foreign_page_before_anything_else_is_done(interface: 
         assert status_of(client, {}) == 101
 
 
-@wired
 @both
 @pytest.mark.case(101)
 def test_every_route_refuses_a_foreign_page_with_cookies(interface: str) -> None:
@@ -276,7 +262,6 @@ def test_every_route_refuses_a_foreign_page_with_cookies(interface: str) -> None
         assert status_of(client, COOKIE) == 101
 
 
-@wired
 def test_a_route_with_an_entry_that_is_no_origin_is_refused() -> None:
     keywords: Any = {"allowed_origins": ["app.example"]}
     with pytest.raises(ConfigurationError, match=r"app\.example"):
