@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -112,7 +112,7 @@ def detail(text: str) -> bytes:
     return encode({"detail": text})
 
 
-async def chunks() -> AsyncIterator[bytes]:
+async def chunks() -> AsyncGenerator[bytes, None]:
     """The body of `GET /stream`."""
     for number in range(3):
         yield b"chunk %d\n" % number
