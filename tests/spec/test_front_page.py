@@ -45,10 +45,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def get(port: int) -> bytes | None:
-    """The answer to GET /, None while nobody answers."""
+def get(port: int, path: str = "/") -> bytes | None:
+    """The answer to GET, None while nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=2) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as response:
             return bytes(response.read())
     except (urllib.error.URLError, OSError):
         return None
@@ -135,5 +135,7 @@ def test_the_quick_start_is_served_and_reloaded(command: str, tmp_path: Path) ->
     log = tmp_path / "server.log"  # beside the project: a log inside would be seen as a change
     with running(command, folder, log) as port:
         wait_for(port, b'{"message":"Hello, VelociPy!"}', log)
+        assert b"swagger-ui" in (get(port, "/docs") or b"")
+        assert b'"operationId":"hello"' in (get(port, "/openapi.json") or b"")
         main.write_text(quick_start().replace("Hello", "Bonjour"))
         wait_for(port, b'{"message":"Bonjour, VelociPy!"}', log)

@@ -25,7 +25,18 @@ if TYPE_CHECKING:
         RouteConflictError,
         WebSocketException,
     )
-    from velocipy.handlers.markers import Body, Cookie, Depends, File, Form, Header, Path, Query, guard
+    from velocipy.handlers.markers import (
+        Body,
+        Cookie,
+        Depends,
+        File,
+        Form,
+        Header,
+        Path,
+        Query,
+        guard,
+        raises,
+    )
     from velocipy.http.files import FileResponse
     from velocipy.http.forms import FormData, FormLimits
     from velocipy.http.request import Request
@@ -99,6 +110,7 @@ __all__ = [
     "WebSocketException",
     "__version__",
     "guard",
+    "raises",
 ]
 
 _HOMES = {
@@ -108,7 +120,10 @@ _HOMES = {
     "channels": ("Channels",),
     "config": ("Config",),
     "exceptions": ("HTTPException", "PayloadTooLargeException", "RouteConflictError", "WebSocketException"),
-    "handlers.markers": ("Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query", "guard"),
+    "handlers.markers": (
+        *("Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query"),
+        *("guard", "raises"),
+    ),
     "http.files": ("FileResponse",),
     "http.forms": ("FormData", "FormLimits"),
     "http.request": ("Request",),

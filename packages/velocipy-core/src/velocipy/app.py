@@ -56,7 +56,8 @@ class VelociPy(APIRouter):
     stops; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
     which of the installed plugins set the app up when it is first served: all, none, or those named; `proxy_headers` names the
     networks of the proxies whose Forwarded and X-Forwarded-* headers say who the client is, for this app and all mounted in it
-    ("*" is whoever connects, "unix" who does so over a Unix socket).
+    ("*" is whoever connects, "unix" who does so over a Unix socket). `openapi_url` and `docs_url` are where velocipy-openapi, if
+    installed, serves the OpenAPI document and Swagger UI, None for nowhere; `openapi` is its OpenAPIConfig.
     """
 
     def __init__(
@@ -74,6 +75,9 @@ class VelociPy(APIRouter):
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         plugins: bool | Sequence[str] = True,
         proxy_headers: ProxyEntries = None,
+        docs_url: str | None = "/docs",
+        openapi_url: str | None = "/openapi.json",
+        openapi: object | None = None,
         tags: Sequence[str] = (),
         dependencies: Iterable[Any] = (),
         middleware: Iterable[Any] = (),
@@ -94,6 +98,9 @@ class VelociPy(APIRouter):
         self.title = title
         self.version = version
         self.debug = debug
+        self.docs_url = _check_place("docs_url", docs_url)
+        self.openapi_url = _check_place("openapi_url", openapi_url)
+        self.openapi_config = openapi
         self.max_content_length = check_limit(max_content_length)
         self.form_limits = form_limits
         self.formats = check_formats(formats)
@@ -220,9 +227,24 @@ class VelociPy(APIRouter):
         """The routes that a request for this path, percent-decoded, can reach by some method; the most preferred first."""
         return self._dispatcher.routes_at(path)
 
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document of all routes as they are now: new at each call, so that it may be changed.
+
+        Raises MissingAdapterError, which names the command, where velocipy-openapi is not installed.
+        """
+        from velocipy.plugins import load
+
+        plugin: Any = load(PLUGINS, "openapi")
+        document: dict[str, Any] = plugin.document(self)
+        return document
+
     def plan(self, route: Route) -> Plan:
         """What one of the app's routes does, with the layers and overrides of this moment, as data."""
         return self._dispatcher.plan(route)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed()` called whenever a route, a layer or an override has changed."""
+        self._listeners.append(lambda route: changed())
 
     def url_for(self, name: str, /, **params: object) -> str:
         """The path of a named route, percent-encoded; parameters that are not in its template become the query.
@@ -290,14 +312,15 @@ class VelociPy(APIRouter):
 
     def set_up_plugins(self) -> None:
         """Hand the app to what is installed in the group `velocipy.plugins`: once, when it is first served or looked at."""
-        from velocipy.plugins import installed
+        from velocipy.plugins import present
 
-        plugins, self._plugins = self._plugins, False
+        plugins = self._plugins
         if plugins is False:
             return
-        for name, set_up in installed(PLUGINS):
+        for name, set_up in present(PLUGINS):
             if plugins is True or name in plugins:
                 set_up(self)
+        self._plugins = False
 
     # -- protocols -------------------------------------------------------------------------------------------------
 
@@ -327,7 +350,7 @@ class VelociPy(APIRouter):
         """The ASGI entry. Servers look for exactly this: an `async def __call__` of three arguments."""
         try:
             enter = self._asgi
-        except MissingAdapterError as exc:
+        except (ConfigurationError, MissingAdapterError) as exc:
             if scope["type"] != "lifespan":
                 raise
             # Raised here, a server would take it for "no lifespan" and go on; told so, it ends with the message.
@@ -341,6 +364,16 @@ def _check_grace(seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e6:
         raise ConfigurationError(f"shutdown_grace is a number of seconds of at least 0, not {seconds!r}")
     return float(seconds)
+
+
+def _check_place(name: str, path: str | None) -> str | None:
+    if path is not None and (
+        not path.startswith("/") or path == "/" or not PathTemplate.parse(path).is_static
+    ):
+        raise ConfigurationError(
+            f"{name} is a path without holes, such as '/v1/docs', or None for nowhere, not {path!r}"
+        )
+    return path
 
 
 def _find_proxies(entries: object) -> TrustedProxies | None:

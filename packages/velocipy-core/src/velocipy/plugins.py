@@ -41,6 +41,7 @@ FIRST_PARTY: dict[tuple[str, str], FirstParty] = {
     ),
     ("velocipy.models", "msgspec"): FirstParty("velocipy.models.msgspec", "MsgspecBackend", "msgspec"),
     ("velocipy.models", "pydantic"): FirstParty("velocipy.models.pydantic", "PydanticBackend", "pydantic"),
+    ("velocipy.plugins", "openapi"): FirstParty("velocipy.openapi.plugin", "plugin", "velocipy-openapi"),
     ("velocipy.templating", "jinja2"): FirstParty("velocipy.templating.jinja2", "JinjaEngine", "jinja2"),
 }
 
@@ -68,6 +69,18 @@ def installed(group: str) -> list[tuple[str, Any]]:
     """
     others = {entry.name: entry for entry in _entry_points(group) if (group, entry.name) not in FIRST_PARTY}
     return [(name, others[name].load()) for name in sorted(others)]
+
+
+def present(group: str) -> list[tuple[str, Any]]:
+    """Load every adapter of `group` that is there: ours whose dist is installed, then those of others."""
+    ours = []
+    for of, name in FIRST_PARTY:
+        if of == group:
+            try:
+                ours.append((name, load(group, name)))
+            except MissingAdapterError:
+                continue
+    return [*ours, *installed(group)]
 
 
 def _load_first_party(where: FirstParty) -> object:

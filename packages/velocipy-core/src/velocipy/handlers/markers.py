@@ -259,6 +259,29 @@ def guard(function: T) -> T:
     return function
 
 
+def raises(*statuses: int) -> Callable[[T], T]:
+    """Say which error statuses a dependency or endpoint answers, for the documentation: `@raises(404, 409)`.
+
+    Raises ConfigurationError for what is no status from 400 to 599.
+    """
+    for status in statuses:
+        if not isinstance(status, int) or not 400 <= status <= 599:
+            raise ConfigurationError(
+                f"raises ({caller_location()}) takes statuses from 400 to 599, not {status!r}"
+            )
+
+    def declare(function: T) -> T:
+        function.__velocipy_raises__ = statuses  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def raised_by(function: object) -> tuple[int, ...]:
+    """The error statuses that `raises` declared for this callable, or for its class."""
+    return tuple(getattr(function, "__velocipy_raises__", ()))
+
+
 def is_guard(function: object) -> bool:
     """Whether `guard` marked this callable, or its class."""
     return bool(getattr(function, "__velocipy_guard__", False))

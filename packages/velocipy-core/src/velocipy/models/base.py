@@ -11,12 +11,15 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 from velocipy import plugins
 from velocipy.exceptions import ConfigurationError, ErrorItem, ResultError
 from velocipy.json.base import JSONEncoder, decode_body
 from velocipy.validation import Place
+
+if TYPE_CHECKING:
+    from velocipy.models.shapes import Shape
 
 GROUP = "velocipy.models"
 
@@ -82,6 +85,28 @@ class Dumper:
         return self.exact.get(kind, self.other)
 
 
+Direction = Literal["input", "output"]
+"""Whether a model is read or written; a field with a default may be missing in one and is always there in the other."""
+
+
+class Wanted(NamedTuple):
+    """A type whose JSON Schema is asked for."""
+
+    annotation: Any
+    direction: Direction
+
+
+class Schemas(NamedTuple):
+    """JSON Schemas (2020-12), one for each type that was asked for, and the components that their `$ref` name."""
+
+    schemas: tuple[dict[str, Any], ...]
+    components: Mapping[str, dict[str, Any]]
+
+
+REFERENCE: Final = "#/components/schemas/"
+"""What a `$ref` of a schema begins with; the component's name follows."""
+
+
 class ModelBackend(ABC):
     """The models of one library. A backend of your own needs `name`, `matches`, `validator` and `plain`; the rest is made of them.
 
@@ -123,6 +148,14 @@ class ModelBackend(ABC):
     def forbids_unknown(self, annotation: Any) -> bool:
         """Whether that model refuses fields that it does not have; spread over a query, it then refuses other parameters."""
         return False
+
+    def describe(self, annotation: Any) -> Shape | None:
+        """How that model is made, for the documentation; None where `fields` or `schemas` say all that is known."""
+        return None
+
+    def schemas(self, wanted: Sequence[Wanted]) -> Schemas | None:
+        """JSON Schemas of those types, by a library that makes them itself; None where they are made of `describe` or `fields`."""
+        return None
 
 
 def decoder_by_values(backend: ModelBackend, annotation: Any, find_encoder: FindEncoder) -> Decode:

@@ -28,7 +28,7 @@ from velocipy.models.base import (
     fitting,
 )
 from velocipy.models.exact import exact_encoders
-from velocipy.models.shapes import describe, fields_of, holds, holds_itself
+from velocipy.models.shapes import Shape, describe, fields_of, holds, holds_itself
 from velocipy.models.walk import Compiler, is_known, validator_of, walker_of
 from velocipy.models.write import Writing
 
@@ -114,7 +114,11 @@ class DataclassBackend(ModelBackend):
 
     def fields(self, annotation: Any) -> Sequence[ModelField] | None:
         """The fields of a dataclass, TypedDict or NamedTuple."""
-        return fields_of(describe(split_annotated(annotation)[0]))
+        return fields_of(self.describe(annotation))
+
+    def describe(self, annotation: Any) -> Shape | None:
+        """The shape of a dataclass, TypedDict or NamedTuple."""
+        return describe(split_annotated(annotation)[0])
 
 
 def refuse_unset(backend: ModelBackend, how: Serialization) -> None:

@@ -210,7 +210,11 @@ class MsgspecBackend(ModelBackend):
 
     def fields(self, annotation: Any) -> Sequence[ModelField] | None:
         """The fields of a Struct, under the names of the wire."""
-        return fields_of(describe_struct(split_annotated(annotation)[0]))
+        return fields_of(self.describe(annotation))
+
+    def describe(self, annotation: Any) -> Shape | None:
+        """The shape of a Struct, or of a dataclass, TypedDict or NamedTuple that holds one."""
+        return describe_struct(split_annotated(annotation)[0])
 
     def forbids_unknown(self, annotation: Any) -> bool:
         """Whether the Struct was declared with `forbid_unknown_fields`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence, Set
 from types import NoneType
-from typing import Annotated, Any, Final, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import pydantic
 from pydantic_core import SchemaValidator
@@ -21,14 +21,18 @@ from velocipy.json.stdlib import StdlibJSON
 from velocipy.models.base import (
     AS_IT_IS,
     BODY,
+    REFERENCE,
     Decode,
+    Direction,
     Dumper,
     Encode,
     FindEncoder,
     ModelBackend,
     ModelField,
+    Schemas,
     Serialization,
     Validate,
+    Wanted,
     fitting,
 )
 from velocipy.models.bodies import may_be_read_otherwise, refuse_endless_numbers
@@ -157,6 +161,22 @@ class PydanticBackend(ModelBackend):
         model, _ = split_annotated(annotation)
         config = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
         return bool(config.get("extra") == "forbid")
+
+    def schemas(self, wanted: Sequence[Wanted]) -> Schemas:
+        """pydantic's own schemas, all at once, since names of components depend on what else there is."""
+        adapters = [pydantic.TypeAdapter(one.annotation) for one in wanted]
+        made, components = pydantic.TypeAdapter.json_schemas(
+            [(index, _MODES[one.direction], adapters[index]) for index, one in enumerate(wanted)],
+            ref_template=REFERENCE + "{model}",
+        )
+        schemas = tuple(made[index, _MODES[one.direction]] for index, one in enumerate(wanted))
+        return Schemas(schemas, components.get("$defs", {}))
+
+
+_MODES: Final[dict[Direction, Literal["validation", "serialization"]]] = {
+    "input": "validation",
+    "output": "serialization",
+}
 
 
 def _is_model(annotation: Any) -> bool:

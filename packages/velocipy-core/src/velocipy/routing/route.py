@@ -94,6 +94,7 @@ class RouteOptions:
     response_class: type[Response] | None = None
     responses: Mapping[int | str, Any] = field(default_factory=dict)
     operation_id: str | None = None
+    openapi_extra: Mapping[str, Any] = field(default_factory=dict)
     on_disconnect: OnDisconnect = "continue"
     socket: SocketOptions | None = None
     """Of a WebSocket route alone."""

@@ -48,7 +48,7 @@ class RouteKeywords(TypedDict, total=False):
     `response_model` is what results are checked against, filtered to and documented as, in place of the return annotation; None
     leaves them as they are. `formats`, such as ("json", "msgpack"), are those that a client may choose from by Accept. The `response_model_...` ones say which of its fields are written, and how. `response_class` makes
     the Response of every result that is none, and is called with (result, status). `on_disconnect="cancel"` cancels the endpoint when
-    the client leaves before the answer.
+    the client leaves before the answer. `openapi_extra` is merged over what the OpenAPI document says of the route.
     """
 
     name: str | None
@@ -71,6 +71,7 @@ class RouteKeywords(TypedDict, total=False):
     response_class: type[Response] | None
     responses: Mapping[int | str, Any]
     operation_id: str | None
+    openapi_extra: Mapping[str, Any]
     on_disconnect: OnDisconnect
     dependencies: Iterable[Any]
     middleware: Iterable[Any]
@@ -358,6 +359,7 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         response_class=_check_response_class(keywords.get("response_class")),
         responses=dict(keywords.get("responses", {})),
         operation_id=keywords.get("operation_id"),
+        openapi_extra=dict(keywords.get("openapi_extra", {})),
         on_disconnect=_check_on_disconnect(keywords.get("on_disconnect", "continue")),
     )
 

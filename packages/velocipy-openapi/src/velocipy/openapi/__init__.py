@@ -1,5 +1,8 @@
-"""OpenAPI 3.1 from routes and plans. Holds nothing yet but its version; knows no protocols.
+"""OpenAPI 3.1 from routes and plans, and Swagger UI: installed means that an app serves `/openapi.json` and `/docs`.
 
-What it will hold: the document with its operations and components, and Swagger UI. Once it does, having it installed means
-that an app serves `/openapi.json` and `/docs`.
+Knows what the binder knows of parameters, bodies and results; knows no protocols.
 """
+
+from velocipy.openapi.config import OpenAPI
+
+__all__ = ["OpenAPI"]

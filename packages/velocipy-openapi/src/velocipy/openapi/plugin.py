@@ -1,0 +1,69 @@
+"""The plugin: installed means that an app serves `/openapi.json` and `/docs`. Knows how both are put into an app.
+
+Loaded for every app that is served, so what builds documents is imported when the first one is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from velocipy.exceptions import ConfigurationError, RouteConflictError
+
+if TYPE_CHECKING:
+    from velocipy.app import VelociPy
+    from velocipy.openapi.config import OpenAPI
+
+logger = logging.getLogger("velocipy")
+
+
+class Plugin:
+    """What the entry point names; called with an app when it is first served."""
+
+    def __call__(self, app: VelociPy) -> None:
+        """Add the routes, where the app's own leave the place free. Raises ConfigurationError for settings that are none."""
+        document, page = app.openapi_url, app.docs_url
+        if document is None:
+            return
+        from velocipy.openapi import serving
+        from velocipy.openapi.ui.page import Places
+
+        config = config_of(app)
+        places = Places(document, page or "/docs")
+        if not _add(app, document, serving.serve_openapi, config):
+            return
+        serving.serve(app, config, places)
+        if page is not None and _add(app, page, serving.serve_docs, config):
+            _add(app, f"{places.assets}/{{name}}", serving.serve_docs_asset, config)
+            _add(app, places.redirect, serving.serve_docs_redirect, config)
+
+    def document(self, app: VelociPy) -> dict[str, Any]:
+        """The document of an app as it is now."""
+        from velocipy.openapi.document import build
+
+        return build(app, config_of(app))
+
+
+plugin = Plugin()
+
+
+def config_of(app: VelociPy) -> OpenAPI:
+    """The app's settings. Raises ConfigurationError where `VelociPy(openapi=...)` was given something else."""
+    from velocipy.openapi.config import OpenAPI
+
+    config = app.openapi_config
+    if config is None:
+        return OpenAPI()
+    if not isinstance(config, OpenAPI):
+        raise ConfigurationError(f"VelociPy(openapi=...) takes a velocipy.openapi.OpenAPI, not {config!r}")
+    return config
+
+
+def _add(app: VelociPy, path: str, endpoint: Callable[..., Any], config: OpenAPI) -> bool:
+    try:
+        app.add_route(path, endpoint, dependencies=config.dependencies, include_in_schema=False)
+    except RouteConflictError as exc:
+        logger.debug("velocipy-openapi leaves %s to the app: %s", path, exc)
+        return False
+    return True

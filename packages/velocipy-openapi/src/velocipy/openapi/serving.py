@@ -1,0 +1,155 @@
+"""The endpoints behind `/openapi.json` and `/docs`. Knows requests; how a document is built and what a page says is another's.
+
+The document is built at its first use, in a thread, and again after a route, a layer or an override has changed. Endpoints are
+functions, and find what they serve by the app: what is remembered of a function's signature must not keep an app alive.
+"""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from velocipy.exceptions import NotFound
+from velocipy.http.conditional import Validators, failed_precondition
+from velocipy.http.negotiation import preferred_codings
+from velocipy.http.request import Request
+from velocipy.http.response import HTML_TYPE, JSON_TYPE, Response
+from velocipy.json.stdlib import StdlibJSON
+from velocipy.threads import in_thread
+
+if TYPE_CHECKING:
+    from velocipy.app import VelociPy
+    from velocipy.openapi.config import OpenAPI
+    from velocipy.openapi.ui.page import Places
+
+_KEPT: Final = "public, max-age=31536000, immutable"
+_CODINGS: Final = ("gzip",)
+
+
+class Ready(NamedTuple):
+    """A document as it is sent: its JSON, the same compressed, what tells it from another, and the page's policy."""
+
+    content: bytes
+    compressed: bytes
+    tag: str
+    policy: str
+
+
+class Served:
+    """What one app serves. May be used by several loops and threads at once."""
+
+    def __init__(self, config: OpenAPI, places: Places) -> None:
+        self.config = config
+        self.places = places
+        self._lock = threading.Lock()
+        self._ready: Ready | None = None
+        self._changes = 0
+
+    def forget(self) -> None:
+        """Something has changed: build the document again when it is next asked for."""
+        self._changes += 1
+        self._ready = None
+
+    async def document(self, app: VelociPy) -> Ready:
+        """The document as it is now."""
+        ready: Ready | None = self._ready
+        return await in_thread(self._build, app) if ready is None else ready
+
+    def _build(self, app: VelociPy) -> Ready:
+        from velocipy.openapi.document import build
+        from velocipy.openapi.ui.page import origins_in, policy
+
+        with self._lock:
+            if self._ready is not None:
+                return self._ready
+            changes = self._changes
+            document = build(app, self.config)
+            content = StdlibJSON().encode(document)
+            tag = sha256(content).hexdigest()[:32]
+            made = Ready(content, gzip.compress(content, 6, mtime=0), tag, policy(origins_in(document)))
+            if changes == self._changes:  # else it is out of date already, and serves this request alone
+                self._ready = made
+            return made
+
+
+_served: WeakKeyDictionary[VelociPy, Served] = WeakKeyDictionary()
+
+
+def serve(app: VelociPy, config: OpenAPI, places: Places) -> None:
+    """Have the endpoints below answer for this app."""
+    served = _served[app] = Served(config, places)
+    app.watch(served.forget)
+
+
+async def serve_openapi(request: Request) -> Response:
+    """The document, with an ETag and compressed for who takes it."""
+    ready = await _served[request.app].document(request.app)
+    coded = _takes_gzip(request)
+    tag = f"{ready.tag}-gzip" if coded else ready.tag
+    headers = {
+        "etag": f'"{tag}"',
+        "cache-control": "no-cache",
+        "vary": "Accept-Encoding",
+        "x-content-type-options": "nosniff",
+    }
+    failed = failed_precondition(
+        request.method, request.connection.headers, Validators(headers["etag"], None)
+    )
+    if failed is not None:
+        return Response(None, failed, headers)
+    if coded:
+        headers["content-encoding"] = "gzip"
+    return Response(ready.compressed if coded else ready.content, 200, headers, JSON_TYPE)
+
+
+async def serve_docs(request: Request) -> Response:
+    """The page of Swagger UI."""
+    from velocipy.openapi.ui.page import docs_page
+
+    served = _served[request.app]
+    ready = await served.document(request.app)
+    title = f"{request.app.title} - docs"
+    text = await in_thread(docs_page, served.places, _path(request), title, served.config)
+    return Response(text, 200, {**_PAGE, "content-security-policy": ready.policy}, HTML_TYPE)
+
+
+async def serve_docs_redirect(request: Request) -> Response:
+    """The page to which OAuth2 servers send the browser back."""
+    from velocipy.openapi.ui.page import REDIRECT_POLICY, redirect_page
+
+    text = await in_thread(redirect_page, _served[request.app].places, _path(request))
+    own = {"cross-origin-opener-policy": "unsafe-none", "content-security-policy": REDIRECT_POLICY}
+    return Response(text, 200, {**_PAGE, **own}, HTML_TYPE)
+
+
+async def serve_docs_asset(name: str, request: Request) -> Response:
+    """A script or style sheet, whose name changes with its content."""
+    from velocipy.openapi.ui.assets import by_name
+
+    asset = (await in_thread(by_name)).get(name)
+    if asset is None:
+        raise NotFound()
+    headers = {"cache-control": _KEPT, "vary": "Accept-Encoding", "x-content-type-options": "nosniff"}
+    if _takes_gzip(request):
+        return Response(asset.compressed, 200, {**headers, "content-encoding": "gzip"}, asset.media_type)
+    return Response(await in_thread(asset.content), 200, headers, asset.media_type)
+
+
+def _takes_gzip(request: Request) -> bool:
+    return bool(preferred_codings(request.connection.headers.get("accept-encoding"), _CODINGS))
+
+
+def _path(request: Request) -> str:
+    """The path below the prefix at which the app may be mounted in another one."""
+    return request.path.removeprefix(request.route.mounted_at)
+
+
+_PAGE: Final = {
+    "cache-control": "no-cache",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin-allow-popups",
+}

@@ -1,0 +1,1 @@
+"""Swagger UI's page and its files, which are in the wheel."""
