@@ -16,6 +16,7 @@ class RateLimit:
     """What `rate_limit` makes: a guard that gives nothing, and raises RateLimitExceeded."""
 
     __velocipy_guard__ = True
+    __velocipy_raises__ = (429,)
     responses: ClassVar[dict[int, dict[str, Any]]] = {429: {"description": "Too Many Requests"}}
     """What it may answer, for the documentation of a route."""
 
