@@ -39,7 +39,7 @@ ORDER = (
     ("config",),
     ("middleware",),
     ("dispatch", "entry", "lifespan", "error_handlers"),
-    ("static", "templating", "mounts"),
+    ("static", "templating", "mounts", "asgi_middleware"),
     ("app",),
     ("testing",),
     ("__main__",),

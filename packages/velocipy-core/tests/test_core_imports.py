@@ -62,7 +62,7 @@ ROWS = [
     {"config"},
     {"middleware"},
     {"entry", "dispatch", "lifespan", "error_handlers"},
-    {"static", "templating", "mounts"},
+    {"static", "templating", "mounts", "asgi_middleware"},
     {"app"},
     {"testing"},
     {"__init__", "__main__"},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from velocipy.background import Jobs
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.formats import check_formats
-from velocipy.lifespan import Lifespan, LifespanFactory
+from velocipy.lifespan import Lifespan, LifespanFactory, Served
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import (
     ANY,
@@ -30,6 +30,7 @@ from velocipy.state import State
 if TYPE_CHECKING:
     import asyncio
 
+    from velocipy.asgi_middleware import ASGIMiddleware, OuterLifespan
     from velocipy.dispatch import Dispatcher
     from velocipy.handlers.app_scope import AppValues
     from velocipy.handlers.plan import Plan
@@ -114,6 +115,8 @@ class VelociPy(APIRouter):
         self._names: dict[str, list[Route]] = {}
         self._trailing_slash = trailing_slash
         self._plugins: bool | Sequence[str] = plugins
+        self._asgi_middleware: list[ASGIMiddleware] = []
+        self._is_mounted = False
 
     @cached_property
     def _dispatcher(self) -> Dispatcher:
@@ -157,6 +160,11 @@ class VelociPy(APIRouter):
     def _mount_app(self, prefix: str, target: VelociPy, name: str | None) -> None:
         if target is self or self in target._descendants():
             raise ConfigurationError("an app cannot be mounted in itself, directly or through others")
+        if target._asgi_middleware:
+            from velocipy.asgi_middleware import INSIDE
+
+            raise ConfigurationError(INSIDE)
+        target._is_mounted = True
 
         def adopt(route: Route | None) -> None:
             if route is None:
@@ -180,6 +188,23 @@ class VelociPy(APIRouter):
         return Route(
             (FALLBACK,), template, raise_not_found, options, (self.layer, Layer()), self, is_ours=True
         )
+
+    def add_asgi_middleware(self, factory: Callable[..., Any], /, **options: Any) -> None:
+        """Put an ASGI middleware of another project around the whole app: `app.add_asgi_middleware(GZipMiddleware, minimum_size=500)`.
+
+        `factory(app, **options)` is its class, or a function that returns an ASGI app. The first added is the outermost; all of
+        them stand outside of everything else, before routing. Served over RSGI, such an app goes through the bridge, and needs
+        velocipy-asgi beside velocipy-rsgi. Raises ConfigurationError for what is no such factory, and once the app is served.
+        """
+        if "_asgi" in self.__dict__ or "__rsgi__" in self.__dict__:
+            raise ConfigurationError(
+                "the app is served already: add ASGI middleware before the first request, where routes are declared"
+            )
+        from velocipy.asgi_middleware import INSIDE, asgi_middleware
+
+        if self._is_mounted:
+            raise ConfigurationError(INSIDE)
+        self._asgi_middleware.append(asgi_middleware(factory, options))
 
     def add_task(
         self, function: Callable[[], Awaitable[Any]], *, name: str | None = None, restart: bool = False
@@ -326,12 +351,33 @@ class VelociPy(APIRouter):
 
     @cached_property
     def _asgi(self) -> Callable[..., Any]:
-        return self._serve("asgi")
+        enter = self._serve("asgi")
+        if not self._asgi_middleware:
+            return enter
+        from velocipy.asgi_middleware import wrapped
+
+        return wrapped(enter, self._asgi_middleware)
 
     @cached_property
     def __rsgi__(self) -> Callable[..., Any]:
         """The RSGI entry. Granian reads it once a worker; MissingAdapterError here reaches its log and ends it."""
-        return self._serve("rsgi")
+        enter = self._serve("rsgi")
+        if not self._asgi_middleware:
+            return enter
+        from velocipy.asgi_middleware import Bridged
+
+        return Bridged(self, self._asgi, self._outer_lifespan).entry(_find_dialect("rsgi"))
+
+    @cached_property
+    def _outer_lifespan(self) -> OuterLifespan:
+        from velocipy.asgi_middleware import OuterLifespan
+
+        return OuterLifespan(self.lifespan, self._asgi, self._hold)
+
+    @property
+    def _called_lifespan(self) -> Served:
+        """What a server starts and stops by calls: with ASGI middleware, through it."""
+        return self._outer_lifespan if self._asgi_middleware else self.lifespan
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         """Called by RSGI servers before the first request; what start-up raises ends the worker.
@@ -339,12 +385,12 @@ class VelociPy(APIRouter):
         On a loop that runs already, start-up goes on beside it: the task is returned, and requests wait for it.
         """
         start = _find_dialect("rsgi").start
-        return None if start is None else start(self.lifespan, loop)
+        return None if start is None else start(self._called_lifespan, loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         """Called by RSGI servers after the last request; on a loop that goes on running, the task is returned."""
         stop = _find_dialect("rsgi").stop
-        return None if stop is None else stop(self.lifespan, loop)
+        return None if stop is None else stop(self._called_lifespan, loop)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """The ASGI entry. Servers look for exactly this: an `async def __call__` of three arguments."""

@@ -35,6 +35,12 @@ HOP_BY_HOP = frozenset(
 )
 """Fields about one connection, which an app must not set and a server sets itself (RFC 9110 section 7.6.1)."""
 
+OPENING = 0.05
+"""Seconds that the beginning of an answer waits for its body, which shows whether that is short; then it is sent alone."""
+
+CAPABILITIES = "velocipy.websocket"
+"""The extension of a WebSocket's scope that says what the server below the bridge can do: the fields of Capabilities."""
+
 
 def scope_of(connection: Any, kind: str, prefix: str, path: str, state: dict[str, Any]) -> Message:
     """The ASGI scope of an exchange below `prefix`; `path` is the whole decoded path, as ASGI's `root_path` wants it."""
@@ -75,7 +81,8 @@ def tell_source(scope: Message, exchange: Exchange) -> None:
 async def call_http(app: ASGIApp, connection: HTTPConnection, scope: Message, limit: int) -> Response:
     """Call an app for one request -> its answer, as soon as that begins; a body of several parts streams on.
 
-    Raises what the app raised before it answered, and RuntimeError if it ended without an answer.
+    Raises what the app raised before it answered, RuntimeError if it ended without an answer, and ValueError for a status, a
+    header or a length that must not be sent.
     """
     exchange = _Exchange(connection, limit)
     task = asyncio.ensure_future(app(scope, exchange.receive, exchange.send))
@@ -93,8 +100,12 @@ async def call_http(app: ASGIApp, connection: HTTPConnection, scope: Message, li
         raise exchange.refused
     if not exchange.answered.is_set():
         task.result()  # raises what the app raised
-        raise RuntimeError(f"the mounted app {app!r} ended without an answer")
-    return exchange.response(task)
+        raise RuntimeError(f"the ASGI app {app!r} ended without an answer")
+    try:
+        return exchange.response(task)
+    except ValueError:
+        await _end(task)  # it would wait for ever for somebody to take what it sends
+        raise
 
 
 async def _end(task: asyncio.Future[None]) -> None:
@@ -121,6 +132,9 @@ class _Exchange:
         self._more = False
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=4)
         self._left = asyncio.Event()
+        self._opening: asyncio.Handle | None = None
+        self._discards = False
+        """Whether nobody takes the rest of the body."""
 
     async def receive(self) -> Message:
         """The body in parts, and then the client's leaving."""
@@ -135,7 +149,7 @@ class _Exchange:
                 return {"type": "http.disconnect"}
             self._is_read = chunk is None
             return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
-        leaving = asyncio.ensure_future(self._connection.disconnected())
+        leaving = asyncio.ensure_future(self._connection.leaving.wait())
         stopped = asyncio.ensure_future(self._left.wait())
         try:
             await asyncio.wait((leaving, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -152,18 +166,31 @@ class _Exchange:
                 raise RuntimeError("the app has started its answer already")
             self._status = message["status"]
             self._headers = [_header(pair) for pair in message.get("headers", ())]
+            # A timer is 3 us and this 0.4: nearly every body comes in the turn of its beginning.
+            self._opening = asyncio.get_running_loop().call_soon(self._wait_for_body)
         elif kind == "http.response.body":
             if not self._status:
                 raise RuntimeError("the app sent a body before it started its answer")
             await self._take(bytes(message.get("body", b"")), bool(message.get("more_body", False)))
 
+    def _wait_for_body(self) -> None:
+        self._opening = asyncio.get_running_loop().call_later(OPENING, self._open)
+
+    def _open(self) -> None:
+        """The answer begins without a body: of an event stream, whose first event is to come, a client sees that it is there."""
+        self._more = True
+        self.answered.set()
+
     async def _take(self, body: bytes, more: bool) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
         if not self.answered.is_set():
             self._first, self._more = body, more
             self.answered.set()
         elif self._left.is_set():
             raise ClientDisconnected("the client left during the answer")
-        elif self._more:
+        elif self._more and not self._discards:
             if body:
                 await self._queue.put(body)
             if not more:
@@ -177,7 +204,12 @@ class _Exchange:
             return Response(self._first, self._status, headers)
         if self._status in BODYLESS:
             task.add_done_callback(_report)
+            self._discards = True
             return Response(None, self._status, headers)
+        if self._connection.method == "HEAD":
+            task.add_done_callback(_report)
+            self._discards = True
+            return StreamingResponse((), self._status, headers, _type_of(headers))
         return StreamingResponse(self._parts(task), self._status, headers, _type_of(headers))
 
     async def _parts(self, task: asyncio.Future[None]) -> AsyncIterator[bytes]:
@@ -203,7 +235,7 @@ class _Exchange:
         if not self._queue.empty():
             return self._queue.get_nowait()
         task.result()
-        raise RuntimeError("the mounted app ended in the middle of its answer")
+        raise RuntimeError("the ASGI app ended in the middle of its answer")
 
 
 def _header(pair: Any) -> tuple[str, str]:
@@ -218,14 +250,15 @@ def _type_of(headers: list[tuple[str, str]]) -> str | None:
 def _report(task: asyncio.Future[None]) -> None:
     """An app that fails after its answer: the client has what it asked for, and the log has the rest."""
     if not task.cancelled() and task.exception() is not None:
-        logger.error("a mounted app failed after its answer", exc_info=task.exception())
+        logger.error("an ASGI app failed after its answer", exc_info=task.exception())
 
 
 class ForeignLifespan:
     """The lifespan of an ASGI app, spoken to it as a server would. An app that knows none is left alone."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, what: str = "a mounted app") -> None:
         self._app = app
+        self._what = what
         self._running: dict[asyncio.AbstractEventLoop, _Talk] = {}
 
     @property
@@ -234,11 +267,13 @@ class ForeignLifespan:
         talk = self._running.get(asyncio.get_running_loop())
         return {} if talk is None else talk.state
 
-    async def start(self) -> None:
-        """Start it on the running loop. RuntimeError with the app's message where it says that it cannot."""
-        talk = _Talk(self._app)
+    async def start(self) -> bool:
+        """Start it on the running loop -> whether it has a lifespan. RuntimeError with the app's message where it says that it cannot."""
+        talk = _Talk(self._app, self._what)
         if await talk.start():
             self._running[asyncio.get_running_loop()] = talk
+            return True
+        return False
 
     async def stop(self) -> None:
         """Stop it; without effect where it never started."""
@@ -250,7 +285,8 @@ class ForeignLifespan:
 class _Talk:
     """One lifespan conversation."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, what: str) -> None:
+        self._what = what
         self.state: dict[str, Any] = {}
         self._to_app: asyncio.Queue[Message] = asyncio.Queue()
         self._from_app: asyncio.Queue[Message] = asyncio.Queue()
@@ -262,17 +298,17 @@ class _Talk:
         answer = await self._say("lifespan.startup")
         if answer is None:
             if not self._task.cancelled() and self._task.exception() is not None:
-                logger.debug("a mounted app has no lifespan", exc_info=self._task.exception())
+                logger.debug("%s has no lifespan", self._what, exc_info=self._task.exception())
             return False
         if answer["type"] == "lifespan.startup.failed":
-            raise RuntimeError(f"a mounted app did not start: {answer.get('message', '')}")
+            raise RuntimeError(f"{self._what} did not start: {answer.get('message', '')}")
         return True
 
     async def stop(self) -> None:
         """Tell it to stop, and wait for its end."""
         answer = await self._say("lifespan.shutdown")
         if answer is not None and answer["type"] == "lifespan.shutdown.failed":
-            raise RuntimeError(f"a mounted app did not stop cleanly: {answer.get('message', '')}")
+            raise RuntimeError(f"{self._what} did not stop cleanly: {answer.get('message', '')}")
         await _end(self._task)
 
     async def _say(self, kind: str) -> Message | None:
@@ -289,48 +325,79 @@ class _Talk:
 async def call_socket(app: ASGIApp, websocket: WebSocket, scope: Message) -> None:
     """Call an app for one WebSocket, through core's own, which knows what may be done when."""
     scope["subprotocols"] = list(websocket.subprotocols)
-    connected = False
+    scope["extensions"][CAPABILITIES] = websocket.capabilities._asdict()
+    if websocket.capabilities.denial_status:
+        scope["extensions"]["websocket.http.response"] = {}
+    conversation = _Conversation(websocket)
+    await app(scope, conversation.receive, conversation.send)
 
-    async def receive() -> Message:
-        nonlocal connected
-        if not connected:
-            connected = True
+
+class _Conversation:
+    """One WebSocket of an app: what it is told, and what it says."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._connected = False
+        self._refusal: tuple[int, list[tuple[str, str]], bytes] = (403, [], b"")
+
+    async def receive(self) -> Message:
+        """The handshake, then messages, then the end."""
+        if not self._connected:
+            self._connected = True
             return {"type": "websocket.connect"}
         try:
-            message = await websocket.receive()
+            message = await self._websocket.receive()
         except WebSocketDisconnect as exc:
             return {"type": "websocket.disconnect", "code": exc.code, "reason": exc.reason}
         kind = "text" if isinstance(message, str) else "bytes"
         return {"type": "websocket.receive", kind: message}
 
-    async def send(message: Message) -> None:
-        await _SENDERS[message["type"]](websocket, message)
+    async def send(self, message: Message) -> None:
+        """Take a message. A peer that has left is an OSError, as ASGI 2.4 has it."""
+        try:
+            await _SENDERS[message["type"]](self, message)
+        except WebSocketDisconnect as exc:
+            raise ClientLeft(exc.code) from None
 
-    await app(scope, receive, send)
+    async def accept(self, message: Message) -> None:
+        """Complete the handshake, as far as the server can."""
+        capabilities = self._websocket.capabilities
+        subprotocol = message.get("subprotocol") if capabilities.subprotocols else None
+        headers = [_header(pair) for pair in message.get("headers", ())]
+        await self._websocket.accept(subprotocol, headers if capabilities.accept_headers else None)
+
+    async def say(self, message: Message) -> None:
+        """Send text or bytes."""
+        text = message.get("text")
+        if text is not None:
+            await self._websocket.send_text(text)
+        else:
+            await self._websocket.send_bytes(message.get("bytes") or b"")
+
+    async def close(self, message: Message) -> None:
+        """Close, or refuse with 403."""
+        await self._websocket.close(message.get("code") or 1000, message.get("reason") or "")
+
+    async def begin_refusal(self, message: Message) -> None:
+        """What the handshake is refused with, but for the body."""
+        self._refusal = message["status"], [_header(pair) for pair in message.get("headers", ())], b""
+
+    async def refuse(self, message: Message) -> None:
+        """A part of the body; with the last one the refusal is sent."""
+        status, headers, body = self._refusal
+        self._refusal = status, headers, body + message.get("body", b"")
+        if not message.get("more_body", False):
+            await self._websocket.deny(status, headers=headers, body=self._refusal[2])
 
 
-async def _accept(websocket: WebSocket, message: Message) -> None:
-    subprotocol = message.get("subprotocol")
-    if not websocket.capabilities.subprotocols:
-        subprotocol = None
-    headers = [_header(pair) for pair in message.get("headers", ())]
-    await websocket.accept(subprotocol, headers if websocket.capabilities.accept_headers else None)
+class ClientLeft(OSError):
+    """The peer of a WebSocket has left."""
 
 
-async def _send(websocket: WebSocket, message: Message) -> None:
-    text = message.get("text")
-    if text is not None:
-        await websocket.send_text(text)
-    else:
-        await websocket.send_bytes(message.get("bytes") or b"")
-
-
-async def _close(websocket: WebSocket, message: Message) -> None:
-    await websocket.close(message.get("code") or 1000, message.get("reason") or "")
-
-
-_SENDERS: dict[str, Callable[[WebSocket, Message], Awaitable[None]]] = {
-    "websocket.accept": _accept,
-    "websocket.send": _send,
-    "websocket.close": _close,
+_SENDERS: dict[str, Callable[[_Conversation, Message], Awaitable[None]]] = {
+    "websocket.accept": _Conversation.accept,
+    "websocket.send": _Conversation.say,
+    "websocket.close": _Conversation.close,
+    "websocket.http.response.start": _Conversation.begin_refusal,
+    "websocket.http.response.body": _Conversation.refuse,
 }

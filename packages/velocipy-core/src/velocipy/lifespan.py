@@ -18,7 +18,7 @@ LifespanFactory = Callable[[Any], AbstractAsyncContextManager[Any]]
 class Startable(Protocol):
     """What starts and stops on the running loop."""
 
-    async def start(self) -> None:
+    async def start(self) -> object:
         """Begin; what it raises keeps the app from starting."""
         ...
 
@@ -31,19 +31,60 @@ Hold = Callable[["asyncio.Task[None]"], None]
 """Has requests wait until this start-up is over."""
 
 
-class Lifespan:
+class Served:
+    """What a server starts before its first request and stops after its last, on a loop that is still or runs already."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin on the running loop; what it raises ends the server."""
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        """End on the running loop; without effect where it has not begun."""
+        raise NotImplementedError
+
+    def start_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Start on a loop that runs already, as embedded servers have it: requests wait until that is done.
+
+        A start-up that fails is logged, and every request is refused: there is no server to end.
+        """
+        task = self._spawn(self.start(), loop)
+        task.add_done_callback(_report)
+        self._hold(task)
+        return task
+
+    def stop_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Stop on a loop that goes on running; the task may be awaited by who embeds the server."""
+        return self._spawn(self.stop(), loop)
+
+    async def _settle(self) -> None:
+        """Wait for a start-up that is still going on."""
+        starting = [task for task in self._tasks if task is not asyncio.current_task()]
+        if starting:
+            await asyncio.wait(starting)
+
+    def _spawn(self, work: Any, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = loop.create_task(work)
+        self._tasks.add(task)  # a loop alone does not keep its tasks alive
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+class Lifespan(Served):
     """Runs `lifespan(app)`, an async context manager, once per event loop around all requests.
 
     A mapping that it yields joins `app.state`.
     """
 
     def __init__(self, app: Any, factory: LifespanFactory | None, hold: Hold) -> None:
+        super().__init__(hold)
         self._app = app
         self._factory = factory
-        self._hold = hold
         # By the loop itself and not by its id, which the next loop may have again. None: no factory, nothing to leave.
         self._entered: dict[asyncio.AbstractEventLoop, AbstractAsyncContextManager[Any] | None] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._mounted: list[Startable] = []
         self._deaf: dict[asyncio.AbstractEventLoop, Callable[[], None]] = {}
         """What ends the listening for the signals that stop a server."""
@@ -74,9 +115,7 @@ class Lifespan:
     async def stop(self) -> None:
         """Leave it on the running loop; without effect where it was never entered."""
         loop = asyncio.get_running_loop()
-        starting = [task for task in self._tasks if task is not asyncio.current_task()]
-        if starting:
-            await asyncio.wait(starting)
+        await self._settle()
         if loop not in self._entered:
             return
         await self._leave(loop, None)
@@ -115,26 +154,6 @@ class Lifespan:
 
     async def _stop_jobs(self) -> None:
         await self._app.jobs.stop(self._app.shutdown_grace)
-
-    def start_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        """Start on a loop that runs already, as embedded servers have it: requests wait until that is done.
-
-        A start-up that fails is logged, and every request is refused: there is no server to end.
-        """
-        task = self._spawn(self.start(), loop)
-        task.add_done_callback(_report)
-        self._hold(task)
-        return task
-
-    def stop_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        """Stop on a loop that goes on running; the task may be awaited by who embeds the server."""
-        return self._spawn(self.stop(), loop)
-
-    def _spawn(self, work: Any, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = loop.create_task(work)
-        self._tasks.add(task)  # a loop alone does not keep its tasks alive
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     def _make(self, factory: LifespanFactory) -> AbstractAsyncContextManager[Any]:
         manager = factory(self._app)

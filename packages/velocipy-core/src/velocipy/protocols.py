@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import asyncio
     from os import PathLike
 
-    from velocipy.lifespan import Lifespan
+    from velocipy.lifespan import Served
 
-    LifespanCall = Callable[[Lifespan, asyncio.AbstractEventLoop], asyncio.Task[None] | None]
+    LifespanCall = Callable[[Served, asyncio.AbstractEventLoop], asyncio.Task[None] | None]
     """Start or stop; on a loop that runs already this is only begun, and the task is what goes on."""
 
 GROUP = "velocipy.protocols"

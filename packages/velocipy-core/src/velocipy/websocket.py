@@ -186,8 +186,10 @@ class WebSocket(Exchange):
             raise
         self.connection_state = SocketState.OPEN
 
-    async def deny(self, status: int = 403, detail: Any = None, headers: HeaderSource = None) -> None:
-        """Refuse the handshake with an HTTP status, headers and the JSON body `{"detail": ...}`; None is no body.
+    async def deny(
+        self, status: int = 403, detail: Any = None, headers: HeaderSource = None, *, body: bytes = b""
+    ) -> None:
+        """Refuse the handshake with an HTTP status, headers and the JSON body `{"detail": ...}`, or with `body` as it is.
 
         Where `capabilities.denial_body` is False, headers and body are left out: no browser shows them to a page. Without
         `capabilities.denial_status` every refusal is a 403. A status that is not registered goes out as the x00 of its class, which
@@ -197,8 +199,8 @@ class WebSocket(Exchange):
         checked = check_status(status)
         if checked < 400:
             raise ValueError(f"a handshake is refused with a status from 400 to 599, not {status!r}")
-        pairs = [pair for pair in header_pairs(headers) if pair[0] not in ("content-length", "content-type")]
-        body = b""
+        own = ("content-length",) if body else ("content-length", "content-type")
+        pairs = [pair for pair in header_pairs(headers) if pair[0] not in own]
         if detail is not None:
             body = self._encoder.encode({"detail": detail})
             pairs.append(("content-type", "application/json"))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from velocipy.asgi.connection import Receive, Send
-    from velocipy.lifespan import Lifespan
+    from velocipy.lifespan import Served
 
 logger = logging.getLogger("velocipy")
 
 
-async def serve_lifespan(lifespan: Lifespan, receive: Receive, send: Send) -> None:
+async def serve_lifespan(lifespan: Served, receive: Receive, send: Send) -> None:
     """Start at `lifespan.startup`, stop at `lifespan.shutdown`; a failure is told to the server, which then ends."""
     await receive()
     try:

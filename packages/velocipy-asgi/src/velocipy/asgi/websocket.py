@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from velocipy.protocols import HeaderPairs
 
 
+BELOW = "velocipy.websocket"
+"""The extension by which core's bridge says what the server below it can do, where that does not speak ASGI itself."""
+
+
 class ASGIWebSocket(WebSocketConnection):
     """Reads from a scope and exchanges messages."""
 
@@ -26,8 +30,14 @@ class ASGIWebSocket(WebSocketConnection):
         self._ahead: asyncio.Future[Message] | None = None
         self._receiving = False
         self._sent = 0
-        self._can_deny = "websocket.http.response" in (scope.get("extensions") or {})
-        self.capabilities = Capabilities(True, True, True, self._can_deny, self._can_deny)
+        extensions = scope.get("extensions") or {}
+        self._can_deny = "websocket.http.response" in extensions
+        below = extensions.get(BELOW)
+        self.capabilities = (
+            Capabilities(True, True, True, self._can_deny, self._can_deny)
+            if below is None
+            else Capabilities(**below)
+        )
 
     @property
     def path(self) -> str:  # type: ignore[override]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
-    from velocipy.lifespan import Lifespan
+    from velocipy.lifespan import Served
 
 
-def start(lifespan: Lifespan, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+def start(lifespan: Served, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
     """Start before the first request. Servers call this with the loop still; what start-up raises ends the worker.
 
     Embedded servers call it from inside the loop that will serve: there it is begun, and requests wait for its end.
@@ -21,7 +21,7 @@ def start(lifespan: Lifespan, loop: asyncio.AbstractEventLoop) -> asyncio.Task[N
     return None
 
 
-def stop(lifespan: Lifespan, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+def stop(lifespan: Served, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
     """Stop after the last request, with the loop open and still, or running where the server is embedded."""
     if loop.is_running():
         return lifespan.stop_soon(loop)
