@@ -64,15 +64,16 @@ class ASGIMiddleware:
 
 def asgi_middleware(factory: Any, options: Mapping[str, Any]) -> ASGIMiddleware:
     """A factory and its options, checked as far as can be seen. Raises ConfigurationError that says what it is instead."""
+    if _is_ours(factory):
+        raise ConfigurationError(
+            f"{shown(factory)} is middleware of VelociPy's own, not an ASGI one: "
+            f"app.add_middleware({callable_name(factory)}, ...)"
+        )
     if not callable(factory):
         raise ConfigurationError(
             f"{factory!r} is no ASGI middleware: give its class, or a function that takes the app and returns an ASGI app"
         )
     named = shown(factory)
-    if _is_ours(factory):
-        raise ConfigurationError(
-            f"{named} is middleware of VelociPy's own, not an ASGI one: app.add_middleware({callable_name(factory)}, ...)"
-        )
     if inspect.iscoroutinefunction(factory):
         raise ConfigurationError(
             f"{named} is async, so it makes no middleware: a factory takes the app and returns an ASGI app; "

@@ -15,6 +15,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def if_asgi_middleware(item: object) -> str:
+    """ "; ASGI middleware goes to app.add_asgi_middleware(...)" for what takes an ASGI app or is one, else ""."""
+    import inspect
+
+    what = item if isinstance(item, type) else getattr(item, "__call__", None)  # noqa: B004  # its signature is asked for
+    try:
+        names = list(inspect.signature(what).parameters) if callable(what) else []
+    except (ValueError, TypeError):
+        return ""
+    if names[:1] != ["app"] and names != ["scope", "receive", "send"]:
+        return ""
+    return f"; ASGI middleware goes to app.add_asgi_middleware({getattr(item, '__name__', type(item).__name__)}, ...)"
+
+
 def caller_location() -> str:
     """file:line of the nearest caller outside of VelociPy: of the line that the user wrote."""
     frame = sys._getframe(1)

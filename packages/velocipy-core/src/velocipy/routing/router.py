@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.formats import check_formats
-from velocipy.messages import check_keywords
+from velocipy.messages import check_keywords, if_asgi_middleware
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import (
     FROM_ANNOTATION,
@@ -231,6 +231,8 @@ class APIRouter:
             raise ConfigurationError(
                 f"{middleware!r} is no class, so it takes no options: {', '.join(options)}"
             )
+        if isinstance(middleware, type) and (meant := if_asgi_middleware(middleware)):
+            raise ConfigurationError(f"{shown(middleware)} takes an app{meant}")
         self.layer.middleware.append(middleware(**options) if isinstance(middleware, type) else middleware)
         try:
             self._notify(None)
