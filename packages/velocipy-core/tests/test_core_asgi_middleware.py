@@ -63,7 +63,12 @@ def with_noting(**changes: Any) -> tuple[VelociPy, list[str]]:
 
     @app.get("/{rest*}")
     async def shown(request: Request, rest: str) -> dict[str, Any]:
-        return {"path": request.path, "client": request.client, "scheme": request.scheme, "q": request.query_string}
+        return {
+            "path": request.path,
+            "client": request.client,
+            "scheme": request.scheme,
+            "q": request.query_string,
+        }
 
     return app, events
 
@@ -113,7 +118,12 @@ def test_errors_of_the_app_pass_through_with_their_headers(interface: str) -> No
         assert client.put("/items").headers["allow"] == "OPTIONS, POST"
         assert client.post("/items", json={"a": "x"}).status_code == 422
         assert client.post("/items", json={"a": 1, "b": 2}).json() == 3
-        assert client.post("/items", content=b" " * 100_001, headers={"content-type": "application/json"}).status_code == 413
+        assert (
+            client.post(
+                "/items", content=b" " * 100_001, headers={"content-type": "application/json"}
+            ).status_code
+            == 413
+        )
         assert client.post("/upload", content=b"x" * 99_999).json() == 99_999
         assert client.post("/upload", content=b"x" * 100_001).status_code == 413
         assert client.head("/items/1").content == b""
@@ -411,15 +421,29 @@ async def starlette_style(request: Request, call_next: Any) -> Any:
     ("factory", "options", "message"),
     [
         ("gzip", {}, r"'gzip' is no ASGI middleware: give its class"),
-        (RequestIDMiddleware, {}, r"RequestIDMiddleware \(.*\) is middleware of VelociPy's own.*app.add_middleware"),
+        (
+            RequestIDMiddleware,
+            {},
+            r"RequestIDMiddleware \(.*\) is middleware of VelociPy's own.*app.add_middleware",
+        ),
         (RequestIDMiddleware(), {}, "VelociPy's own"),
-        (asynchronous, {}, r"asynchronous \(.*test_core_asgi_middleware.py:\d+\) is async, so it makes no middleware"),
+        (
+            asynchronous,
+            {},
+            r"asynchronous \(.*test_core_asgi_middleware.py:\d+\) is async, so it makes no middleware",
+        ),
         (starlette_style, {}, "app.add_middleware"),
-        (GZipMiddleware, {"minimum": 5}, r"cannot be called as GZipMiddleware\(app, minimum=...\).*unexpected keyword"),
+        (
+            GZipMiddleware,
+            {"minimum": 5},
+            r"cannot be called as GZipMiddleware\(app, minimum=...\).*unexpected keyword",
+        ),
         (GZipMiddleware(lambda: None), {}, r"Give the class itself and its options"),
     ],
 )
-def test_what_is_no_asgi_middleware_is_refused_with_what_to_do(factory: Any, options: Any, message: str) -> None:
+def test_what_is_no_asgi_middleware_is_refused_with_what_to_do(
+    factory: Any, options: Any, message: str
+) -> None:
     app = VelociPy(plugins=False)
     with pytest.raises(ConfigurationError, match=message):
         app.add_asgi_middleware(factory, **options)

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from velocipy.bridge import ASGIApp, ForeignLifespan, call_http, call_socket, scope_of
+from velocipy.bridge import ASGIApp, ForeignLifespan, Message, Receive, Send, call_http, call_socket, scope_of
 from velocipy.error_handlers import Failure, fail_socket, finish_socket, merge_handlers
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.results import Results
@@ -100,7 +100,14 @@ def _is_ours(factory: Any) -> bool:
 
 
 def wrapped(app: ASGIApp, middleware: Sequence[ASGIMiddleware]) -> ASGIApp:
-    """An app inside its middleware, the first of which is the outermost."""
+    """An app's entry inside its middleware, the first of which is the outermost."""
+    enter = app
+
+    async def innermost(scope: Message, receive: Receive, send: Send) -> None:
+        """ASGI 3 as asgiref knows it: an `async def` of three arguments, which an entry need not be."""
+        await enter(scope, receive, send)
+
+    app = innermost
     for item in reversed(middleware):
         app = item.around(app)
     return app

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from velocipy.websocket import WebSocket
 
 Message = MutableMapping[str, Any]
-ASGIApp = Callable[
-    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
-]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Message, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("velocipy")
 

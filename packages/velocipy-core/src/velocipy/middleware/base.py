@@ -89,7 +89,9 @@ def _carried(segment: Segment, outside: list[Segment]) -> tuple[str, ...]:
 def check_middleware(item: Any) -> None:
     """Raise ConfigurationError for an object that is of none of the three levels, or of two that exclude each other."""
     if isinstance(item, type):
-        raise ConfigurationError(f"{item.__qualname__} is a class: write {item.__qualname__}(...){if_asgi_middleware(item)}")
+        raise ConfigurationError(
+            f"{item.__qualname__} is a class: write {item.__qualname__}(...){if_asgi_middleware(item)}"
+        )
     dispatch = wrapping(item)
     if dispatch is None:
         _check_hook(item)
@@ -104,7 +106,9 @@ def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:
             f"{item!r} has dispatch and hooks or response_headers: do everything in dispatch, or split it in two"
         )
     if len(read_signature(dispatch)) != 2:
-        raise ConfigurationError(f"{where} must take (request, call_next), nothing else{if_asgi_middleware(item)}")
+        raise ConfigurationError(
+            f"{where} must take (request, call_next), nothing else{if_asgi_middleware(item)}"
+        )
     if how_called(dispatch) is not How.AWAIT and not inspect.iscoroutinefunction(inspect.unwrap(dispatch)):
         raise ConfigurationError(f"{where} must be async: it awaits call_next(request)")
 
