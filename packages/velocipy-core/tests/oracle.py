@@ -409,6 +409,8 @@ class Oracle:
                 return self.request.query_string
             case "allowed":
                 return self.plan.route.allowed
+            case "method":
+                return self.connection.method
             case "response":
                 return given
             case "form":

@@ -25,7 +25,7 @@ from velocipy import (
 )
 from velocipy.background import BackgroundTasks
 from velocipy.handlers.markers import guard
-from velocipy.protocols import RequestHeaders
+from velocipy.protocols import RequestHeaders, RequestMethod
 from velocipy.routing.route import AllowedMethods, Route
 
 _spec = importlib.util.spec_from_file_location("velocipy_drawn", Path(__file__).with_name("drawn.py"))
@@ -423,7 +423,8 @@ def make_middleware(world: World, level: Level, number: int, need: Callable[...,
     class Finishing:
         """Changes answers whose length is even; asked or not, it changes the same ones."""
 
-        def before(self, headers: RequestHeaders) -> int:
+        def before(self, headers: RequestHeaders, method: RequestMethod) -> int:
+            events.append(("finishing", number, method))
             return number
 
         def finishes(self, token: int, size: int) -> bool:

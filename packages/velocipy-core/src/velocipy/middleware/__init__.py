@@ -9,10 +9,17 @@ if TYPE_CHECKING:
     from velocipy.middleware.compression import CompressionMiddleware, GZipMiddleware
     from velocipy.middleware.cors import CORSMiddleware
     from velocipy.middleware.https_redirect import HTTPSRedirectMiddleware
-    from velocipy.middleware.request_id import RequestIDMiddleware
+    from velocipy.middleware.metrics import MetricsMiddleware
+    from velocipy.middleware.proxy_headers import ProxyHeadersMiddleware
+    from velocipy.middleware.request_id import (
+        RequestIDFilter,
+        RequestIDMiddleware,
+        current_request_id,
+        trace_id_of,
+    )
     from velocipy.middleware.security_headers import HSTS, SecurityHeadersMiddleware
     from velocipy.middleware.session import OldCookie, SessionMiddleware
-    from velocipy.middleware.timing import TimingMiddleware
+    from velocipy.middleware.timing import Timing, TimingMiddleware, span
     from velocipy.middleware.trusted_host import TrustedHostMiddleware
 
 __all__ = [
@@ -22,13 +29,20 @@ __all__ = [
     "GZipMiddleware",
     "HSTS",
     "HTTPSRedirectMiddleware",
+    "MetricsMiddleware",
     "Middleware",
     "OldCookie",
+    "ProxyHeadersMiddleware",
+    "RequestIDFilter",
     "RequestIDMiddleware",
     "SecurityHeadersMiddleware",
     "SessionMiddleware",
+    "Timing",
     "TimingMiddleware",
     "TrustedHostMiddleware",
+    "current_request_id",
+    "span",
+    "trace_id_of",
 ]
 
 _HOMES = {
@@ -42,13 +56,24 @@ _HOMES = {
     ),
     "cors": ("CORSMiddleware",),
     "https_redirect": ("HTTPSRedirectMiddleware",),
-    "request_id": ("RequestIDMiddleware",),
+    "metrics": ("MetricsMiddleware",),
+    "proxy_headers": ("ProxyHeadersMiddleware",),
+    "request_id": (
+        "RequestIDFilter",
+        "RequestIDMiddleware",
+        "current_request_id",
+        "trace_id_of",
+    ),
     "security_headers": (
         "HSTS",
         "SecurityHeadersMiddleware",
     ),
     "session": ("OldCookie", "SessionMiddleware"),
-    "timing": ("TimingMiddleware",),
+    "timing": (
+        "Timing",
+        "TimingMiddleware",
+        "span",
+    ),
     "trusted_host": ("TrustedHostMiddleware",),
 }
 

@@ -1,47 +1,84 @@
-"""Gives every request an id: the client's, if it is harmless, or a new one. Knows nothing of logging."""
+"""Gives every request an id: the client's, if it is harmless, or a new one; and gives it to the records of the log. Knows no endpoint."""
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
-from typing import Annotated
-from uuid import uuid4
+from contextvars import ContextVar
+from os import urandom
 
 from velocipy.exceptions import ConfigurationError
-from velocipy.handlers.markers import Header
 from velocipy.middleware.base import Middleware
+from velocipy.protocols import RequestHeaders
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
+_FIELDS = r"-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+_TRACEPARENT = re.compile(rf"00{_FIELDS}|(?!00|ff)[0-9a-f]{{2}}{_FIELDS}(?:-.*)?")
+"""W3C Trace Context section 3.2.2: version 00 ends with the flags, and of later versions more may follow."""
+
+_current: ContextVar[str | None] = ContextVar("velocipy.request_id", default=None)
+
+
+def current_request_id() -> str | None:
+    """The id of the request that is being served here, in its tasks and threads too; None outside of one."""
+    return _current.get()
+
+
+def trace_id_of(traceparent: str | None) -> str | None:
+    """`00-<trace id>-<parent id>-<flags>` -> the 32 hex digits of the trace id; None for a header that is not valid."""
+    matched = None if traceparent is None else _TRACEPARENT.fullmatch(traceparent)
+    return None if matched is None else matched[1] or matched[2]
+
 
 class RequestIDMiddleware(Middleware):
-    """Echoes `x-request-id`, or makes one; handlers find it in `request.state.request_id`.
+    """Echoes `x-request-id`, or makes one; handlers find it in `request.state.request_id`, log records by RequestIDFilter.
 
     An id of the client's counts if it has 1 to 128 letters, digits and `._:/+=@-`; anything else is replaced, so that nothing
-    of a client's reaches logs and headers unseen.
+    of a client's reaches logs and headers unseen. A new id is 32 hex digits. With `traceparent=True` the trace id of a valid
+    `traceparent` (W3C Trace Context) is the id, before any `x-request-id`. Raises ConfigurationError for what is no header name.
     """
 
     state_key = "request_id"
 
-    def __init__(self, header_name: str = "x-request-id") -> None:
+    def __init__(self, header_name: str = "x-request-id", *, traceparent: bool = False) -> None:
         if not re.fullmatch(r"[A-Za-z0-9-]+", header_name):
             raise ConfigurationError(f"{header_name!r} is not a name for a request id header")
         self.header_name = header_name.lower()
-        self.before = self._make_before()
+        self.before = self._of_trace if traceparent else self._of_header
 
-    def _make_before(self) -> Callable[[str | None], str]:
-        """A function of its own for each instance, since its annotation depends on the header's name."""
-        matches = _HARMLESS.fullmatch
+    def _of_header(self, headers: RequestHeaders) -> str:
+        sent = headers.get(self.header_name)
+        if sent is None or _HARMLESS.fullmatch(sent) is None:
+            sent = urandom(16).hex()
+        _current.set(sent)
+        return sent
 
-        def before(sent: str | None = None) -> str:
-            return sent if sent is not None and matches(sent) is not None else uuid4().hex
-
-        before.__annotations__ = {
-            "sent": Annotated[str | None, Header(alias=self.header_name)],
-            "return": str,
-        }
-        return before
+    def _of_trace(self, headers: RequestHeaders) -> str:
+        lines = headers.get_all("traceparent")
+        trace_id = trace_id_of(lines[0]) if len(lines) == 1 else None  # of two, neither counts
+        if trace_id is None:
+            return self._of_header(headers)
+        _current.set(trace_id)
+        return trace_id
 
     def header(self, token: str) -> str:
         """The id itself."""
         return token
+
+
+class RequestIDFilter(logging.Filter):
+    """Gives every record a `request_id` for formatters: `%(request_id)s`. Add it to handlers; it lets all records pass.
+
+    `default` stands in records that no request is behind.
+    """
+
+    def __init__(self, default: str = "-") -> None:
+        super().__init__()
+        self.default = default
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always True; a `request_id` that the record has already stays."""
+        if not hasattr(record, "request_id"):
+            record.request_id = _current.get() or self.default
+        return True

@@ -1,21 +1,151 @@
-"""Tells the client how long its answer took to make. Knows the clock; does not know what was done."""
+"""Tells the client how long its answer took to make, and what of it. Knows the clock; does not know what was done.
+
+with span("db"):                      # in handlers, dependencies and whatever they call
+    rows = await fetch()
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from inspect import Parameter, Signature
 from time import perf_counter
+from typing import Any
 
+from velocipy.exceptions import ConfigurationError
+from velocipy.handlers.markers import Depends
 from velocipy.middleware.base import Middleware
+from velocipy.routing.route import Route
+
+MAX_SPANS = 20
+"""Names of spans in one answer; what comes beyond is not noted, so that no loop over names makes a header of any length."""
+
+_METRIC = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+
+_current: ContextVar[Timing | None] = ContextVar("velocipy.timing", default=None)
+
+
+class Timing:
+    """When one request began, and the seconds that its spans have taken, by name."""
+
+    __slots__ = ("spans", "started")
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.spans: dict[str, float] | None = None
+
+    def span(self, name: str) -> Span:
+        """`with timing.span("db"):` adds the time of the block to that name. ValueError for a name that is no token, or `total`."""
+        return Span(self, check_name(name))
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add seconds to a name."""
+        spans = self.spans
+        if spans is None:
+            spans = self.spans = {}
+        if name in spans:
+            spans[name] += seconds
+        elif len(spans) < MAX_SPANS:
+            spans[name] = seconds
+
+
+class Span:
+    """A block whose time counts; entered once."""
+
+    __slots__ = ("_name", "_started", "_timing")
+
+    def __init__(self, timing: Timing | None, name: str) -> None:
+        self._timing = timing
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._started = perf_counter()
+
+    def __exit__(self, *exc: object) -> None:
+        if self._timing is not None:
+            self._timing.add(self._name, perf_counter() - self._started)
+
+
+def span(name: str) -> Span:
+    """`with span("db"):` adds the time of the block to the answer's Server-Timing; without TimingMiddleware it does nothing.
+
+    Spans of one name add up, those of tasks that run at once too. Raises ValueError for a name that is no token of at most 64
+    characters (RFC 9110 section 5.6.2), and for `total`, which is the whole.
+    """
+    return Span(_current.get(), check_name(name))
+
+
+def check_name(name: str) -> str:
+    """A metric's name, if it may be one."""
+    if not isinstance(name, str) or name == "total" or _METRIC.fullmatch(name) is None:
+        raise ValueError(
+            f"a span is named by a token of at most 64 letters, digits and !#$%&'*+.^_`|~- that is not 'total', not {name!r}"
+        )
+    return name
 
 
 class TimingMiddleware(Middleware):
-    """`server-timing: total;dur=1.234`, milliseconds from matching to sending (W3C Server Timing section 2)."""
+    """`server-timing: total;dur=1.234, db;dur=0.8`: milliseconds from matching to sending, and of spans (W3C Server Timing section 2).
+
+    How long something takes can tell what it found, so spans may be for some alone: with `debug_only` nothing is sent unless the
+    app has `debug=True`; `audience` is a dependency, and nothing is sent where it returns something false. Spans stand in
+    `request.state.timing` too. Raises ConfigurationError for an audience that is not callable.
+    """
 
     header_name = "server-timing"
+    state_key = "timing"
 
-    def before(self) -> float:
+    def __init__(self, *, debug_only: bool = False, audience: Callable[..., Any] | None = None) -> None:
+        if audience is not None and not callable(audience):
+            raise ConfigurationError(
+                f"audience is a dependency, a function that says who sees timings, not {audience!r}"
+            )
+        if debug_only or audience is not None:
+            self.before = _limited(debug_only, audience)
+            self.header = _header_of_some  # type: ignore[method-assign]
+
+    def before(self) -> Timing:  # type: ignore[no-redef]
         """When the request came in, on the monotonic clock."""
-        return perf_counter()
+        timing = Timing(perf_counter())
+        _current.set(timing)
+        return timing
 
-    def header(self, token: float) -> str:
-        """The time since then."""
-        return f"total;dur={(perf_counter() - token) * 1000:.3f}"
+    def header(self, token: Timing) -> str | None:
+        """The time since then, and of the spans until now."""
+        total = f"total;dur={(perf_counter() - token.started) * 1000:.3f}"
+        if token.spans is None:
+            return total
+        return ", ".join(
+            [total, *(f"{name};dur={seconds * 1000:.3f}" for name, seconds in token.spans.items())]
+        )
+
+
+class _Hidden(Timing):
+    """The timing of a request whose client is not to see it."""
+
+    __slots__ = ()
+
+
+def _header_of_some(token: Timing) -> str | None:
+    return None if isinstance(token, _Hidden) else TimingMiddleware.header(None, token)  # type: ignore[arg-type]
+
+
+def _limited(debug_only: bool, audience: Callable[..., Any] | None) -> Callable[..., Timing]:
+    """A `before` that asks the audience first, as its signature says."""
+
+    def before(route: Route, allowed: object = True) -> Timing:
+        shown = bool(allowed) and (route.app.debug or not debug_only)
+        timing = Timing(perf_counter()) if shown else _Hidden(0.0)
+        _current.set(timing)
+        return timing
+
+    parameters = [Parameter("route", Parameter.POSITIONAL_OR_KEYWORD, annotation=Route)]
+    if audience is not None:
+        parameters.append(
+            Parameter(
+                "allowed", Parameter.POSITIONAL_OR_KEYWORD, default=Depends(audience), annotation=object
+            )
+        )
+    before.__signature__ = Signature(parameters, return_annotation=Timing)  # type: ignore[attr-defined]
+    return before
