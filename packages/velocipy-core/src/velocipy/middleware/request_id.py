@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
 from os import urandom
 
@@ -45,26 +46,38 @@ class RequestIDMiddleware(Middleware):
         if not re.fullmatch(r"[A-Za-z0-9-]+", header_name):
             raise ConfigurationError(f"{header_name!r} is not a name for a request id header")
         self.header_name = header_name.lower()
-        self.before = self._of_trace if traceparent else self._of_header
-
-    def _of_header(self, headers: RequestHeaders) -> str:
-        sent = headers.get(self.header_name)
-        if sent is None or _HARMLESS.fullmatch(sent) is None:
-            sent = urandom(16).hex()
-        _current.set(sent)
-        return sent
-
-    def _of_trace(self, headers: RequestHeaders) -> str:
-        lines = headers.get_all("traceparent")
-        trace_id = trace_id_of(lines[0]) if len(lines) == 1 else None  # of two, neither counts
-        if trace_id is None:
-            return self._of_header(headers)
-        _current.set(trace_id)
-        return trace_id
+        before = _before(self.header_name)
+        self.before = _before_traced(before) if traceparent else before
 
     def header(self, token: str) -> str:
         """The id itself."""
         return token
+
+
+def _before(name: str) -> Callable[[RequestHeaders], str]:
+    """The hook, with all that it looks up in reach."""
+    is_harmless, enter = _HARMLESS.fullmatch, _current.set
+
+    def before(headers: RequestHeaders) -> str:
+        sent = headers.get(name)
+        if sent is None or is_harmless(sent) is None:
+            sent = urandom(16).hex()
+        enter(sent)
+        return sent
+
+    return before
+
+
+def _before_traced(untraced: Callable[[RequestHeaders], str]) -> Callable[[RequestHeaders], str]:
+    def before(headers: RequestHeaders) -> str:
+        lines = headers.get_all("traceparent")
+        trace_id = trace_id_of(lines[0]) if len(lines) == 1 else None  # of two, neither counts
+        if trace_id is None:
+            return untraced(headers)
+        _current.set(trace_id)
+        return trace_id
+
+    return before
 
 
 class RequestIDFilter(logging.Filter):

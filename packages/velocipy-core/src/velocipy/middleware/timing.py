@@ -26,14 +26,13 @@ _METRIC = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _current: ContextVar[Timing | None] = ContextVar("velocipy.timing", default=None)
 
 
-class Timing:
-    """When one request began, and the seconds that its spans have taken, by name."""
+class Timing(dict[str, float]):
+    """The seconds that the spans of one request have taken, by name, and when it began: a dict, since that is made in 60 ns."""
 
-    __slots__ = ("spans", "started")
+    __slots__ = ("started",)
 
-    def __init__(self, started: float) -> None:
-        self.started = started
-        self.spans: dict[str, float] | None = None
+    started: float
+    """On the clock of `time.perf_counter`."""
 
     def span(self, name: str) -> Span:
         """`with timing.span("db"):` adds the time of the block to that name. ValueError for a name that is no token, or `total`."""
@@ -41,13 +40,10 @@ class Timing:
 
     def add(self, name: str, seconds: float) -> None:
         """Add seconds to a name."""
-        spans = self.spans
-        if spans is None:
-            spans = self.spans = {}
-        if name in spans:
-            spans[name] += seconds
-        elif len(spans) < MAX_SPANS:
-            spans[name] = seconds
+        if name in self:
+            self[name] += seconds
+        elif len(self) < MAX_SPANS:
+            self[name] = seconds
 
 
 class Span:
@@ -107,18 +103,17 @@ class TimingMiddleware(Middleware):
 
     def before(self) -> Timing:  # type: ignore[no-redef]
         """When the request came in, on the monotonic clock."""
-        timing = Timing(perf_counter())
+        timing = Timing()
+        timing.started = perf_counter()
         _current.set(timing)
         return timing
 
     def header(self, token: Timing) -> str | None:
         """The time since then, and of the spans until now."""
         total = f"total;dur={(perf_counter() - token.started) * 1000:.3f}"
-        if token.spans is None:
+        if not token:
             return total
-        return ", ".join(
-            [total, *(f"{name};dur={seconds * 1000:.3f}" for name, seconds in token.spans.items())]
-        )
+        return ", ".join([total, *(f"{name};dur={seconds * 1000:.3f}" for name, seconds in token.items())])
 
 
 class _Hidden(Timing):
@@ -136,7 +131,8 @@ def _limited(debug_only: bool, audience: Callable[..., Any] | None) -> Callable[
 
     def before(route: Route, allowed: object = True) -> Timing:
         shown = bool(allowed) and (route.app.debug or not debug_only)
-        timing = Timing(perf_counter()) if shown else _Hidden(0.0)
+        timing = Timing() if shown else _Hidden()
+        timing.started = perf_counter()
         _current.set(timing)
         return timing
 
