@@ -1,12 +1,13 @@
 """What a middleware is, and which of the three levels it needs. Knows their shapes; does not know any built-in.
 
 1. `response_headers`: constants, merged when the handler is compiled; a response's own header of that name wins.
-2. Hooks. `before(...)` is bound by its signature as a dependency is, and may ask for RequestHeaders, Route, AllowedMethods and
-   RequestMethod too; a Response that it returns is the answer, anything else is the token of the others: `header(token)` makes the value of
-   `header_name`, or None; `headers(token)` makes (name, value) pairs of `header_names`, at best a tuple, whose native form is
-   remembered; `finish(token, response)` returns the Response to send. `finishes(token, size)` says whether an answer that needs
-   no Response, with a body of that many bytes, is to be finished too. Where there is no `before` there is no token. `before_websocket(...)` stands in its
-   place on WebSockets; its dependencies may yield, and end with the WebSocket.
+2. Hooks. `before(...)` is bound by its signature as a dependency is, and may ask for RequestHeaders and its neighbours in
+   velocipy.protocols, for Route and AllowedMethods too; a Response that it returns is the answer, anything else is the token of
+   the others: `header(token)` makes the value of `header_name`, or None; `headers(token)` makes (name, value) pairs of
+   `header_names`, at best a tuple, whose native form is remembered; `finish(token, response)` returns the Response to send.
+   `finishes(token, size)` says whether an answer that needs no Response, with a body of that many bytes, is to be finished too.
+   Where there is no `before` there is no token. `before_websocket(...)` stands in its place on WebSockets; its dependencies may
+   yield, and end with the WebSocket.
 3. `async dispatch(request, call_next)`: wraps everything inside.
 
 The first added is the outermost. All levels apply to 404, 405, 500, HEAD and short-circuits alike.
