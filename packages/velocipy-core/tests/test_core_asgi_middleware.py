@@ -438,7 +438,7 @@ async def starlette_style(request: Request, call_next: Any) -> Any:
             {"minimum": 5},
             r"cannot be called as GZipMiddleware\(app, minimum=...\).*unexpected keyword",
         ),
-        (GZipMiddleware(lambda: None), {}, r"Give the class itself and its options"),
+        (GZipMiddleware(VelociPy(plugins=False)), {}, r"Give the class itself and its options"),
     ],
 )
 def test_what_is_no_asgi_middleware_is_refused_with_what_to_do(
@@ -473,7 +473,7 @@ def test_it_is_added_before_the_app_is_served_and_to_the_app_that_is() -> None:
 
 def test_a_class_of_asgi_middleware_given_to_add_middleware_is_told_where_it_goes() -> None:
     app = VelociPy(plugins=False)
-    for item in (GZipMiddleware, GZipMiddleware(lambda: None)):
+    for item in (GZipMiddleware, GZipMiddleware(VelociPy(plugins=False))):
         with pytest.raises(ConfigurationError, match="add_asgi_middleware"):
             app.add_middleware(item)
     with pytest.raises(ConfigurationError, match="add_asgi_middleware"):

@@ -213,15 +213,16 @@ def test_templates_are_escaped_and_settings_checked() -> None:
         client.get('/a"b\\c')
     samples = parsed(metrics.render())
     assert samples["shop_requests_total", label(method="GET", route='/a"b\\c', status="200")] == 1
-    for options in (
+    wrong: list[dict[str, Any]] = [
         {"prefix": "a-b"},
         {"prefix": ""},
         {"buckets": []},
         {"buckets": [1, 0.5]},
         {"buckets": [1, 1]},
-    ):
+    ]
+    for options in wrong:
         with pytest.raises(ConfigurationError, match="Prometheus|ascending"):
-            MetricsMiddleware(**options)  # type: ignore[arg-type]
+            MetricsMiddleware(**options)
 
 
 @pytest.mark.parametrize(

@@ -97,23 +97,24 @@ class TimingMiddleware(Middleware):
             raise ConfigurationError(
                 f"audience is a dependency, a function that says who sees timings, not {audience!r}"
             )
-        if debug_only or audience is not None:
-            self.before = _limited(debug_only, audience)
-            self.header = _header_of_some  # type: ignore[method-assign]
+        limited = debug_only or audience is not None
+        self.before = _limited(debug_only, audience) if limited else _begin
+        self.header = _text_for_some if limited else _text
 
-    def before(self) -> Timing:  # type: ignore[no-redef]
-        """When the request came in, on the monotonic clock."""
-        timing = Timing()
-        timing.started = perf_counter()
-        _current.set(timing)
-        return timing
 
-    def header(self, token: Timing) -> str | None:
-        """The time since then, and of the spans until now."""
-        total = f"total;dur={(perf_counter() - token.started) * 1000:.3f}"
-        if not token:
-            return total
-        return ", ".join([total, *(f"{name};dur={seconds * 1000:.3f}" for name, seconds in token.items())])
+def _begin() -> Timing:
+    timing = Timing()
+    timing.started = perf_counter()
+    _current.set(timing)
+    return timing
+
+
+def _text(token: Timing) -> str:
+    """The time since the beginning, and that of the spans until now."""
+    total = f"total;dur={(perf_counter() - token.started) * 1000:.3f}"
+    if not token:
+        return total
+    return ", ".join([total, *(f"{name};dur={seconds * 1000:.3f}" for name, seconds in token.items())])
 
 
 class _Hidden(Timing):
@@ -122,8 +123,8 @@ class _Hidden(Timing):
     __slots__ = ()
 
 
-def _header_of_some(token: Timing) -> str | None:
-    return None if isinstance(token, _Hidden) else TimingMiddleware.header(None, token)  # type: ignore[arg-type]
+def _text_for_some(token: Timing) -> str | None:
+    return None if isinstance(token, _Hidden) else _text(token)
 
 
 def _limited(debug_only: bool, audience: Callable[..., Any] | None) -> Callable[..., Timing]:
