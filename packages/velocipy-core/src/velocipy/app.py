@@ -30,7 +30,7 @@ from velocipy.state import State
 if TYPE_CHECKING:
     import asyncio
 
-    from velocipy.asgi_middleware import ASGIMiddleware, OuterLifespan
+    from velocipy.asgi_middleware import ASGIMiddleware, Bridged
     from velocipy.dispatch import Dispatcher
     from velocipy.handlers.app_scope import AppValues
     from velocipy.handlers.plan import Plan
@@ -190,15 +190,15 @@ class VelociPy(APIRouter):
         )
 
     def add_asgi_middleware(self, factory: Callable[..., Any], /, **options: Any) -> None:
-        """Put an ASGI middleware of another project around the whole app: `app.add_asgi_middleware(GZipMiddleware, minimum_size=500)`.
+        """Put an ASGI middleware of another project around the app: `app.add_asgi_middleware(GZipMiddleware, minimum_size=500)`.
 
-        `factory(app, **options)` is its class, or a function that returns an ASGI app. The first added is the outermost; all of
-        them stand outside of everything else, before routing. Served over RSGI, such an app goes through the bridge, and needs
-        velocipy-asgi beside velocipy-rsgi. Raises ConfigurationError for what is no such factory, and once the app is served.
+        `factory(app, **options)` is its class, or a function that returns an ASGI app. The first added is the outermost; all
+        stand outside of routing. Over RSGI the app then goes through the bridge, and needs velocipy-asgi too. Raises
+        ConfigurationError for what is no such factory, and once the app is served.
         """
         if "_asgi" in self.__dict__ or "__rsgi__" in self.__dict__:
             raise ConfigurationError(
-                "the app is served already: add ASGI middleware before the first request, where routes are declared"
+                "the app is served already: add ASGI middleware where routes are declared"
             )
         from velocipy.asgi_middleware import INSIDE, asgi_middleware
 
@@ -362,22 +362,17 @@ class VelociPy(APIRouter):
     def __rsgi__(self) -> Callable[..., Any]:
         """The RSGI entry. Granian reads it once a worker; MissingAdapterError here reaches its log and ends it."""
         enter = self._serve("rsgi")
-        if not self._asgi_middleware:
-            return enter
-        from velocipy.asgi_middleware import Bridged
-
-        return Bridged(self, self._asgi, self._outer_lifespan).entry(_find_dialect("rsgi"))
+        return self._bridged.entry(_find_dialect("rsgi")) if self._asgi_middleware else enter
 
     @cached_property
-    def _outer_lifespan(self) -> OuterLifespan:
-        from velocipy.asgi_middleware import OuterLifespan
+    def _bridged(self) -> Bridged:
+        from velocipy.asgi_middleware import Bridged
 
-        return OuterLifespan(self.lifespan, self._asgi, self._hold)
+        return Bridged(self, self._asgi, self._hold)
 
     @property
     def _called_lifespan(self) -> Served:
-        """What a server starts and stops by calls: with ASGI middleware, through it."""
-        return self._outer_lifespan if self._asgi_middleware else self.lifespan
+        return self._bridged.lifespan if self._asgi_middleware else self.lifespan
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         """Called by RSGI servers before the first request; what start-up raises ends the worker.

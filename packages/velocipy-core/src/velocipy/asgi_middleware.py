@@ -116,9 +116,9 @@ def wrapped(app: ASGIApp, middleware: Sequence[ASGIMiddleware]) -> ASGIApp:
 class Bridged:
     """A wrapped app behind a server that does not speak ASGI."""
 
-    def __init__(self, app: Any, outermost: ASGIApp, lifespan: OuterLifespan) -> None:
+    def __init__(self, app: Any, outermost: ASGIApp, hold: Hold) -> None:
         self._outermost = outermost
-        self._lifespan = lifespan
+        self.lifespan = OuterLifespan(app.lifespan, outermost, hold)
         template = PathTemplate.parse("/{rest*}")
         layers = (app.layer, Layer())
         # What fails out here is answered and logged as what fails inside, and the log wants to know where that was.
@@ -139,7 +139,7 @@ class Bridged:
 
     async def serve_http(self, connection: HTTPConnection) -> None:
         """One request."""
-        scope = scope_of(connection, "http", "", connection.path, self._lifespan.state)
+        scope = scope_of(connection, "http", "", connection.path, self.lifespan.state)
         scope["method"] = connection.method
         try:
             response = await call_http(self._outermost, connection, scope, NO_LIMIT)
@@ -150,7 +150,7 @@ class Bridged:
     async def serve_socket(self, connection: WebSocketConnection) -> None:
         """One WebSocket."""
         websocket = WebSocket(connection, (), self._route, options=self._socket_options)
-        scope = scope_of(connection, "websocket", "", connection.path, self._lifespan.state)
+        scope = scope_of(connection, "websocket", "", connection.path, self.lifespan.state)
         try:
             await call_socket(self._outermost, websocket, scope)
             await finish_socket(websocket)
