@@ -197,9 +197,7 @@ class VelociPy(APIRouter):
         ConfigurationError for what is no such factory, and once the app is served.
         """
         if "_asgi" in self.__dict__ or "__rsgi__" in self.__dict__:
-            raise ConfigurationError(
-                "the app is served already: add ASGI middleware where routes are declared"
-            )
+            raise ConfigurationError("the app is served already: add ASGI middleware before that")
         from velocipy.asgi_middleware import INSIDE, asgi_middleware
 
         if self._is_mounted:
