@@ -13,13 +13,14 @@ from velocipy import (
     Depends,
     HTTPException,
     RedirectResponse,
+    Request,
     Response,
     StreamingResponse,
     VelociPy,
     WebSocket,
 )
 from velocipy.exceptions import ConfigurationError
-from velocipy.middleware import CORSMiddleware, Middleware, TimingMiddleware
+from velocipy.middleware import CallNext, CORSMiddleware, Middleware, TimingMiddleware
 from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
@@ -408,8 +409,8 @@ def test_of_several_policies_the_innermost_decides_about_preflights_as_about_ans
                 answer = client.request(method, path, headers={"origin": origin})
                 wanted = [origin] if origin == allowed else []
                 assert answer.headers.get_list("access-control-allow-origin") == wanted
-        # a method that no route serves: the app's own policy, which knows of the path
-        answer = ask(client, "/r/own", "DELETE", origin="https://app.example")
+        # a method that no route serves: the router's policy, as about the 405 that would follow
+        answer = ask(client, "/r/own", "DELETE", origin="https://router.example")
         assert (answer.status_code, answer.json()["detail"]) == (403, "CORS: the method is not served here")
 
 
@@ -443,6 +444,47 @@ def endpoint_of(name: str) -> Any:
         return number
 
     return by_number
+
+
+@both
+@pytest.mark.case(87)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["side by side", "with wrapping middleware between them"])
+@pytest.mark.parametrize(
+    ("outer", "inner", "wanted"),
+    [
+        (CORSMiddleware(["*"]), CORSMiddleware(["https://other.example"]), {}),
+        (CORSMiddleware([GOOD]), CORSMiddleware(["https://other.example"]), {}),
+        (
+            CORSMiddleware([GOOD], allow_credentials=True, expose_headers=["x-a"]),
+            CORSMiddleware([GOOD]),
+            {"access-control-allow-origin": GOOD},
+        ),
+        (
+            CORSMiddleware([GOOD], allow_credentials=True),
+            CORSMiddleware(["*"]),
+            {"access-control-allow-origin": "*"},
+        ),
+    ],
+)
+def test_nothing_that_an_outer_policy_allows_is_added_to_an_inner_one(
+    interface: str, wrapped: bool, outer: Any, inner: Any, wanted: dict[str, str]
+) -> None:
+    async def passing(request: Request, call_next: CallNext) -> Response:
+        return await call_next(request)
+
+    app = VelociPy(middleware=[outer, passing] if wrapped else [outer])
+
+    @app.get("/items", middleware=[inner])
+    async def read() -> dict[str, int]:
+        return {"a": 1}
+
+    @app.get("/fails", middleware=[inner])
+    async def fails() -> None:
+        raise HTTPException(404)
+
+    with TestClient(app, interface=interface) as client:
+        for path in ("/items", "/fails"):
+            assert cors_of(client.get(path, headers={"origin": GOOD})) == wanted
 
 
 @both

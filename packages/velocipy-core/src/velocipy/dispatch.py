@@ -24,7 +24,7 @@ from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import quote_path
 from velocipy.middleware.base import check_middleware, segments
-from velocipy.middleware.preflight import Policies, outermost, policies_of, with_policies
+from velocipy.middleware.preflight import Policies, deciding, outermost, policies_of, with_policies
 from velocipy.protocols import Dialect
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import ANY, FALLBACK, NOT_METHODS, WEBSOCKET, Layer, Route, RouteOptions
@@ -123,7 +123,7 @@ class Dispatcher:
         app = route.app
         binder = Binder(route, app.models.find, lambda: app.json_encoder, app.dependency_overrides)
         self.check(route.layers)
-        middleware = [item for layer in route.layers for item in layer.middleware]
+        middleware = deciding([item for layer in route.layers for item in layer.middleware])
         listed = [dependency for layer in route.layers for dependency in layer.dependencies]
         binder.announce(listed)
         laid = segments(

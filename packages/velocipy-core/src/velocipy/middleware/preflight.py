@@ -1,7 +1,7 @@
 """Which middleware of single routes has a say in OPTIONS of their path. Knows layers and routes; does not know CORS.
 
 OPTIONS is answered for a path, while a policy may stand on one of its routes: a middleware that has `for_preflight(methods)` gives a hook
-that answers there for these methods. Of several around a route the innermost decides, as its headers do in other answers.
+that answers there for these methods. Of several around a route the innermost decides, about preflights as about every other answer.
 """
 
 from __future__ import annotations
@@ -34,6 +34,28 @@ def innermost(layers: Sequence[Layer]) -> Any:
     """The last policy in these layers; None without one."""
     every = (item for layer in reversed(layers) for item in reversed(layer.middleware))
     return next((item for item in every if _is_policy(item)), None)
+
+
+def deciding(middleware: Sequence[Any]) -> list[Any]:
+    """Middleware in its order without the policies that another of their kind, further in, stands in place of.
+
+    What one allows and the other does not would else be in one answer: the origins of the inner with the credentials of the outer.
+    """
+    policies = [item for item in middleware if _is_policy(item)]
+    return [
+        item
+        for item in middleware
+        if not _is_policy(item) or not any(_is_same_kind(item, other) for other in _after(item, policies))
+    ]
+
+
+def _after(item: Any, policies: Sequence[Any]) -> Sequence[Any]:
+    last = max(at for at, other in enumerate(policies) if other is item)
+    return policies[last + 1 :]
+
+
+def _is_same_kind(item: Any, other: Any) -> bool:
+    return isinstance(item, type(other)) or isinstance(other, type(item))
 
 
 def with_policies(layers: Sequence[Layer], policies: Policies) -> tuple[Layer, ...]:
