@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from velocipy import (
+    BackgroundTasks,
     Depends,
     HTTPException,
     Request,
@@ -24,6 +25,7 @@ from velocipy import (
     WebSocket,
 )
 from velocipy.exceptions import BindingError, ConfigurationError
+from velocipy.middleware import CompressionMiddleware
 from velocipy.middleware.session import OldCookie
 from velocipy.middleware.session_keepers import find_cookie
 from velocipy.sessions import MAX_FLASHES, Record
@@ -448,6 +450,64 @@ def test_a_change_after_the_headers_are_made_is_an_error_and_not_lost_in_silence
 
     assert world.ask(work).text == "1"
     assert len(seen) == 3
+    assert all("change the session before the endpoint returns" in text for text in seen)
+
+
+@pytest.mark.case(75)
+@both
+@pytest.mark.parametrize(
+    "middleware", [[], [CompressionMiddleware(minimum_size=1)]], ids=["plain", "compressed"]
+)
+def test_a_stream_may_ask_for_the_session_first_and_is_kept_by_no_cache(
+    interface: str, middleware: list[Any]
+) -> None:
+    world = World(interface)
+    world.ask(put(user=7))
+
+    @world.app.get("/stream", middleware=middleware)
+    async def stream(session: Session) -> StreamingResponse:
+        async def rows() -> Any:
+            yield str(session["user"])
+
+        return StreamingResponse(rows())
+
+    answer = world.ask(path="/stream")
+    assert answer.text == "7"
+    assert "cookie" in answer.headers["vary"].lower()
+    assert answer.headers["cache-control"] == "private"
+
+
+@both
+def test_the_first_change_after_the_headers_are_made_is_an_error_too(interface: str) -> None:
+    world = World(interface)
+    seen: list[str] = []
+
+    def change(session: Session) -> None:
+        try:
+            session["a"] = 1
+        except RuntimeError as exc:
+            seen.append(str(exc))
+
+    @world.app.get("/stream")
+    async def stream(session: Session) -> StreamingResponse:
+        async def rows() -> Any:
+            change(session)
+            yield "x"
+
+        return StreamingResponse(rows())
+
+    @world.app.get("/task")
+    async def task(session: Session, later: BackgroundTasks) -> dict[str, int]:
+        later.add_task(change, session)
+        return {"a": 1}
+
+    @world.app.get("/task/empty")
+    async def empty(session: Session, later: BackgroundTasks) -> None:
+        later.add_task(change, session)
+
+    for number, path in enumerate(["/stream", "/task", "/task/empty"], 1):
+        assert world.ask(path=path).status_code < 300
+        assert len(seen) == number, path
     assert all("change the session before the endpoint returns" in text for text in seen)
 
 

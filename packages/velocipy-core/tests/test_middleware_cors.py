@@ -448,7 +448,9 @@ def endpoint_of(name: str) -> Any:
 
 @both
 @pytest.mark.case(87)
-@pytest.mark.parametrize("wrapped", [False, True], ids=["side by side", "with wrapping middleware between them"])
+@pytest.mark.parametrize(
+    "wrapped", [False, True], ids=["side by side", "with wrapping middleware between them"]
+)
 @pytest.mark.parametrize(
     ("outer", "inner", "wanted"),
     [

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from velocipy.encoded import Encoded
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.cookies import SameSite, format_cookie
 from velocipy.http.response import Response
+from velocipy.http.streaming import StreamingResponse
 from velocipy.middleware.base import Middleware
 from velocipy.middleware.session_keepers import (
     AFTERWARDS,
@@ -94,8 +96,9 @@ class SessionMiddleware(Middleware):
         def finish(session: Session, response: Response) -> Response:
             record = session.record
             if record is None:
-                return response
-            return self._finished(record, response, keeper.carry(record) if _keeps(response) else None)
+                return _unread(session, response)
+            value = keeper.carry(record) if _keeps(response) else None
+            return self._finished(session, record, response, value)
 
         self.before: Callable[..., Any] = before
         self.finish: Callable[..., Any] = finish
@@ -109,8 +112,9 @@ class SessionMiddleware(Middleware):
         async def finish(session: Session, response: Response) -> Response:
             record = session.record
             if record is None:
-                return response
-            return self._finished(record, response, await keeper.carry(record) if _keeps(response) else None)
+                return _unread(session, response)
+            value = await keeper.carry(record) if _keeps(response) else None
+            return self._finished(session, record, response, value)
 
         self.before = before
         self.finish = finish
@@ -118,14 +122,15 @@ class SessionMiddleware(Middleware):
     @staticmethod
     def finishes(session: Session, size: int) -> bool:
         """Whether anybody has asked for the session."""
-        return session.record is not None
+        if session.record is not None:
+            return True
+        session.seal(AFTERWARDS)
+        return False
 
-    def _finished(self, record: Record, response: Response, value: str | None) -> Response:
-        """The answer with the cookie, and with what keeps caches from giving it to somebody else (RFC 9111 section 7.3)."""
-        response = response.fresh()
+    def _finished(self, session: Session, record: Record, response: Response, value: str | None) -> Response:
+        """The answer with the cookie, and with what keeps caches from giving it to somebody else."""
+        response = _kept_apart(response, "private" if value is None else "no-store")
         headers = response.headers
-        headers.add_vary("cookie")
-        headers.setdefault("cache-control", "private" if value is None else "no-store")
         if value is not None:
             headers.add("set-cookie", self._set_cookie(record, value))
             if record.outdated and self._old is not None and self._old.name != self.cookie_name:
@@ -133,7 +138,7 @@ class SessionMiddleware(Middleware):
                 headers.add(
                     "set-cookie", format_cookie(old.name, max_age=0, path=old.path, domain=old.domain)
                 )
-        record.sealed = AFTERWARDS
+        session.seal(AFTERWARDS)
         return response
 
     def _set_cookie(self, record: Record, value: str) -> str:
@@ -163,6 +168,21 @@ class SessionMiddleware(Middleware):
 
     def __repr__(self) -> str:
         return f"<SessionMiddleware {self.cookie_name}>"
+
+
+def _unread(session: Session, response: Response) -> Response:
+    """An answer for which nobody has asked the session; what makes the body of a stream still can."""
+    session.seal(AFTERWARDS)
+    content = response.response if isinstance(response, Encoded) else response
+    return _kept_apart(response, "private") if isinstance(content, StreamingResponse) else response
+
+
+def _kept_apart(response: Response, cache_control: str) -> Response:
+    """The answer with what keeps caches from giving it to somebody else (RFC 9111 section 7.3)."""
+    response = response.fresh()
+    response.headers.add_vary("cookie")
+    response.headers.setdefault("cache-control", cache_control)
+    return response
 
 
 def _keeps(response: Response) -> bool:
