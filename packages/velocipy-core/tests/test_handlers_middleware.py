@@ -1,7 +1,10 @@
 """The three levels of middleware: their order, what they may do, and that every answer passes them."""
 
+import asyncio
 import logging
 import re
+from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
 from typing import Annotated, Any
 
 import pytest
@@ -19,6 +22,7 @@ from velocipy import (
 )
 from velocipy.exceptions import ConfigurationError
 from velocipy.middleware import (
+    CompressionMiddleware,
     Middleware,
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
@@ -873,3 +877,82 @@ def test_a_hook_may_ask_for_headers_route_and_methods(interface: str) -> None:
     ]
     assert "POST" in AllowedMethods("GET, POST") and "POS" not in AllowedMethods("GET, POST")
     assert "ANYTHING" in AllowedMethods("*") and "GET" not in AllowedMethods("")
+
+
+class Rows:
+    """An iterator that holds something, such as a cursor, from the beginning."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def __aiter__(self) -> "Rows":
+        return self
+
+    async def __anext__(self) -> bytes:
+        return b"row"
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class Unfinished:
+    def finish(self, response: Response) -> Response:
+        raise LookupError("no more")
+
+
+class Forgetful:
+    async def finish(self, response: Response) -> Response:
+        return None  # type: ignore[return-value]
+
+
+@both
+@pytest.mark.case(96)
+@pytest.mark.parametrize("hook", [Unfinished(), Forgetful()], ids=["raises", "returns nothing"])
+@pytest.mark.parametrize("inner", [[], [CompressionMiddleware()]], ids=["plain", "compressed"])
+def test_a_stream_that_a_hook_cannot_finish_is_closed(interface: str, hook: Any, inner: list[Any]) -> None:
+    rows = Rows()
+    app = VelociPy(middleware=[hook, *inner])
+
+    @app.get("/rows")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(rows)
+
+    with TestClient(app, interface=interface, raise_server_exceptions=False) as client:
+        assert client.get("/rows").status_code == 500
+    assert rows.closed == 1
+
+
+@both
+def test_a_stream_whose_request_is_given_up_while_a_hook_finishes_it_is_closed(interface: str) -> None:
+    class GivenUp:
+        async def finish(self, response: Response) -> Response:
+            raise asyncio.CancelledError
+
+    rows = Rows()
+    app = VelociPy(middleware=[GivenUp()])
+
+    @app.get("/rows")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(rows)
+
+    with TestClient(app, interface=interface) as client, pytest.raises(CancelledError):
+        client.get("/rows", timeout=5)
+    assert rows.closed == 1
+
+
+@both
+def test_a_stream_is_closed_whose_dependency_fails_before_it_begins(interface: str) -> None:
+    rows = Rows()
+    app = VelociPy()
+
+    async def commits() -> AsyncIterator[None]:
+        yield
+        raise LookupError("no commit")
+
+    @app.get("/rows", dependencies=[Depends(commits, scope="function")])
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(rows)
+
+    with TestClient(app, interface=interface, raise_server_exceptions=False) as client:
+        assert client.get("/rows").status_code == 500
+    assert rows.closed == 1

@@ -83,6 +83,10 @@ class Encoded(Response):
         self.response = response
         self.coding = coding
 
+    async def discard(self) -> None:
+        """Have the response let go of its content."""
+        await self.response.discard()
+
     async def send(self, connection: HTTPConnection) -> None:
         """Send the response with the headers that were added meanwhile, through the coding. Raises what it raises."""
         twin = self.response.fresh()

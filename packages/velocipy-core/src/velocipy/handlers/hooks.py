@@ -125,6 +125,17 @@ def finisher(finish: Finish, label: str) -> Callable[..., Awaitable[Response]]:
             return expect_response(response, label)
         except Exception:
             logger.exception("the middleware %s could not finish the answer", label)
+            await _discard(args[-1])
             return server_error()
+        except BaseException:
+            await _discard(args[-1])
+            raise
 
     return finished
+
+
+async def _discard(response: Response) -> None:
+    try:
+        await response.discard()
+    except Exception:
+        logger.exception("the body of an answer that is not sent could not be closed")

@@ -69,6 +69,8 @@ class Teardown:
             _BEFORE_STREAM if response is not None and response.streams else _BEFORE_BUFFERED, None
         )
         if exc is not None:
+            if response is not None:
+                await response.discard()
             raise exc
 
     async def throw(self, exc: Exception) -> Exception:

@@ -143,6 +143,9 @@ class Response:
         """Ask the browser to forget a cookie; `path`, `domain` and `secure` must be those it was set with."""
         self.set_cookie(key, max_age=0, expires=0, path=path, domain=domain, secure=secure)
 
+    async def discard(self) -> None:
+        """Let go of what the body would be made of, where another answer is sent in place of this one."""
+
     async def send(self, connection: HTTPConnection) -> None:
         """Send this answer. Raises ValueError, with nothing sent, where the declared length is not the body's."""
         status, body = self._status_code, self.body

@@ -61,6 +61,10 @@ class StreamingResponse(Response):
         self.content = content
         self._body = b""
 
+    async def discard(self) -> None:
+        """Close the iterator."""
+        await _close(self.content)
+
     async def send(self, connection: HTTPConnection) -> None:
         """Send chunk by chunk. An error of the iterator breaks the answer off and is raised; so is ClientDisconnected."""
         if connection.method == "HEAD":
