@@ -328,10 +328,24 @@ def test_a_request_that_ends_late_does_not_undo_a_regenerate(interface: str) -> 
     asyncio.run(_two_requests(interface, Session.regenerate, None, {}))
 
 
-async def _two_requests(interface: str, quick: Any, argument: Any, left: dict[str, Any]) -> None:
-    """A slow request puts `a` in; while it works, a quick one does something else. Then the first cookie holds `left`."""
-    app = VelociPy()
-    app.add_middleware(SessionMiddleware(SECRET, storage=MemoryStorage()))
+@both
+@pytest.mark.case(78)
+def test_a_request_that_only_reads_and_renews_undoes_no_change(interface: str) -> None:
+    left = {"user": 7, "b": 2}
+    asyncio.run(_two_requests(interface, Session.update, {"b": 2}, left, slow=dict, after=2 * HOUR))
+
+
+async def _two_requests(
+    interface: str,
+    quick: Any,
+    argument: Any,
+    left: dict[str, Any],
+    slow: Work = lambda session: session.update(a=1),
+    after: int = 0,
+) -> None:
+    """`after` seconds a slow request begins; while it works, a quick one does something else. Then the first cookie holds `left`."""
+    app, clock, work = VelociPy(), Clock(), slow
+    app.add_middleware(SessionMiddleware(SECRET, storage=MemoryStorage(clock=clock), clock=clock))
     loaded, go_on = asyncio.Event(), asyncio.Event()
 
     @app.get("/login")
@@ -339,8 +353,8 @@ async def _two_requests(interface: str, quick: Any, argument: Any, left: dict[st
         session["user"] = 7
 
     @app.get("/slow")
-    async def slow(session: Session) -> None:
-        session["a"] = 1
+    async def work_slowly(session: Session) -> None:
+        work(session)
         loaded.set()
         await go_on.wait()
 
@@ -356,6 +370,7 @@ async def _two_requests(interface: str, quick: Any, argument: Any, left: dict[st
         answer = await client.get("/login")
         cookie = {"cookie": answer.headers["set-cookie"].partition(";")[0]}
         client.cookies.clear()
+        clock.now += after
         late = asyncio.create_task(client.get("/slow", headers=cookie))
         await loaded.wait()
         assert (await client.get("/quick", headers=cookie)).status_code == 204

@@ -192,10 +192,16 @@ class StorageKeeper:
         return True
 
     async def _replace(self, record: Record, payload: bytes) -> bool:
-        """Write over what is there: a session that was ended meanwhile, by another request, stays so."""
-        done = await self._storage.atomic_update(
-            _key(record.id), lambda there: None if there is None else payload, self._times.left(record)
-        )
+        """Write over what is there: a session that was ended meanwhile, by another request, stays so.
+
+        Who has only read it gives it time, and leaves what others have written meanwhile.
+        """
+        is_changed = payload != record.was
+
+        def replace(there: bytes | None) -> bytes | None:
+            return payload if there is not None and is_changed else there
+
+        done = await self._storage.atomic_update(_key(record.id), replace, self._times.left(record))
         return done is not None
 
     async def _drop(self, record: Record) -> None:
