@@ -46,21 +46,32 @@ def header_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence
 def _one_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
     (name,) = headers.names
     make = headers.make
+    if headers.is_safe:
+        return _safe_maker(headers, native)
     check = check_default if name == "vary" else check_header  # one frame less for all but one
-    ((native_name, sample),) = native(((name, "x"),))
-    if sample != b"x":
-
-        def pair(value: str) -> Sequence[Any]:
-            return native((check(name, value),))
-    else:  # ASGI's form, whose name need not be encoded each time
-
-        def pair(value: str) -> Sequence[Any]:
-            return ((native_name, check(name, value)[1].encode()),)
 
     def make_header(*token: Any) -> Sequence[Any]:
         try:
             value = make(*token)
-            return () if value is None else pair(value)
+            return () if value is None else native((check(name, value),))
+        except Exception:
+            log_failure(headers)
+            return ()
+
+    return make_header
+
+
+def _safe_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
+    """The same for values that may be sent whatever the token is: 200 ns less, and the name is encoded once."""
+    (name,) = headers.names
+    make = headers.make
+    ((native_name, sample),) = native(((name, "x"),))
+    encode: Callable[[str], Any] = str.encode if isinstance(sample, bytes) else str
+
+    def make_header(*token: Any) -> Sequence[Any]:
+        try:
+            value = make(*token)
+            return () if value is None else ((native_name, encode(value)),)
         except Exception:
             log_failure(headers)
             return ()

@@ -205,6 +205,8 @@ class HookHeaders:
     many: bool = False
     listed: frozenset[str] = frozenset()
     """With `many`, all names that may be made; those that are not in `names` are left out."""
+    is_safe: bool = False
+    """Without `many`: whether every value that is made may be sent, so that none is checked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class Middleware:
 
     response_headers: HeaderSource = ()
     header_name: str | None = None
+    header_is_safe: bool = False
+    """Whether all that `header` returns is visible ASCII by construction: it is then not checked, which saves 0.2 us."""
     header_names: tuple[str, ...] = ()
     state_key: str | None = None
     gives: type | None = None
@@ -242,9 +244,9 @@ def _hook_headers(item: Any, winners: dict[str, Any]) -> HookHeaders | None:
     if not names:
         return None
     many = _method(item, "headers")
-    return (
-        HookHeaders(names, item.header) if many is None else HookHeaders(names, many, True, frozenset(made))
-    )
+    if many is None:
+        return HookHeaders(names, item.header, is_safe=getattr(item, "header_is_safe", False))
+    return HookHeaders(names, many, True, frozenset(made))
 
 
 def _finish(item: Any) -> Finish | None:

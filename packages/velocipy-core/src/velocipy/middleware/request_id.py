@@ -41,6 +41,7 @@ class RequestIDMiddleware(Middleware):
     """
 
     state_key = "request_id"
+    header_is_safe = True
 
     def __init__(self, header_name: str = "x-request-id", *, traceparent: bool = False) -> None:
         if not re.fullmatch(r"[A-Za-z0-9-]+", header_name):

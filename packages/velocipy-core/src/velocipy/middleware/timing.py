@@ -90,6 +90,7 @@ class TimingMiddleware(Middleware):
     """
 
     header_name = "server-timing"
+    header_is_safe = True
     state_key = "timing"
 
     def __init__(self, *, debug_only: bool = False, audience: Callable[..., Any] | None = None) -> None:
