@@ -6,18 +6,18 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from velocipy import VelociPy
+from velocipy.cli.adapters import installed_protocols
 from velocipy.cli.arguments import add_app, app_of
 from velocipy.cli.errors import FAILED
 from velocipy.cli.listing import middleware_name, shortened
 from velocipy.cli.terminal import styled
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
+from velocipy.routing.route import ANY, Route
 
 HELP = "find what is wrong or unwise without a request: bindings of every route, settings, the order of middleware"
-
-PROTOCOLS = ("rsgi", "asgi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,33 @@ def _show(app: VelociPy, findings: list[Finding]) -> None:
 
 
 def every_route_compiles(app: VelociPy) -> Iterator[Finding]:
-    """The handler of every route, for every protocol that is installed."""
-    for protocol in PROTOCOLS:
+    """The handler of every route, for every protocol that is installed. What hinders both is said once."""
+    protocols = installed_protocols()
+    if not protocols:
+        yield Finding(
+            "error",
+            "no protocol is installed, so that nothing can be served or checked",
+            f"VelociPy(title={app.title!r})",
+            "pip install 'velocipy-rsgi[granian]' or 'velocipy-asgi[uvicorn]'",
+        )
+    seen: set[Finding] = set()
+    for protocol in protocols:
         for route in app.routes:
-            try:
-                route.explain(protocol)
-            except MissingAdapterError:
-                break
-            except ConfigurationError as exc:
-                yield Finding("error", str(exc), f"{route.title} ({shortened(route.location)})")
+            finding = _of_compiling(route, protocol)
+            if finding is not None and finding not in seen:
+                seen.add(finding)
+                yield finding
+
+
+def _of_compiling(route: Route, protocol: str) -> Finding | None:
+    where = f"{route.title} ({shortened(route.location)})"
+    try:
+        route.explain(protocol)
+    except (ConfigurationError, MissingAdapterError) as exc:
+        return Finding("error", str(exc), where)
+    except Exception as exc:  # of a plugin or a backend of the user's
+        return Finding("error", f"{type(exc).__name__}: {exc}", where)
+    return None
 
 
 def debug_is_off(app: VelociPy) -> Iterator[Finding]:
@@ -142,11 +160,11 @@ def middleware_is_in_order(app: VelociPy) -> Iterator[Finding]:
 
 def hidden_routes(app: VelociPy) -> Iterator[Finding]:
     """A mount that begins like a route of the app, where the reader may expect the other to answer."""
-    mounts = [route for route in app.routes if "(any)" in route.methods and not route.is_socket]
+    mounts = [route for route in app.routes if ANY in route.methods]
     for mount in mounts:
         prefix = mount.path.partition("{")[0]
         for route in app.routes:
-            if route is not mount and not route.is_ours and _is_below(route, prefix, mount):
+            if route is not mount and not route.is_ours and _is_below(route, prefix):
                 yield Finding(
                     "warning",
                     f"{route.title} lies below the mount at {prefix!r}, and answers before it",
@@ -155,12 +173,9 @@ def hidden_routes(app: VelociPy) -> Iterator[Finding]:
                 )
 
 
-def _is_below(route: Any, prefix: str, mount: Any) -> bool:
+def _is_below(route: Route, prefix: str) -> bool:
     return (
-        prefix != "/"
-        and route.path.startswith(prefix)
-        and "(any)" not in route.methods
-        and not route.is_socket
+        prefix != "/" and route.path.startswith(prefix) and ANY not in route.methods and not route.is_socket
     )
 
 

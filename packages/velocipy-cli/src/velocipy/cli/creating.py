@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -46,15 +47,22 @@ def run(options: Namespace) -> int:
     project = options.folder / options.name
     if project.exists() and (not project.is_dir() or any(project.iterdir())):
         raise CommandError(f"{project} is there already and not empty: choose another name")
+    try:
+        _write(project, options.name)
+    except OSError as exc:
+        raise CommandError(f"{exc.filename or project} cannot be written: {exc.strerror}") from None
+    print(f"{styled(str(project), 'bold')}: {len(PLACES)} files. Next:\n")
+    print(
+        f"  cd {shlex.quote(str(project))}\n  python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'\n  .venv/bin/velocipy dev"
+    )
+    return 0
+
+
+def _write(project: Path, name: str) -> None:
     for template, place in PLACES.items():
         path = project / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(filled(template, options.name), "utf-8")
-    print(f"{styled(str(project), 'bold')}: {len(PLACES)} files. Next:\n")
-    print(
-        f"  cd {project}\n  python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'\n  .venv/bin/velocipy dev"
-    )
-    return 0
+        path.write_text(filled(template, name), "utf-8", newline="\n")
 
 
 def filled(template: str, name: str) -> str:

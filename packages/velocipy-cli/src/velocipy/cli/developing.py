@@ -1,24 +1,19 @@
-"""`velocipy dev`: serves an app while it is written. Finds a free port, watches the folder, says where to look; serves nothing itself."""
+"""`velocipy dev`: serves an app while it is written. Says where to look and what to watch; serves nothing itself."""
 
 from __future__ import annotations
 
-import os
-import socket
 from argparse import ArgumentParser, Namespace
-from importlib.util import find_spec
 
+from velocipy.cli.addresses import TRIES, checked_port, free_port, url_of
 from velocipy.cli.arguments import add_address, add_app, target_of
 from velocipy.cli.describing import Description, describe
 from velocipy.cli.errors import CommandError
 from velocipy.cli.finding import Target
-from velocipy.cli.running import PORT, PROTOCOLS, SERVERS, Serving
-from velocipy.cli.served import APP, FOLDER
+from velocipy.cli.running import PROTOCOLS, SERVERS, Serving
+from velocipy.cli.served import load_or_tell, name_target
 from velocipy.cli.terminal import styled
 
 HELP = "serve the app for development: reloads on changes, answers with the error while the code is broken"
-
-TRIES = 20
-"""Ports that are tried from the first one on, where none was named."""
 
 GRACE = 2
 """Seconds from a change until a worker with open streams is killed: who writes code waits for it."""
@@ -27,7 +22,7 @@ GRACE = 2
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `velocipy dev`."""
     add_app(parser)
-    add_address(parser, PORT)
+    add_address(parser, f", or the first free one of the {TRIES} from there on")
     parser.add_argument("--server", choices=sorted(SERVERS), default="granian", help="(default: granian)")
     parser.add_argument("--no-reload", action="store_true", help="do not watch files")
 
@@ -35,23 +30,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Serve until a signal -> 0. An app that cannot be loaded is served as the page that says why."""
     target = target_of(options)
-    if options.server == "granian" and not options.no_reload and find_spec("watchfiles") is None:
-        raise CommandError("reloading needs watchfiles: pip install 'velocipy[granian]', or give --no-reload")
-    port = options.port or free_port(options.host)
+    host = options.host
+    port = checked_port(host, options.port) if options.port else free_port(host)
     try:
         app: Description | None = describe(target)
         problem = ""
     except CommandError as exc:
         app, problem = None, str(exc)
-    os.environ[APP], os.environ[FOLDER] = str(target), str(target.folder)
-    print(banner(target, app, options.host, port, options.server), flush=True)
+    name_target(target)
+    print(banner(target, app, url_of(host, port), options.server), flush=True)
     if problem:
         print(f"{styled('velocipy:', 'red')} {problem}\n", flush=True)
     SERVERS[options.server](
         Serving(
-            "velocipy.cli.served:app",
-            target.folder,
-            options.host,
+            load_or_tell,
+            host,
             port,
             grace=GRACE,
             access_log=True,
@@ -61,23 +54,8 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def free_port(host: str) -> int:
-    """The first port from PORT on that nobody listens on."""
-    for port in range(PORT, PORT + TRIES):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise CommandError(f"no port from {PORT} to {PORT + TRIES - 1} is free on {host}: name one with --port")
-
-
-def banner(target: Target, app: Description | None, host: str, port: int, server: str) -> str:
+def banner(target: Target, app: Description | None, url: str, server: str) -> str:
     """What to know at one sight: where the app is, and what serves it."""
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     lines = [
         ("App", str(target)),
         ("URL", styled(url, "cyan")),

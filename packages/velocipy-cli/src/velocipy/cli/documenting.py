@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from velocipy.cli.arguments import add_app, app_of
-from velocipy.cli.errors import CommandError
-from velocipy.exceptions import MissingAdapterError
+from velocipy.cli.errors import MISUSED, CommandError
 
 HELP = "print the OpenAPI document, or write it to a file"
 
@@ -25,25 +25,30 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Write the document -> 0; with --check 1 where the file differs. Raises CommandError without velocipy-openapi."""
+    """Write the document -> 0. Raises CommandError, with --check where the file differs, MissingAdapterError without velocipy-openapi."""
     if options.check and options.output is None:
-        raise CommandError("--check compares with a file: name it with --output")
-    try:
-        document = app_of(options).openapi()
-    except MissingAdapterError as exc:
-        raise CommandError(str(exc)) from None
+        raise CommandError("--check compares with a file: name it with --output", MISUSED)
+    document = app_of(options).openapi()
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if options.output is None:
-        print(text, end="")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())  # JSON is UTF-8, whatever the terminal is
     elif options.check:
         return _compared(options.output, text)
     else:
-        options.output.write_text(text, "utf-8")
+        _write(options.output, text)
         print(f"{options.output}: {len(document.get('paths', ()))} paths")
     return 0
 
 
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8", newline="\n")
+    except OSError as exc:
+        raise CommandError(f"{path} cannot be written: {exc.strerror}") from None
+
+
 def _compared(path: Path, text: str) -> int:
-    if path.is_file() and path.read_text("utf-8") == text:
+    if path.is_file() and path.read_text("utf-8", "replace") == text:
         return 0
     raise CommandError(f"{path} is not the document of today: write it with velocipy openapi --output {path}")

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from difflib import get_close_matches
 
 from velocipy import VelociPy
+from velocipy.cli.adapters import PROTOCOLS, installed_protocols
 from velocipy.cli.arguments import add_app, app_of
 from velocipy.cli.errors import CommandError
 from velocipy.cli.listing import shortened
@@ -23,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_app(parser)
     parser.add_argument("--method", "-X", type=str.upper, help="of several methods, this one")
     parser.add_argument(
-        "--protocol", choices=("rsgi", "asgi"), default="rsgi", help="compile for this one (default: rsgi)"
+        "--protocol", choices=PROTOCOLS, help="compile for this one (default: the first that is installed)"
     )
     parser.add_argument("--plan", action="store_true", help="only the plan, without the source")
 
@@ -31,16 +32,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Print plan and source of every route that the path leads to -> 0. Raises CommandError where it leads nowhere."""
     app = app_of(options)
-    routes = [route for route in routes_at(app, options.path) if _is_wanted(route, options.method)]
+    path = options.path.partition("?")[0]  # which is no part of a path, but of what is copied from a browser
+    protocol = options.protocol or next(iter(installed_protocols()), PROTOCOLS[0])
+    routes = [route for route in routes_at(app, path) if _is_wanted(route, options.method)]
     if not routes:
-        raise CommandError(_nothing_there(app, options.path, options.method))
+        raise CommandError(_nothing_there(app, path, options.method))
     for number, route in enumerate(routes):
         print(
             "\n" * (number > 0) + styled(f"{route.title}  {route.name}  {shortened(route.location)}", "bold")
         )
         print("\n" + app.plan(route).explain())
         if not options.plan:
-            print("\n" + route.explain(options.protocol).rstrip())
+            print("\n" + route.explain(protocol).rstrip())
     return 0
 
 
@@ -55,6 +58,8 @@ def _is_wanted(route: Route, method: str | None) -> bool:
 
 
 def _nothing_there(app: VelociPy, path: str, method: str | None) -> str:
+    if not path.startswith("/"):
+        return f"{path!r} is no path: it begins with /, and the app comes after it"
     near = get_close_matches(path, {route.path for route in app.routes}, 3, 0.4)
     hint = f"; near it are {', '.join(near)}" if near else "; `velocipy routes` lists what is there"
     return f"nothing is served at {path}{f' for {method}' if method else ''}{hint}"

@@ -33,26 +33,46 @@ def find_target(text: str | None, folder: Path) -> Target:
 
     Raises CommandError, which says where was looked.
     """
-    if text is None:
-        text = _configured(folder) or _usual(folder)
-    place, _, attribute = text.rpartition(":") if ":" in text else (text, "", DEFAULT)
+    if text is not None:
+        return _parsed(text, folder)
+    configured = _configured(folder)
+    if configured is None:
+        return _parsed(_usual(folder), folder)
+    try:
+        return _parsed(configured, folder)
+    except CommandError as exc:
+        raise CommandError(f"{folder / 'pyproject.toml'}, [tool.velocipy] app: {exc}", exc.status) from None
+
+
+def _parsed(text: str, folder: Path) -> Target:
+    place, colon, attribute = text.rpartition(":")
+    if not colon or _is_path(attribute):  # C:\main.py has a colon too
+        place, attribute = text, DEFAULT
     if not all(part.isidentifier() for part in attribute.split(".")):
         raise CommandError(f"{text!r} names no attribute of a module: write main:app", MISUSED)
-    if place.endswith(".py") or "/" in place:
+    if _is_path(place):
         return _of_file(folder, place, attribute)
     if not all(part.isidentifier() for part in place.split(".")):
         raise CommandError(f"{text!r} names no module: write main:app, or path/to/main.py:app", MISUSED)
     return Target(place, attribute, folder)
 
 
+def _is_path(text: str) -> bool:
+    return text.endswith(".py") or "/" in text or "\\" in text
+
+
 def _of_file(folder: Path, place: str, attribute: str) -> Target:
     path = (folder / place).resolve()
+    if (path / "__init__.py").is_file():
+        path = path / "__init__.py"
     if not path.is_file():
         near = get_close_matches(path.name, [other.name for other in path.parent.glob("*.py")], 1)
         raise CommandError(f"there is no file {place}" + (f"; did you mean {near[0]}?" if near else ""))
+    if path.suffix != ".py" or "." in path.stem:
+        raise CommandError(f"{place} cannot be imported: a module is a file such as main.py", MISUSED)
     names = [path.stem] if path.stem != "__init__" else []
     root = path.parent
-    while (root / "__init__.py").is_file():  # a module of a package is imported through it
+    while (root / "__init__.py").is_file() and root.name:  # a module of a package is imported through it
         names.insert(0, root.name)
         root = root.parent
     return Target(".".join(names), attribute, root)
@@ -64,25 +84,31 @@ def _configured(folder: Path) -> str | None:
     if not path.is_file():
         return None
     try:
-        settings = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("velocipy", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        found: object = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as exc:
         raise CommandError(f"{path} cannot be read: {exc}") from None
-    chosen = settings.get("app") if isinstance(settings, dict) else None
-    if chosen is not None and not isinstance(chosen, str):
-        raise CommandError(f'{path}: [tool.velocipy] app is a text such as "main:app", not {chosen!r}')
-    return chosen
+    for key in ("tool", "velocipy", "app"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if found is not None and (not isinstance(found, str) or "\0" in found):
+        raise CommandError(f'{path}: [tool.velocipy] app is a text such as "main:app", not {found!r}')
+    return found
 
 
 def _usual(folder: Path) -> str:
     for name in USUAL:
         if (folder / name).is_file():
             return name
-    near = [
-        path.name for path in sorted(folder.glob("*.py")) if "VelociPy(" in path.read_text("utf-8", "replace")
-    ]
+    near = [path.name for path in sorted(folder.glob("*.py")) if _makes_an_app(path)]
     hint = f" {near[0]} makes an app: name it, {near[0]}:app." if near else ""
     raise CommandError(
-        f"no app was named, and {folder} has none of {', '.join(USUAL)}.{hint} Name one (velocipy … main:app), or write "
+        f"no app was named, and {folder} has none of {', '.join(USUAL)}.{hint} Name one (velocipy ... main:app), or write "
         f'[tool.velocipy] app = "main:app" in pyproject.toml',
         MISUSED,
     )
+
+
+def _makes_an_app(path: Path) -> bool:
+    try:
+        return "VelociPy(" in path.read_text("utf-8", "replace")
+    except OSError:  # a folder, a broken link, another user's file
+        return False

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from velocipy.cli.__about__ import __version__
-from velocipy.cli.errors import CommandError
+from velocipy.cli.errors import FAILED, CommandError
 from velocipy.cli.terminal import styled
+from velocipy.exceptions import ConfigurationError, MissingAdapterError
 
 COMMANDS = {
     "dev": "velocipy.cli.developing",
@@ -26,16 +29,27 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command -> its exit status: 0, 1 for what failed, 2 for a command that was used wrongly."""
     options = make_parser().parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # a terminal may lack the letters of somebody's path
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except CommandError as exc:
-        print(f"{styled('velocipy:', 'red', sys.stderr)} {exc}", file=sys.stderr)
-        return exc.status
+        return _failed(str(exc), exc.status)
+    except (ConfigurationError, MissingAdapterError) as exc:
+        return _failed(str(exc), FAILED)
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as shells have it
     except BrokenPipeError:  # `velocipy routes | head`
-        sys.stderr.close()
-        return 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more
+        return 141  # 128 + SIGPIPE
+    return status
+
+
+def _failed(message: str, status: int) -> int:
+    print(f"{styled('velocipy:', 'red', sys.stderr)} {message}", file=sys.stderr)
     return status
 
 

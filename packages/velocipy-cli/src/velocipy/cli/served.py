@@ -1,21 +1,22 @@
-"""The app that `velocipy dev` serves: the user's, or while that cannot be loaded, one that says why. Knows no server."""
+"""The app in a server's worker: the user's, or under `velocipy dev`, while that cannot be loaded, one that says why. Knows no server."""
 
 from __future__ import annotations
 
 import os
+import sys
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from velocipy import Request, Response, VelociPy
 from velocipy.cli.errors import CommandError
-from velocipy.cli.finding import find_target
+from velocipy.cli.finding import Target
 from velocipy.cli.loading import load_app
+from velocipy.exceptions import ConfigurationError
 from velocipy.http.negotiation import preferred
 
-APP = "VELOCIPY_DEV_APP"
-FOLDER = "VELOCIPY_DEV_FOLDER"
-"""Environment variables that tell a worker what to load."""
+MODULE, ATTRIBUTE, FOLDER = "VELOCIPY_CLI_MODULE", "VELOCIPY_CLI_ATTRIBUTE", "VELOCIPY_CLI_FOLDER"
+"""Environment variables that tell a worker what to load: workers are forked or spawned, as server and platform have it."""
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 OFFERS = (("text/plain",), ("text/html",), ("application/json",))
@@ -52,18 +53,27 @@ def broken_app(problem: str) -> VelociPy:
     return app
 
 
+def name_target(target: Target) -> None:
+    """Have the workers that are started from here load this app."""
+    os.environ[MODULE], os.environ[ATTRIBUTE], os.environ[FOLDER] = (
+        target.module,
+        target.attribute,
+        str(target.folder),
+    )
+
+
 def load() -> VelociPy:
+    """The app that the environment names. Raises CommandError."""
+    environ = os.environ
+    return load_app(Target(environ[MODULE], environ[ATTRIBUTE], Path(environ[FOLDER])))
+
+
+def load_or_tell() -> VelociPy:
     """The app that the environment names, or one that says why there is none."""
     try:
-        return load_app(find_target(os.environ.get(APP), Path(os.environ.get(FOLDER, "."))))
-    except CommandError as exc:
-        print(f"velocipy: {exc}", flush=True)
+        app = load()
+        app.set_up_plugins()
+    except (CommandError, ConfigurationError) as exc:
+        print(f"velocipy: {exc}", file=sys.stderr, flush=True)
         return broken_app(str(exc))
-
-
-def __getattr__(name: str) -> Any:
-    """`app` is made when a server asks for it, and not when this module is read for its constants."""
-    if name == "app":
-        globals()["app"] = app = load()
-        return app
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return app
