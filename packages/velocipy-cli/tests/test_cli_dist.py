@@ -1,24 +1,53 @@
-"""What velocipy-cli promises while it is reserved: its name, its version, and no effect."""
+"""What velocipy-cli is as a dist: its version, its script, and that nobody pays for it who does not use it."""
 
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import distribution, version
+
+import pytest
 
 import velocipy.cli
 from velocipy.cli.__about__ import __version__
+from velocipy.cli.main import COMMANDS, main
 
 
 def test_the_version_of_the_package_is_that_of_its_metadata() -> None:
     assert __version__ == version("velocipy-cli")
 
 
-def test_importing_the_reserved_package_brings_its_docstring_and_no_names() -> None:
-    """A reserved package that exported something would pretend."""
+def test_the_package_itself_holds_a_docstring_that_names_every_command() -> None:
     assert velocipy.cli.__doc__ is not None
-    assert [name for name in vars(velocipy.cli) if not name.startswith("__")] == []
+    assert all(command in velocipy.cli.__doc__ for command in COMMANDS)
 
 
-def test_importing_the_reserved_package_imports_nothing_else_of_ours_than_core() -> None:
-    seen = "import sys; import velocipy.cli; print(*(m for m in sys.modules if m.startswith('velocipy.')))"
+def test_the_script_is_called_velocipy() -> None:
+    scripts = {
+        each.name: each.load()
+        for each in distribution("velocipy-cli").entry_points.select(group="console_scripts")
+    }
+    assert scripts == {"velocipy": main}
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"velocipy-cli {__version__}\n")
+
+
+def test_an_app_does_not_import_the_command() -> None:
+    seen = "import sys; import velocipy; velocipy.VelociPy(); print(*(m for m in sys.modules if m.startswith('velocipy.')))"
     out = subprocess.run([sys.executable, "-c", seen], check=True, capture_output=True, text=True, timeout=30)
-    assert not [name for name in out.stdout.split() if name.split(".")[1] in {"asgi", "rsgi", "testing"}]
+    assert not [name for name in out.stdout.split() if name.startswith("velocipy.cli")]
+
+
+def test_the_command_imports_no_server_and_no_watcher_before_it_serves() -> None:
+    seen = "import sys; from velocipy.cli.main import make_parser; make_parser(); print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", seen], check=True, capture_output=True, text=True, timeout=30)
+    assert not {"granian", "uvicorn", "watchfiles"} & set(out.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["velocipy", "velocipy.cli"])
+def test_both_modules_are_the_command(module: str) -> None:
+    command = [sys.executable, "-m", module, "--version"]
+    out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    assert out.stdout == f"velocipy-cli {__version__}\n"

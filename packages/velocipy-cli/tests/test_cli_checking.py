@@ -1,0 +1,183 @@
+"""`velocipy check`: what it finds, what it says about it, and its exit status."""
+
+import json
+from typing import Any
+
+import pytest
+
+from velocipy.cli import checking
+from velocipy.cli.checking import ORDER
+
+MIDDLEWARE = """
+from velocipy import VelociPy
+
+
+class _Stand:
+    async def dispatch(self, request, call_next):
+        return await call_next(request)
+
+
+class {first}(_Stand): ...
+
+
+class {second}(_Stand): ...
+
+
+app = VelociPy(middleware=[{first}(), {second}()])
+
+
+@app.get("/")
+async def hello(): ...
+
+
+@app.get("/again")
+async def again(): ...
+"""
+
+
+def test_an_app_that_is_in_order_passes(project: Any) -> None:
+    project.write("main.py")
+    outcome = project.run("check", "--strict")
+    assert (outcome.status, outcome.out) == (0, "2 routes checked: 0 errors, 0 warnings\n")
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "why"), ORDER, ids=lambda part: part if part.endswith("ware") else ""
+)
+@pytest.mark.case(97)
+def test_middleware_that_stands_in_an_unwise_place_is_named(
+    project: Any, outer: str, inner: str, why: str
+) -> None:
+    project.write("main.py", MIDDLEWARE.format(first=inner, second=outer))
+    outcome = project.run("check")
+    assert outcome.status == 0
+    assert outcome.out == (
+        f"warning: {inner} is added before {outer}, and so stands outside of it\n"
+        "  GET / (main.py:19)\n"
+        f"  add {outer} first, {why}\n"
+        "2 routes checked: 0 errors, 1 warnings\n"
+    )
+    assert project.run("check", "--strict").status == 1
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "why"), ORDER, ids=lambda part: part if part.endswith("ware") else ""
+)
+def test_middleware_that_stands_well_is_not(project: Any, outer: str, inner: str, why: str) -> None:
+    project.write("main.py", MIDDLEWARE.format(first=outer, second=inner))
+    assert project.run("check", "--strict").status == 0
+
+
+def test_the_order_has_no_circle() -> None:
+    """Some order of all middleware gives no warning."""
+    left = {name for outer, inner, _ in ORDER for name in (outer, inner)}
+    while left:
+        first = {
+            name for name in left if not any(inner == name and outer in left for outer, inner, _ in ORDER)
+        }
+        assert first, left
+        left -= first
+
+
+def test_an_order_across_layers_is_seen(project: Any) -> None:
+    """An app's middleware stands around a route's, whichever was added first."""
+    project.write(
+        "main.py",
+        """
+        from velocipy import VelociPy
+
+        class SessionMiddleware:
+            async def dispatch(self, request, call_next): ...
+
+        class TrustedHostMiddleware(SessionMiddleware): ...
+
+        app = VelociPy(middleware=[SessionMiddleware()])
+
+        @app.get("/", middleware=[TrustedHostMiddleware()])
+        async def hello(): ...
+        """,
+    )
+    assert "SessionMiddleware is added before TrustedHostMiddleware" in project.run("check").out
+
+
+def test_debug_is_a_warning(project: Any) -> None:
+    project.write("main.py", "from velocipy import VelociPy\napp = VelociPy(title='shop', debug=True)")
+    outcome = project.run("check", "--json")
+    assert outcome.status == 0
+    assert json.loads(outcome.out) == [
+        {
+            "level": "warning",
+            "what": "debug is on",
+            "where": "VelociPy(title='shop')",
+            "fix": "leave debug=True out where others can reach the app",
+        }
+    ]
+    assert project.run("check", "--json", "--strict").status == 1
+
+
+def test_a_route_that_does_not_compile_is_an_error_once_for_both_protocols(project: Any) -> None:
+    project.write(
+        "main.py",
+        """
+        from velocipy import Depends, VelociPy
+
+        app = VelociPy()
+
+        async def settings() -> int: ...
+
+        async def other(a: "Unknown") -> int: ...
+
+        @app.get("/")
+        async def hello(value: int = Depends(settings)): ...
+
+        @app.get("/fine")
+        async def fine(): ...
+
+        app.dependency_overrides[settings] = other
+        """,
+    )
+    outcome = project.run("check", "--json")
+    (finding,) = json.loads(outcome.out)
+    assert outcome.status == 1
+    assert finding["level"] == "error"
+    assert finding["where"] == "GET / (main.py:10)"
+    assert "Unknown" in finding["what"]
+
+
+def test_without_a_protocol_nothing_was_checked(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "installed_protocols", list)
+    project.write("main.py")
+    outcome = project.run("check")
+    assert outcome.status == 1
+    assert outcome.out.startswith("error: no protocol is installed")
+    assert "pip install 'velocipy-rsgi[granian]' or 'velocipy-asgi[uvicorn]'" in outcome.out
+
+
+def test_a_route_below_a_mount_answers_before_it(project: Any) -> None:
+    project.write(
+        "main.py",
+        """
+        from velocipy import VelociPy
+
+        async def foreign(scope, receive, send): ...
+
+        app = VelociPy()
+        app.mount("/admin", foreign)
+
+        @app.get("/admin/users")
+        async def users(): ...
+
+        @app.get("/administration")
+        async def other(): ...
+        """,
+    )
+    outcome = project.run("check")
+    assert outcome.out.count("lies below the mount at '/admin") == 1
+    assert "GET /admin/users lies below" in outcome.out
+
+
+def test_an_app_that_cannot_be_loaded_is_no_finding_but_an_error(project: Any) -> None:
+    project.write("main.py", "1 / 0")
+    outcome = project.run("check", "--json")
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "ZeroDivisionError" in outcome.err
