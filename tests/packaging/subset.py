@@ -1,12 +1,14 @@
 """Runs alone in a clean environment: `python -I subset.py SIBLING...`. Knows no test runner, only what is installed.
 
 Fails unless exactly the named siblings are there beside the core, with matching versions, and unless a protocol that is not
-installed is refused with the command that installs it.
+installed is refused with the command that installs it. The script `velocipy` is there with velocipy-cli alone.
 """
 
 import importlib
 import importlib.metadata
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 MODULES = {
@@ -74,9 +76,22 @@ def check_app(there: set[str]) -> None:
         sys.exit(f"the app answered {answer.status_code} {answer.text}")
 
 
+def check_script(there: set[str]) -> None:
+    script = Path(sys.executable).with_name("velocipy.exe" if sys.platform == "win32" else "velocipy")
+    if script.exists() != ("velocipy-cli" in there):
+        sys.exit(f"{script} is {'there' if script.exists() else 'not there'}")
+    if script.exists():
+        said = subprocess.run(
+            [script, "--version"], capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+        if said != f"velocipy-cli {importlib.metadata.version('velocipy-cli')}\n":
+            sys.exit(f"velocipy --version says {said}")
+
+
 if __name__ == "__main__":
     asked = set(sys.argv[1:])
     check_siblings(asked)
     check_protocols(asked)
     check_app(asked)
+    check_script(asked)
     print("works:", *sorted({"velocipy-core"} | asked))

@@ -8,6 +8,8 @@ import pytest
 
 pytestmark = pytest.mark.dists
 
+TEMPLATES = Path(__file__).parents[2] / "packages" / "velocipy-cli" / "src" / "velocipy" / "cli" / "templates"
+
 
 def files(wheel: Path) -> list[str]:
     return zipfile.ZipFile(wheel).namelist()
@@ -40,3 +42,12 @@ def test_no_wheel_ships_tests_or_leftovers(wheels: Path) -> None:
     for wheel in wheels.glob("*.whl"):
         odd = [n for n in files(wheel) if "__pycache__" in n or n.startswith("tests/") or "/tests/" in n]
         assert odd == [], wheel.name
+
+
+def test_the_wheel_of_the_command_has_its_script_and_what_new_projects_are_made_of(wheels: Path) -> None:
+    (wheel,) = wheels.glob("velocipy_cli-*.whl")
+    there = {name.rpartition("/")[2] for name in files(wheel) if name.startswith("velocipy/cli/templates/")}
+    assert there == {path.name for path in TEMPLATES.iterdir()}
+    (entry_points,) = (name for name in files(wheel) if name.endswith("entry_points.txt"))
+    text = zipfile.ZipFile(wheel).read(entry_points).decode()
+    assert text == "[console_scripts]\nvelocipy = velocipy.cli.main:main\n"

@@ -54,7 +54,8 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_new_project_passes_its_check(made: Path) -> None:
     done = command(made, "velocipy.cli", "check", "--strict")
-    assert (done.returncode, done.stdout) == (0, "4 routes checked: 0 errors, 0 warnings\n")
+    assert done.returncode == 0
+    assert done.stdout.endswith(", errors: 0, warnings: 0\n")
 
 
 def test_the_new_project_passes_its_tests(made: Path) -> None:

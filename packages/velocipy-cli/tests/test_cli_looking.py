@@ -10,7 +10,7 @@ from velocipy import VelociPy
 LAYERED = """
 from typing import Annotated
 
-from velocipy import Depends, APIRouter, VelociPy
+from velocipy import APIRouter, Depends, VelociPy, WebSocket
 
 
 def log(request, call_next): ...
@@ -41,7 +41,7 @@ app.include_router(api)
 
 
 @app.websocket("/live")
-async def live(ws): ...
+async def live(ws: WebSocket): ...
 
 
 app.mount("/other", VelociPy())
@@ -68,7 +68,7 @@ def test_routes_are_json_for_programs(project: Any) -> None:
         "path": "/api/items/{id}",
         "name": "item",
         "handler": "read",
-        "location": "main.py:24",
+        "location": "main.py:23",
         "dependencies": ["session"],
         "middleware": ["Timing"],
     }

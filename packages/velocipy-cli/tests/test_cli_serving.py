@@ -19,6 +19,20 @@ from velocipy.cli.running import Serving, grace_of
 from velocipy.cli.served import broken_app, load_or_tell, name_target
 from velocipy.testing import TestClient
 
+APP = """
+from velocipy import VelociPy
+
+app = VelociPy()
+
+
+@app.get("/")
+async def hello(): ...
+
+
+@app.post("/")
+async def answer(): ...
+"""
+
 
 @pytest.fixture
 def taken() -> Iterator[int]:
@@ -93,7 +107,7 @@ def test_run_refuses_before_any_server_starts(project: Any, told: list[Serving],
 
 
 def test_dev_watches_the_folder_and_says_where_to_look(project: Any, told: list[Serving]) -> None:
-    project.write("main.py")
+    project.write("main.py", APP.replace("VelociPy(", "VelociPy(plugins=False, "))
     outcome = project.run("dev", "--server", "uvicorn")
     (serving,) = told
     assert outcome.status == 0
@@ -139,7 +153,7 @@ def test_an_app_is_described_from_outside(project: Any) -> None:
         """
         print("to be kept out")
         from velocipy import VelociPy
-        app = VelociPy(shutdown_grace=3)
+        app = VelociPy(shutdown_grace=3, plugins=False)
         @app.get("/{a}")
         async def a(a: int): ...
         @app.post("/b")

@@ -11,8 +11,6 @@ def main() -> str | None:
     """Run `python -m velocipy.cli` in this process -> None, or what is missing for that."""
     if find_spec("velocipy.cli") is None:
         return "velocipy-cli is not installed: pip install velocipy-cli"
-    if find_spec("velocipy.cli.__main__") is None:
-        return "this velocipy-cli has no commands yet: pip install --upgrade velocipy-cli"
     runpy.run_module("velocipy.cli", run_name="__main__", alter_sys=True)
     return None
 

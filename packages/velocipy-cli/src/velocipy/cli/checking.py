@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -59,7 +59,7 @@ def _show(app: VelociPy, findings: list[Finding]) -> None:
         print(f"  {finding.where}" + (f"\n  {finding.fix}" if finding.fix else ""))
     errors = sum(finding.level == "error" for finding in findings)
     routes = sum(not route.is_ours for route in app.routes)
-    print(f"{routes} routes checked: {errors} errors, {len(findings) - errors} warnings")
+    print(f"routes checked: {routes}, errors: {errors}, warnings: {len(findings) - errors}")
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -109,53 +109,59 @@ def debug_is_off(app: VelociPy) -> Iterator[Finding]:
 ORDER = (
     ("RequestIDMiddleware", "TimingMiddleware", "so that the log of what is timed has the id"),
     (
-        "CORSMiddleware",
-        "TrustedHostMiddleware",
-        "so that scripts of other origins can read why they were refused",
-    ),
-    ("CORSMiddleware", "HTTPSRedirectMiddleware", "so that scripts of other origins can follow it"),
-    (
-        "CORSMiddleware",
-        "RateLimitMiddleware",
-        "so that scripts of other origins can read a 429 and its Retry-After",
-    ),
-    ("CORSMiddleware", "CSRFMiddleware", "so that scripts of other origins can read why they were refused"),
-    (
         "TrustedHostMiddleware",
         "HTTPSRedirectMiddleware",
-        "so that nobody is redirected to a host that is not yours",
+        "so that nobody is sent to a host that is not yours",
+    ),
+    (
+        "TrustedHostMiddleware",
+        "CORSMiddleware",
+        "so that no preflight is answered for a host that is not yours",
     ),
     (
         "TrustedHostMiddleware",
         "SessionMiddleware",
         "so that no session is opened for a host that is not yours",
     ),
+    ("TrustedHostMiddleware", "RateLimitMiddleware", "so that a host that is not yours takes nobody's share"),
     ("HTTPSRedirectMiddleware", "SessionMiddleware", "so that no session cookie is looked at without TLS"),
-    ("SessionMiddleware", "CSRFMiddleware", "since it compares with what the session holds"),
+    (
+        "CORSMiddleware",
+        "RateLimitMiddleware",
+        "so that pages of other origins can read a 429 and its Retry-After",
+    ),
     (
         "CompressionMiddleware",
         "SessionMiddleware",
         "so that nothing is compressed before all headers are known",
     ),
 )
-"""(what should be added first and so stand outside, what should be added later, why)"""
+"""(what should be added first and so stand outside, what should be added later, why); subclasses count as what they are of"""
 
 
 def middleware_is_in_order(app: VelociPy) -> Iterator[Finding]:
     """The first added is the outermost: what refuses should not stand around what explains."""
     seen: set[tuple[str, str]] = set()
     for route in app.routes:
-        names = [middleware_name(item) for layer in route.layers for item in layer.middleware]
+        items = [item for layer in route.layers for item in layer.middleware]
         for outer, inner, why in ORDER:
-            if outer in names and inner in names and names.index(inner) < names.index(outer):
-                if (outer, inner) not in seen:
-                    seen.add((outer, inner))
-                    yield Finding(
-                        "warning",
-                        f"{inner} is added before {outer}, and so stands outside of it",
-                        f"{route.title} ({shortened(route.location)})",
-                        f"add {outer} first, {why}",
-                    )
+            after, before = _first(outer, items), _first(inner, items)
+            if after is None or before is None or items.index(before) >= items.index(after):
+                continue
+            names = (middleware_name(before), middleware_name(after))
+            if names not in seen:
+                seen.add(names)
+                yield Finding(
+                    "warning",
+                    f"{names[0]} is added before {names[1]}, and so stands outside of it",
+                    f"{route.title} ({shortened(route.location)})",
+                    f"add {names[1]} first, {why}",
+                )
+
+
+def _first(name: str, items: Sequence[object]) -> object | None:
+    """The outermost that is of a class of this name, or of one below it. By name: the classes may not be installed."""
+    return next((item for item in items if name in {kind.__name__ for kind in type(item).__mro__}), None)
 
 
 def hidden_routes(app: VelociPy) -> Iterator[Finding]:
