@@ -69,7 +69,14 @@ def test_the_new_project_needs_dists_of_this_repository_by_their_own_names(made:
     settings = tomllib.loads((made / "pyproject.toml").read_text("utf-8"))
     needed = settings["project"]["dependencies"] + settings["project"]["optional-dependencies"]["dev"]
     names = {one.partition(">")[0].partition("[")[0] for one in needed}
-    assert names == {"velocipy-core", "velocipy-rsgi", "velocipy-cli", "velocipy-asgi", "pytest"}
+    assert names == {
+        "velocipy-core",
+        "velocipy-rsgi",
+        "velocipy-openapi",
+        "velocipy-cli",
+        "velocipy-asgi",
+        "pytest",
+    }
     assert settings["project"]["name"] == "my-service"
     assert settings["tool"]["velocipy"]["app"] == "main:app"
 
