@@ -168,7 +168,8 @@ _TABLE: Final = (
             _armored(("accept-encoding", "br")),
             Ask("GET", "/armored", (("x-request-id", "r-1"),)),
         ),
-        wrong=(_armored(("host", "evil.example")), Ask("PUT", "/armored")),
+        wrong=(Ask("GET", "/armored/none"),),
+        ours=(_armored(("host", "evil.example")),),
     ),
     Workload(
         name="missing",

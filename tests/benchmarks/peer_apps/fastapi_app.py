@@ -8,7 +8,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from starlette.routing import Mount
 
-app = FastAPI()
+app = FastAPI(redirect_slashes=False)  # as all others here answer a 404
 
 
 class Item(BaseModel):
@@ -78,7 +78,7 @@ async def empty() -> None:
 
 
 # FastAPI has middleware for a whole app alone: this one has the same route beside those without.
-armored = FastAPI(middleware=ARMOR)
+armored = FastAPI(middleware=ARMOR, redirect_slashes=False)
 
 
 @armored.get("/armored")
