@@ -6,9 +6,9 @@ from armor import ARMOR
 from fastapi import Depends, FastAPI, Path, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
-from starlette.routing import Mount
+from starlette.routing import Route
 
-app = FastAPI(redirect_slashes=False)  # as all others here answer a 404
+app = FastAPI()
 
 
 class Item(BaseModel):
@@ -78,7 +78,7 @@ async def empty() -> None:
 
 
 # FastAPI has middleware for a whole app alone: this one has the same route beside those without.
-armored = FastAPI(middleware=ARMOR, redirect_slashes=False)
+armored = FastAPI(middleware=ARMOR)
 
 
 @armored.get("/armored")
@@ -86,4 +86,4 @@ async def armored_message() -> dict[str, str]:
     return {"message": "Hello, World!"}
 
 
-app.router.routes.append(Mount("/", app=armored))
+app.router.routes.append(Route("/armored", armored))

@@ -359,8 +359,10 @@ class Binder:
             )
 
     def _takes_exchange(self, dependency: Dependency) -> bool:
-        parameters = self._signature(self._resolve(dependency))
-        return any(given_by(parameter) in _EXCHANGES for parameter in parameters)
+        function = self._resolve(dependency)
+        # A dependency that takes an Exchange is one for every route, and reads no holes of a single one.
+        takes = (*_EXCHANGES, "exchange") if function is self.route.endpoint else _EXCHANGES
+        return any(given_by(parameter) in takes for parameter in self._signature(function))
 
 
 _EXCHANGES = ("request", "websocket")
