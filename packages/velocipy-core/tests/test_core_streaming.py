@@ -26,6 +26,7 @@ from velocipy.http.leaving import (
     once_it_waits,
 )
 from velocipy.http.streaming import NDJSONResponse
+from velocipy.middleware import CompressionMiddleware
 from velocipy.protocols import HTTPConnection
 from velocipy.testing import AsyncTestClient, TestClient
 from velocipy.testing.errors import ServerClosed
@@ -1027,3 +1028,36 @@ def test_deliver_says_what_kept_an_answer_from_being_sent() -> None:
     connection: Any = Connection()
     assert isinstance(asyncio.run(deliver(connection, Left(), "/")), ClientDisconnected)
     assert isinstance(asyncio.run(deliver(connection, Rogue(False), "/")), RuntimeError)
+
+
+@both
+@pytest.mark.parametrize("status", [204, 205, 304])
+@pytest.mark.parametrize("middleware", [[], [CompressionMiddleware()]], ids=["plain", "compressed"])
+def test_a_stream_whose_status_has_become_one_without_a_body_is_a_500(
+    interface: str, status: int, middleware: list[Any]
+) -> None:
+    class Rows:
+        closed = 0
+
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> bytes:
+            return b"row"
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    rows = Rows()
+    app = VelociPy(middleware=middleware)
+
+    def changes(response: Response) -> None:
+        response.status_code = status
+
+    @app.get("/rows", dependencies=[Depends(changes)])
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(rows)
+
+    with TestClient(app, interface=interface, raise_server_exceptions=False) as client:
+        assert client.get("/rows").status_code == 500
+    assert rows.closed == 1

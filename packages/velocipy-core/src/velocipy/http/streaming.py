@@ -66,7 +66,13 @@ class StreamingResponse(Response):
         await _close(self.content)
 
     async def send(self, connection: HTTPConnection) -> None:
-        """Send chunk by chunk. An error of the iterator breaks the answer off and is raised; so is ClientDisconnected."""
+        """Send chunk by chunk. An error of the iterator breaks the answer off and is raised; so is ClientDisconnected.
+
+        Raises ValueError, with nothing sent, where the status has become one without a body.
+        """
+        if self._status_code in BODYLESS:
+            await self.discard()
+            raise ValueError(f"status {self._status_code} has no body, but the response is a stream")
         if connection.method == "HEAD":
             await self._send_head(connection)
             return
