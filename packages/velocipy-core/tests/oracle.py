@@ -8,7 +8,7 @@ decoders, dumpers, exception handlers and responses with the compiled way, and n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import unquote_plus
@@ -190,7 +190,7 @@ class Oracle:
         self.failure = Failure(merge_handlers(plan.route.layers), results)
         self.locals: dict[str, Any] = {}
         self.entered: Entered = []
-        self.missed: list[Callable[[Response], Response]] = []
+        self.missed: list[Callable[[Response], Awaitable[Response]]] = []
 
     async def run(self) -> Any:
         """The answer, once everything entered is left."""
@@ -241,7 +241,7 @@ class Oracle:
             if number == 0:
                 response = await self.failure.fail(self.request, thrown)
                 for dress in self.missed:
-                    response = dress(response)
+                    response = await dress(response)
             else:
                 self.missed.append(lambda response: self._dress(response, segment, reached, given))
                 response = await self.failure.answer(self.request, thrown)
@@ -250,9 +250,12 @@ class Oracle:
         add_given(response, given)
         return await self._finished(response, reached), self._defaults(segment, reached)
 
-    def _dress(self, response: Response, segment: Segment, reached: list[Hook], given: Response) -> Response:
+    async def _dress(
+        self, response: Response, segment: Segment, reached: list[Hook], given: Response
+    ) -> Response:
         response = response.fresh()
         add_given(response, given)
+        response = (await self._finished(response, reached)).fresh()
         add_defaults(response, self._defaults(segment, reached))
         return response
 

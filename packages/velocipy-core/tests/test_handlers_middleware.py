@@ -956,3 +956,24 @@ def test_a_stream_is_closed_whose_dependency_fails_before_it_begins(interface: s
     with TestClient(app, interface=interface, raise_server_exceptions=False) as client:
         assert client.get("/rows").status_code == 500
     assert rows.closed == 1
+
+
+@both
+@pytest.mark.case(96)
+@pytest.mark.parametrize("places", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_500_is_finished_by_hooks_that_its_exception_has_passed_on_its_way_through_wrapping_middleware(
+    interface: str, places: tuple[int, ...]
+) -> None:
+    hooks: list[Any] = [Stamp("1"), Stamp("2"), Constant(("x-constant", "1"))]
+    for place in reversed(places):
+        hooks.insert(place, Wrap("w", []))
+    app = VelociPy(middleware=hooks)
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise LookupError
+
+    with TestClient(app, interface=interface, raise_server_exceptions=False) as client:
+        answer = client.get("/fails", headers={"x-mark": "yes"})
+    assert (answer.status_code, answer.text) == (500, '{"detail":"Internal Server Error"}21')
+    assert (answer.headers["x-mark"], answer.headers["x-constant"]) == ("yes", "1")

@@ -12,12 +12,11 @@ from typing import Any
 from velocipy.exceptions import ValidationError
 from velocipy.handlers.bodies import with_body
 from velocipy.handlers.forms import FormScope, header_items, refuse_unknown
-from velocipy.handlers.hooks import hook_headers
+from velocipy.handlers.hooks import add_missed, hook_headers, passed
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.names import RESERVED
 from velocipy.handlers.plan import Plan
 from velocipy.handlers.results import (
-    add_missed,
     expect_response,
     merge_given,
     refuse_socket,
@@ -69,6 +68,7 @@ ENV: dict[str, object] = {
     "refuse_socket": refuse_socket,
     "refuse_unknown": refuse_unknown,
     "parse_cookies": parse_cookies,
+    "passed": passed,
     "preferred": preferred,
     "parse_query": parse_query,
     "with_body": with_body,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from velocipy.handlers.hooks import finisher, header_maker
 from velocipy.handlers.plan import Hook, HookHeaders, Segment
 from velocipy.handlers.source import Source
@@ -62,16 +64,30 @@ class HookLines:
             if hook.finish and hook.finish.asks
         )
 
+    @cached_property
+    def _finishers(self) -> list[tuple[int, str, str]]:
+        """(its number; the local of what finishes; the local of its token, or nothing) of each hook that does so, the inner first."""
+        return [
+            (
+                number,
+                self._source.bind(f"finish_{hook.label}", finisher(hook.finish, hook.label)),
+                hook.token or "",
+            )
+            for number, hook in reversed(list(enumerate(self._segment.hooks, 1)))
+            if hook.finish is not None
+        ]
+
     def finish(self, *, if_made: bool) -> None:
         """The hooks that were entered finish the answer, the inner first; `if_made`: where there is no Response there is nothing to."""
-        hooks = [
-            (n, hook, hook.finish) for n, hook in enumerate(self._segment.hooks, 1) if hook.finish is not None
-        ]
-        if not hooks:
-            return
         ready = " and response is not None" if if_made else ""
-        for number, hook, finish in reversed(hooks):
-            function = self._source.bind(f"finish_{hook.label}", finisher(finish, hook.label))
-            token = f"{hook.token}, " if hook.token else ""
+        for number, function, token in self._finishers:
             with self._source.block(f"if entered >= {number}{ready}:"):
-                self._source.line(f"response = await {function}({token}response)")
+                self._source.line(f"response = await {function}({f'{token}, ' if token else ''}response)")
+
+    def unfinished(self) -> str:
+        """What finishes an answer that is made further out, as an expression; nothing where nothing does."""
+        hooks = "".join(
+            f"({number}, {function}, ({f'{token},' if token else ''})), "
+            for number, function, token in self._finishers
+        )
+        return f"passed(entered, ({hooks.rstrip()}))" if hooks else ""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from velocipy.handlers.plan import Finish, HookHeaders
-from velocipy.handlers.results import expect_response
+from velocipy.handlers.results import expect_response, merge_given
 from velocipy.http.delivery import server_error
 from velocipy.http.headers import check_default, check_header
 from velocipy.http.response import Response
@@ -143,6 +143,33 @@ def finisher(finish: Finish, label: str) -> Callable[..., Awaitable[Response]]:
             raise
 
     return finished
+
+
+Finished = tuple[Callable[..., Awaitable[Response]], tuple[Any, ...]]
+"""What finishes an answer, and the token that it takes, if it does."""
+
+
+def passed(
+    entered: int, hooks: Iterable[tuple[int, Callable[..., Awaitable[Response]], tuple[Any, ...]]]
+) -> list[Finished]:
+    """Of hooks, each (its number, what finishes, its token), those that were entered."""
+    return [(finish, token) for number, finish, token in hooks if number <= entered]
+
+
+async def add_missed(
+    missed: Iterable[tuple[Response | None, Pairs] | tuple[Response | None, Pairs, list[Finished]]],
+    response: Response,
+) -> Response:
+    """The answer to an exception that went through wrapping middleware, with what those that it passed do to it, inner first.
+
+    That is what dependencies have set on the Response they asked for; headers; and what finishes answers.
+    """
+    for given, defaults, *finishes in missed:
+        response = response.fresh() if given is None else merge_given(given, response)
+        for finish, token in finishes[0] if finishes else ():
+            response = (await finish(*token, response)).fresh()
+        response.add_defaults(defaults)
+    return response
 
 
 async def _discard(response: Response) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Final, get_origin
 
@@ -231,16 +231,6 @@ def merge_given(given: Response, response: Response) -> Response:
             response.headers.add(name, value)
     if given.status_code != 200 and response.status_code < 400:
         response.status_code = given.status_code
-    return response
-
-
-def add_missed(
-    missed: Iterable[tuple[Response | None, Iterable[tuple[str, str]]]], response: Response
-) -> Response:
-    """The answer to an exception that went through wrapping middleware, with the headers of what it passed, inner first."""
-    for given, defaults in missed:
-        response = response.fresh() if given is None else merge_given(given, response)
-        response.add_defaults(defaults)
     return response
 
 

@@ -135,9 +135,9 @@ class SegmentWriter:
             if self._needs_request_local():
                 self.source.line(f"request = {self._request_or_new()}")
                 failed = f"await {self.fail}(request, {self.thrown()})"
-                # Middleware inside of a wrapping one was passed by the exception; its headers count all the same.
+                # Middleware inside of a wrapping one was passed by the exception; what it does counts all the same.
                 self.source.line(
-                    f"response = add_missed(request.missed, {failed})"
+                    f"response = await add_missed(request.missed, {failed})"
                     if self.wraps
                     else f"response = {failed}"
                 )
@@ -163,15 +163,14 @@ class SegmentWriter:
                 self.source.line(f"{local} = request.carried[{local!r}]")
             with self.source.block("try:"):
                 self._body_of_try()
-            defaults = self.hooks.defaults()
-            adds_headers = defaults != "()" or self.given_response is not None
+            defaults, unfinished = self.hooks.defaults(), self.hooks.unfinished()
+            is_missed = defaults != "()" or self.given_response is not None or bool(unfinished)
             with self.source.block("except Exception as exc:"):
-                if adds_headers:
-                    self.source.line(
-                        f"request.missed = (*request.missed, ({self.given_response}, {defaults}))"
-                    )
+                if is_missed:
+                    missed = f"({self.given_response}, {defaults}{f', {unfinished}' if unfinished else ''})"
+                    self.source.line(f"request.missed = (*request.missed, {missed})")
                 self.source.line(f"response = await {self.answer}(request, {self.thrown()})")
-                if adds_headers:
+                if is_missed:
                     self.source.line("request.missed = ()")
             self._merge_given()
             self.hooks.finish(if_made=self.short is not None)
