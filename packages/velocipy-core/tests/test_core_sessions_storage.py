@@ -18,6 +18,7 @@ from velocipy import (
     VelociPy,
     WebSocket,
 )
+from velocipy.exceptions import ClientDisconnected
 from velocipy.middleware.session import OldCookie
 from velocipy.signing import Signer
 from velocipy.testing import TestClient
@@ -163,6 +164,18 @@ def test_changes_deep_inside_are_saved(world: World) -> None:
     world.ask(put(cart=[{"n": 1}]))
     world.ask(lambda session: session["cart"][0].update(n=2))
     assert world.holds() == {"cart": [{"n": 2}]}
+
+
+@pytest.mark.case(77)
+def test_a_request_whose_client_has_left_saves_nothing(world: World) -> None:
+    world.ask(put(user=7))
+
+    def work(session: Session) -> None:
+        session["half"] = 1
+        raise ClientDisconnected
+
+    world.ask(work)
+    assert world.holds() == {"user": 7}
 
 
 @pytest.mark.case(77)

@@ -16,7 +16,7 @@ from velocipy.exceptions import (
 )
 from velocipy.handlers.results import Results, response_maker
 from velocipy.handlers.signature import How, how_called
-from velocipy.http.delivery import server_error
+from velocipy.http.delivery import Unread, server_error
 from velocipy.http.request import Exchange, Request
 from velocipy.http.response import JSONResponse, Response
 from velocipy.messages import about_request
@@ -95,8 +95,7 @@ class Failure:
             response.bind(self._results.encoder)
             return response
         if isinstance(exc, ClientDisconnected):
-            # Nobody reads it, but a server wants every exchange answered.
-            return Response(None, 400)
+            return Unread(None, 400)
         return None
 
     async def _unhandled(self, request: Request, exc: Exception) -> Response:

@@ -28,6 +28,12 @@ def server_error() -> Response:
     return Response(SERVER_ERROR, 500, media_type=JSON_TYPE)
 
 
+class Unread(Response):
+    """The answer where the client has left before there was one: a server wants one all the same."""
+
+    __slots__ = ()
+
+
 async def deliver(
     connection: HTTPConnection,
     response: Response,

@@ -17,6 +17,7 @@ from typing import Any, Final
 from velocipy.encoded import Encoded
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.cookies import SameSite, format_cookie
+from velocipy.http.delivery import Unread
 from velocipy.http.response import Response
 from velocipy.http.streaming import StreamingResponse
 from velocipy.middleware.base import Middleware
@@ -186,8 +187,8 @@ def _kept_apart(response: Response, cache_control: str) -> Response:
 
 
 def _keeps(response: Response) -> bool:
-    """A request that failed saves nothing."""
-    return response.status_code < 500
+    """A request that failed saves nothing, nor does one whose client left while it was at work."""
+    return response.status_code < 500 and not isinstance(response, Unread)
 
 
 def _prefixed(name: str, https_only: bool, path: str, domain: str | None) -> str:
