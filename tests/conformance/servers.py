@@ -132,20 +132,21 @@ def serve(
     cwd: str | Path,
     env: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    command: Callable[[str, int], list[str]] | None = None,
     python: str = sys.executable,
     start_timeout: float = START_TIMEOUT,
 ) -> Iterator[RunningServer]:
     """Runs `target` under the server of that kind, one of COMMANDS, until the block ends.
 
-    `env` is added to this process's environment, `options` to the command line. Raises ServerFailed when the server
-    ends or is silent for `start_timeout` seconds.
+    `env` is added to this process's environment, `options` to the command line, which is `command(target, port)` where it is given.
+    Raises ServerFailed when the server ends or is silent for `start_timeout` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="velocipy-server-") as folder:
         port = free_port()
         log_path = Path(folder, "log")
         with log_path.open("wb") as log:
             process = subprocess.Popen(
-                [python, "-m", *COMMANDS[kind](target, port), *options],
+                [python, "-m", *(command or COMMANDS[kind])(target, port), *options],
                 cwd=cwd,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
                 stdin=subprocess.DEVNULL,

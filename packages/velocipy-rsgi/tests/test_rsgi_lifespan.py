@@ -66,6 +66,33 @@ def test_on_a_loop_that_runs_both_are_tasks() -> None:
     assert asyncio.run(run()) == ["start", "stop"]
 
 
+def test_a_shutdown_that_nobody_awaits_is_whole_when_its_program_ends() -> None:
+    """Granian embedded calls for it and returns, and `asyncio.run` cancels what it finds; timeouts of the app's own still work."""
+    order: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: VelociPy) -> AsyncIterator[None]:
+        yield
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.sleep(60)
+        except TimeoutError:
+            order.append("timed out")
+        await asyncio.sleep(0.01)
+        order.append("stopped")
+
+    app = VelociPy(lifespan=lifespan)
+
+    async def run() -> None:
+        starting = app.__rsgi_init__(asyncio.get_running_loop())
+        assert starting is not None
+        await starting
+        app.__rsgi_del__(asyncio.get_running_loop())
+
+    asyncio.run(run())
+    assert order == ["timed out", "stopped"]
+
+
 def test_a_server_with_a_thread_a_worker_starts_each_loop() -> None:
     order: list[str] = []
     app = recording(order)

@@ -51,14 +51,14 @@ class Served:
 
         A start-up that fails is logged, and every request is refused: there is no server to end.
         """
-        task = self._spawn(self.start(), loop)
+        task = self._keep(loop.create_task(self.start()))
         task.add_done_callback(_report)
         self._hold(task)
         return task
 
     def stop_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        """Stop on a loop that goes on running; the task may be awaited by who embeds the server."""
-        return self._spawn(self.stop(), loop)
+        """Stop on a loop that goes on running, or is about to be closed by `asyncio.run`, which waits for the task then."""
+        return self._keep(_Last(self.stop(), loop=loop))
 
     async def _settle(self) -> None:
         """Wait for a start-up that is still going on."""
@@ -66,8 +66,7 @@ class Served:
         if starting:
             await asyncio.wait(starting)
 
-    def _spawn(self, work: Any, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        task: asyncio.Task[None] = loop.create_task(work)
+    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         self._tasks.add(task)  # a loop alone does not keep its tasks alive
         task.add_done_callback(self._tasks.discard)
         return task
@@ -167,6 +166,16 @@ class Lifespan(Served):
                 "decorate it with contextlib.asynccontextmanager"
             )
         return manager
+
+
+class _Last(asyncio.Task[None]):
+    """A task that ends before its loop is closed. `asyncio.run` cancels whatever it finds when its main function has returned,
+    which an embedded server lets it do as soon as it has called for the stop. Timeouts and groups cancel from within the loop, and may.
+    """
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Only from a loop that runs."""
+        return asyncio._get_running_loop() is not None and super().cancel(msg)
 
 
 def _nothing() -> None:

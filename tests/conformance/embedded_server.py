@@ -1,0 +1,26 @@
+"""Granian embedded in a program: `python embedded_server.py rsgi module:app 8000`. Knows a loop that runs before the server does.
+
+It ends as the page on stopping says: SIGTERM tells the server to stop, and the program returns from `serve`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import signal
+import sys
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+
+async def main(interface: str, target: str, port: int) -> None:
+    module, _, name = target.partition(":")
+    app = getattr(importlib.import_module(module), name)
+    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces(interface))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
+    await server.serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
