@@ -94,4 +94,4 @@ def test_the_path_is_taken_as_the_server_decoded_it() -> None:
     async def name(name: str) -> str:
         return name
 
-    assert call(app, path="/grün", root_path="/ignored", raw_path=b"/other")[1]["body"] == "grün".encode()
+    assert call(app, path="/grün", root_path="/elsewhere", raw_path=b"/other")[1]["body"] == "grün".encode()

@@ -341,3 +341,73 @@ def test_static_files_and_whatever_responds_is_mounted(interface: Any) -> None:
     assert client.get("/filesx").text == "GET '/filesx' None"
     assert client.get("/api").text == "api"
     assert client.get("/").text == "GET '/' None"
+
+
+# -- where a prefix ends ---------------------------------------------------------------------------------------------------
+
+EDGES = [
+    # what is asked for, what a VelociPy app sees of it (None: the outer app answers), root and path of an ASGI app
+    ("/static", "/", "/static|"),
+    ("/static/", "/", "/static|/"),
+    ("/static/x", "/x", "/static|/x"),
+    ("/staticx", None, None),
+    ("/static.", None, None),
+    ("/static//x", None, None),
+    ("/static//", None, None),
+    ("/%73tatic/x", "/x", "/static|/x"),
+    ("/static%2Fx", "/x", "/static|/x"),
+    ("/static/%2Fx", None, None),
+    ("/STATIC/x", None, None),
+    ("//static/x", None, None),
+    ("/x/static/x", None, None),
+    ("/static/x%20y", "/x y", "/static|/x y"),
+    ("/static/../static/x", None, None),
+]
+"""A path that goes on with a slash, or has dots, is no path of either app: what is served below a prefix cannot be told another."""
+
+
+def edge_apps() -> tuple[VelociPy, VelociPy, list[str]]:
+    """A VelociPy app and an ASGI app, each at /static of an outer one, and the scopes that the ASGI app saw."""
+    inner, ours, theirs, scopes = (
+        VelociPy(plugins=False),
+        VelociPy(plugins=False),
+        VelociPy(plugins=False),
+        [],
+    )
+
+    @inner.get("/")
+    async def top(request: Request) -> str:
+        return "/"
+
+    @inner.get("/{name}")
+    async def named(request: Request, name: str) -> str:
+        return f"/{name}"
+
+    @inner.exception_handler(404)
+    async def missing(request: Request, exc: HTTPException) -> Response:
+        return PlainTextResponse("none", 404)
+
+    async def foreign(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            scopes.append(f"{scope['root_path']}|{scope['path'].removeprefix(scope['root_path'])}")
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    ours.mount("/static", inner)
+    theirs.mount("/static", foreign)
+    return ours, theirs, scopes
+
+
+@pytest.mark.case(66)
+@pytest.mark.parametrize(("interface", "root"), [("asgi", ""), ("rsgi", ""), ("asgi", "/api")])
+@pytest.mark.parametrize(("target", "seen", "scope"), EDGES)
+def test_a_mount_s_prefix_ends_at_a_slash(
+    interface: Any, root: str, target: str, seen: str | None, scope: str | None
+) -> None:
+    ours, theirs, scopes = edge_apps()
+    with TestClient(ours, interface=interface, root_path=root) as client:
+        answer = client.exchange("GET", target, headers=[("host", "testserver")]).reply()
+        assert (answer.body.decode() if answer.body[:1] != b"{" else None) == seen
+    with TestClient(theirs, interface=interface, root_path=root) as client:
+        status = client.exchange("GET", target, headers=[("host", "testserver")]).reply().status
+        assert (status, scopes) == ((404, []) if scope is None else (200, [root + scope]))

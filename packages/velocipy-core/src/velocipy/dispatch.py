@@ -333,7 +333,7 @@ async def _refuse_target(rest: str) -> None:
 
 async def _redirect(rest: str, request: Request) -> Response:
     query = f"?{request.query_string}" if request.query_string else ""
-    return RedirectResponse(quote_path(rest) + query, 308)
+    return RedirectResponse(quote_path(request.root_path + rest) + query, 308)
 
 
 async def _refuse_socket(rest: str) -> None:

@@ -58,7 +58,10 @@ class ASGIMount(Mount):
         await call_socket(self.target, websocket, self._scope(websocket, "websocket"))
 
     def _scope(self, exchange: Request | WebSocket, kind: str) -> Any:
-        scope = scope_of(exchange.connection, kind, self.prefix, exchange.path, self.lifespan.state)
+        root = exchange.root_path
+        scope = scope_of(
+            exchange.connection, kind, root + self.prefix, root + exchange.path, self.lifespan.state
+        )
         if exchange.route.proxies is not None:
             tell_source(scope, exchange)
         return scope

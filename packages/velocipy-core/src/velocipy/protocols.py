@@ -52,7 +52,7 @@ class RequestHeaders(Protocol):
 
 
 class RequestMethod(str):
-    """Annotation of what is filled with the method: "GET"; a plain str at run time, as the three after it. A WebSocket's is GET."""
+    """Annotation of what is filled with the method: "GET"; a plain str at run time, as the four after it. A WebSocket's is GET."""
 
 
 class RequestScheme(str):
@@ -61,6 +61,10 @@ class RequestScheme(str):
 
 class RequestPath(str):
     """Annotation of what is filled with the decoded path that was routed."""
+
+
+class RequestRootPath(str):
+    """Annotation of what is filled with what stands before the path in the client's URL: `request.root_path`, mostly ""."""
 
 
 class RequestQuery(str):
@@ -91,6 +95,8 @@ class HTTPConnection(ABC):
 
     method: str
     path: str
+    root_path: str = ""
+    """What stands before `path` in the client's URL, as "/api", where the protocol has something of the kind."""
     query_string: str
     http_version: str
     scheme: str
@@ -181,6 +187,7 @@ class WebSocketConnection(ABC):
     """One WebSocket as its server shows it; states and legality are `WebSocket`'s business, not this one's."""
 
     path: str
+    root_path: str = ""
     query_string: str
     scheme: str
     headers: RequestHeaders
@@ -253,6 +260,8 @@ class Dialect:
     """Statements at the head of the entry, for exchanges of the protocol that are neither HTTP nor WebSocket; may use `app`."""
     native: Callable[[HeaderPairs], Sequence[Any]]
     """Checked pairs -> the form that send_body takes."""
+    root_path: str = "''"
+    """What stands before the path in the client's URL, as "/api"."""
     scheme: str | None = None
     """The scheme of an HTTP exchange as the server sees it; where it is not given, a connection is asked."""
     hosts: str = "headers.get_all('host')"

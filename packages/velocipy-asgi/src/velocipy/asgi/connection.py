@@ -10,6 +10,7 @@ from contextlib import aclosing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from velocipy.asgi.root import root_path, routed_path
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.http.disk import read_span
 from velocipy.protocols import HTTPConnection, ResponseStream
@@ -187,8 +188,13 @@ class ASGIConnection(HTTPConnection):
 
     @property
     def path(self) -> str:  # type: ignore[override]
-        """The percent-decoded path."""
-        return str(self.scope["path"])
+        """The percent-decoded path, below the root."""
+        return routed_path(self.scope)
+
+    @property
+    def root_path(self) -> str:  # type: ignore[override]
+        """What stands before it."""
+        return root_path(self.scope)
 
     @property
     def query_string(self) -> str:  # type: ignore[override]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from velocipy.asgi.connection import ASGIConnection, HeaderView, read_body
 from velocipy.asgi.lifespan import serve_lifespan
+from velocipy.asgi.root import root_path, routed_path
 from velocipy.asgi.websocket import ASGIWebSocket
 from velocipy.protocols import Dialect
 
@@ -23,7 +24,9 @@ dialect = Dialect(
     args=("scope", "receive", "send"),
     is_socket="scope['type'] == 'websocket'",
     method="scope['method']",
-    path="scope['path']",
+    # Asking costs 20 ns; nearly no request has a root.
+    path="(routed_path(scope) if scope.get('root_path') else scope['path'])",
+    root_path="root_path(scope)",
     scheme="scope.get('scheme', 'http')",
     headers="HeaderView(scope['headers'])",
     # Undecoded, and without a HeaderView, which a handler that reads no header does not make: 190 ns instead of 420.
@@ -52,6 +55,8 @@ dialect = Dialect(
         "ASGIWebSocket": ASGIWebSocket,
         "HeaderView": HeaderView,
         "read_body": read_body,
+        "root_path": root_path,
+        "routed_path": routed_path,
         "serve_lifespan": serve_lifespan,
     },
 )

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from velocipy.asgi.connection import TURN, HeaderView, Message, Receive, Send, address
+from velocipy.asgi.root import root_path, routed_path
 from velocipy.exceptions import WebSocketDisconnect
 from velocipy.protocols import Capabilities, SocketMessage, WebSocketConnection
 
@@ -41,8 +42,13 @@ class ASGIWebSocket(WebSocketConnection):
 
     @property
     def path(self) -> str:  # type: ignore[override]
-        """The percent-decoded path."""
-        return str(self.scope["path"])
+        """The percent-decoded path, below the root."""
+        return routed_path(self.scope)
+
+    @property
+    def root_path(self) -> str:  # type: ignore[override]
+        """What stands before it."""
+        return root_path(self.scope)
 
     @property
     def query_string(self) -> str:  # type: ignore[override]

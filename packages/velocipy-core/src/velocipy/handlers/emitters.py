@@ -181,6 +181,10 @@ def _path(writer: SegmentWriter) -> str:
     return writer.dialect.path
 
 
+def _root_path(writer: SegmentWriter) -> str:
+    return writer.dialect.root_path
+
+
 def _query_text(writer: SegmentWriter) -> str:
     return writer.dialect.query_text
 
@@ -214,6 +218,7 @@ _GIVEN: dict[Given, Callable[[SegmentWriter], str]] = {
     "method": _method,
     "scheme": _scheme,
     "path": _path,
+    "root": _root_path,
     "query": _query_text,
     "hosts": _hosts,
     "nothing": lambda writer: "None",

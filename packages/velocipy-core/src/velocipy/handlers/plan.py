@@ -35,6 +35,7 @@ Given = Literal[
     "method",
     "scheme",
     "path",
+    "root",
     "query",
     "hosts",
     "scopes",

@@ -26,6 +26,7 @@ from velocipy.protocols import (
     RequestMethod,
     RequestPath,
     RequestQuery,
+    RequestRootPath,
     RequestScheme,
 )
 from velocipy.routing.route import AllowedMethods, Route
@@ -56,6 +57,7 @@ GIVEN: dict[Any, Asked] = {
     RequestMethod: "method",
     RequestPath: "path",
     RequestQuery: "query",
+    RequestRootPath: "root",
     RequestScheme: "scheme",
     Route: "route",
     AllowedMethods: "allowed",

@@ -10,7 +10,7 @@ from velocipy.exceptions import BadRequest, ClientDisconnected, HTTPException
 from velocipy.http.cookies import parse_cookies
 from velocipy.http.headers import Headers
 from velocipy.http.query import Query, parse_query
-from velocipy.http.url import URL, join_host, parse_host
+from velocipy.http.url import URL, join_host, parse_host, quote_path
 from velocipy.json.base import JSONEncoder, best_encoder, decode_body
 from velocipy.state import State
 
@@ -70,8 +70,13 @@ class Exchange:
 
     @cached_property
     def path(self) -> str:
-        """The path that was routed, percent-decoded."""
+        """The path that was routed, percent-decoded; below `root_path`."""
         return self._connection.path
+
+    @cached_property
+    def root_path(self) -> str:
+        """What stands before `path` in the client's URL, as "/api": where a proxy or a foreign app has the app. "" over RSGI."""
+        return self._connection.root_path
 
     @cached_property
     def path_params(self) -> dict[str, Any]:
@@ -122,6 +127,11 @@ class Exchange:
         """`http`, `https`, `ws` or `wss`, as the server sees it, or as a proxy of the app's `proxy_headers` says."""
         return self._connection.scheme if self.route.proxies is None else self._source.scheme
 
+    def url_for(self, name: str, /, **params: object) -> str:
+        """The path of the route `name` of this app, as `app.url_for` makes it, below the prefix where it is mounted and `root_path`."""
+        root = quote_path(self.root_path) if self.root_path else ""
+        return root + self.route.mounted_at + str(self.app.url_for(name, **params))
+
     @cached_property
     def _source(self) -> Source:
         """What is believed of what the peer says; only where the app has proxies."""
@@ -164,14 +174,15 @@ class Exchange:
 
     @cached_property
     def url(self) -> URL:
-        """The whole URL; its path is the one that was routed, whatever the Host header says.
+        """The whole URL; its path is the one that was routed, below `root_path`, whatever the Host header says.
 
         Raises BadRequest for a request target that is no path, and as `host` does.
         """
         if self.path[:1] != "/" and self.path != "*":
             raise BadRequest("Invalid request target")
         host, port = self._host
-        return URL(self.scheme, host, port, self.path, self.query_string)
+        path = self.path if self.path == "*" else self.root_path + self.path
+        return URL(self.scheme, host, port, path, self.query_string)
 
 
 class Request(Exchange):
@@ -215,10 +226,6 @@ class Request(Exchange):
     def http_version(self) -> str:
         """ "1.0", "1.1" or "2"."""
         return self.connection.http_version
-
-    def url_for(self, name: str, /, **params: object) -> str:
-        """The path of the route `name` of this app, as `app.url_for` makes it, below the prefix where it is mounted."""
-        return self.route.mounted_at + str(self.app.url_for(name, **params))
 
     async def body(self) -> bytes:
         """The whole body; safe to call twice.

@@ -9,7 +9,7 @@ from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import URL
 from velocipy.middleware.base import Middleware
 from velocipy.middleware.trusted_host import read_host
-from velocipy.protocols import RequestHosts, RequestPath, RequestQuery, RequestScheme
+from velocipy.protocols import RequestHosts, RequestPath, RequestQuery, RequestRootPath, RequestScheme
 from velocipy.routing.route import Route
 
 
@@ -32,7 +32,13 @@ class HTTPSRedirectMiddleware(Middleware):
         self._exact, self._prefixes = _excluded(exclude)
 
     def before(
-        self, scheme: RequestScheme, hosts: RequestHosts, path: RequestPath, query: RequestQuery, route: Route
+        self,
+        scheme: RequestScheme,
+        hosts: RequestHosts,
+        path: RequestPath,
+        root: RequestRootPath,
+        query: RequestQuery,
+        route: Route,
     ) -> Response | None:
         """The redirect of what came over http. Raises BadRequest for a host or target that is none."""
         if scheme == "https" or scheme == "wss" or path in self._exact or path.startswith(self._prefixes):
@@ -42,7 +48,7 @@ class HTTPSRedirectMiddleware(Middleware):
         if path[:1] != "/":
             raise BadRequest("Invalid request target")
         host, _ = read_host(hosts)
-        return RedirectResponse(str(URL("https", host, self._port, path, query)), self._status)
+        return RedirectResponse(str(URL("https", host, self._port, root + path, query)), self._status)
 
 
 def _excluded(paths: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:

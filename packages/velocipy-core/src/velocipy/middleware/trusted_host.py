@@ -13,7 +13,7 @@ from velocipy.exceptions import BadRequest, ConfigurationError
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import URL, parse_host
 from velocipy.middleware.base import Middleware
-from velocipy.protocols import RequestHosts, RequestPath, RequestQuery, RequestScheme
+from velocipy.protocols import RequestHosts, RequestPath, RequestQuery, RequestRootPath, RequestScheme
 from velocipy.routing.route import Route
 
 MAX_KNOWN: Final = 1_024
@@ -60,7 +60,13 @@ class TrustedHostMiddleware(Middleware):
             raise BadRequest("Invalid host header")
 
     def _check_or_redirect(
-        self, hosts: RequestHosts, scheme: RequestScheme, path: RequestPath, query: RequestQuery, route: Route
+        self,
+        hosts: RequestHosts,
+        scheme: RequestScheme,
+        path: RequestPath,
+        root: RequestRootPath,
+        query: RequestQuery,
+        route: Route,
     ) -> Response | None:
         """The same; None, or a redirect to where www. stands before the name."""
         if len(hosts) == 1 and (hosts[0] in self._known or self._learn(hosts[0])):
@@ -70,7 +76,7 @@ class TrustedHostMiddleware(Middleware):
         host, port = read_host(hosts)
         if not self._allows(WWW + host, port):
             raise BadRequest("Invalid host header")
-        return RedirectResponse(str(URL(scheme, WWW + host, port, path, query)), 308)
+        return RedirectResponse(str(URL(scheme, WWW + host, port, root + path, query)), 308)
 
     def _learn(self, sent: str | bytes) -> bool:
         """Whether a Host line is allowed, which is then remembered."""

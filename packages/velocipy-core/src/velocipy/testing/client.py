@@ -39,7 +39,7 @@ class TestClient(httpx2.Client):
     is false: then the answer is what the server makes of them. A ServerFault (the app would crash a server or
     garble a connection) is always raised. After an answer the client waits up to `app_timeout` seconds for the
     app's background work. Secure cookies are kept and sent over http://. Redirects are followed when asked for.
-    `timeout` bounds the wait for an answer, in seconds, and raises httpx2.ReadTimeout.
+    A `root_path`, as Uvicorn's `--root-path`, stands before every path, over ASGI. `timeout` bounds the wait for an answer, in seconds, and raises httpx2.ReadTimeout.
     """
 
     __test__ = False

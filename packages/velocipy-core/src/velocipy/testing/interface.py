@@ -23,8 +23,11 @@ Interface = Literal["asgi", "rsgi"]
 def make_server(
     app: App, interface: str | None, *, propagate: bool, app_timeout: float, root_path: str
 ) -> Server:
-    """The in-process server for an app. Raises MissingAdapterError when there is nothing to choose from."""
-    chosen = choose(app) if interface is None else interface
+    """The in-process server for an app; over ASGI for one below a root path, of which RSGI servers tell nothing.
+
+    Raises MissingAdapterError when there is nothing to choose from.
+    """
+    chosen = interface or ("asgi" if root_path else choose(app))
     if chosen == "rsgi":
         return RSGIServer(cast("RSGIApp", app), propagate=propagate, app_timeout=app_timeout)
     if chosen == "asgi":

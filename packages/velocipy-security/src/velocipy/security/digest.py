@@ -177,7 +177,7 @@ def _is_target(uri: str, exchange: Exchange) -> bool:
         parts = urlsplit(uri)
     except ValueError:
         return False
-    return unquote(parts.path) == exchange.path and parts.query == exchange.query_string
+    return unquote(parts.path) == exchange.root_path + exchange.path and parts.query == exchange.query_string
 
 
 def _hash(text: str) -> str:
