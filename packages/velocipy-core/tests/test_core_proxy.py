@@ -116,6 +116,36 @@ def test_what_is_no_list_is_refused(entries: Any) -> None:
         VelociPy(proxy_headers=entries)
 
 
+@pytest.mark.parametrize(
+    ("family", "seen"),
+    [
+        (None, Source(("192.0.2.7", None), "https", "x.example", None)),
+        ("x-forwarded", Source(("192.0.2.7", None), "https", "x.example", None)),
+        ("forwarded", Source(("192.0.2.8", None), "http", "f.example", None)),
+    ],
+)
+def test_of_one_family_that_is_named_nothing_of_the_other_is_looked_at(family: Any, seen: Source) -> None:
+    proxies = TrustedProxies("10.0.0.0/8", headers=family)
+    ours = [(FOR, "192.0.2.7"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "x.example")]
+    theirs = ("forwarded", "for=192.0.2.8;host=f.example")
+    assert resolve(*ours, theirs, proxies=proxies) == seen
+    nothing = Source(PEER, "http")
+    assert resolve(theirs, proxies=proxies) == (
+        nothing if family == "x-forwarded" else Source(("192.0.2.8", None), "http", "f.example")
+    )
+    assert (resolve(*ours, proxies=proxies) == nothing) == (family == "forwarded")
+
+
+def test_an_app_takes_proxies_with_their_family() -> None:
+    proxies = TrustedProxies(["10.0.0.0/8"], headers="forwarded")
+    assert VelociPy(proxy_headers=proxies).proxies is proxies
+    for family in ("Forwarded", "x-forwarded-for", "", 1):
+        with pytest.raises(
+            ConfigurationError, match="headers of TrustedProxies is 'x-forwarded' or 'forwarded'"
+        ):
+            TrustedProxies(["10.0.0.0/8"], headers=family)  # type: ignore[arg-type]
+
+
 # -- whom they speak for -------------------------------------------------------------------------------------------------
 
 

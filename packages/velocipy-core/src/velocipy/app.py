@@ -57,7 +57,7 @@ class VelociPy(APIRouter):
     stops; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
     which of the installed plugins set the app up when it is first served: all, none, or those named; `proxy_headers` names the
     networks of the proxies whose Forwarded and X-Forwarded-* headers say who the client is, for this app and all mounted in it
-    ("*" is whoever connects, "unix" who does so over a Unix socket). `openapi_url` and `docs_url` are where velocipy-openapi, if
+    ("*" is whoever connects, "unix" who does so over a Unix socket), or is a `velocipy.http.proxy.TrustedProxies`. `openapi_url` and `docs_url` are where velocipy-openapi, if
     installed, serves the OpenAPI document and Swagger UI, None for nowhere; `openapi` is its OpenAPIConfig.
     """
 
@@ -75,7 +75,7 @@ class VelociPy(APIRouter):
         shutdown_grace: float = 10.0,
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         plugins: bool | Sequence[str] = True,
-        proxy_headers: ProxyEntries = None,
+        proxy_headers: ProxyEntries | TrustedProxies | None = None,
         docs_url: str | None = "/docs",
         openapi_url: str | None = "/openapi.json",
         openapi: object | None = None,

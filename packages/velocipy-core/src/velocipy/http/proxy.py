@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.forwarded import elements, parse_address, read_element, read_node
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from velocipy.http.forwarded import IPAddress, Node
     from velocipy.origins import Lookup
 
@@ -27,7 +25,8 @@ UNIX_PEER: Final = "unix"
 
 IPNetwork = IPv4Network | IPv6Network
 ProxyEntry = str | IPv4Network | IPv6Network | IPv4Address | IPv6Address
-ProxyEntries = ProxyEntry | Iterable[ProxyEntry] | None
+ProxyEntries = ProxyEntry | Iterable[ProxyEntry]
+HeaderFamily = Literal["x-forwarded", "forwarded"]
 Address = tuple[str, int | None]
 
 _SCHEMES: Final = {"http": "http", "https": "https"}
@@ -46,13 +45,24 @@ class Source(NamedTuple):
 class TrustedProxies:
     """The proxies in front of an app: `TrustedProxies(["10.0.0.0/8", "::1", "unix"])`.
 
-    Raises ConfigurationError for what is no network, no address, nor "*" or "unix".
+    `headers` names the family that they write, "x-forwarded" or "forwarded"; the other one is not looked at then. Raises
+    ConfigurationError for another name, for no list, and for what is no network, no address, nor "*" or "unix".
     """
 
-    __slots__ = ("_any_peer", "_networks", "_unix_peer")
+    __slots__ = ("_any_peer", "_networks", "_read", "_unix_peer")
 
-    def __init__(self, entries: Iterable[object]) -> None:
-        listed = list(entries)
+    def __init__(self, entries: ProxyEntries, *, headers: HeaderFamily | None = None) -> None:
+        listed = _listed(entries)
+        readers = {
+            None: self._read_either,
+            "x-forwarded": self._read_x_forwarded,
+            "forwarded": self._read_forwarded,
+        }
+        if headers not in readers:
+            raise ConfigurationError(
+                f"headers of TrustedProxies is 'x-forwarded' or 'forwarded', and None for either, not {headers!r}"
+            )
+        self._read = readers[headers]
         self._any_peer = ANY_PEER in listed
         self._unix_peer = self._any_peer or UNIX_PEER in listed
         self._networks = [_network(entry) for entry in listed if entry not in (ANY_PEER, UNIX_PEER)]
@@ -60,18 +70,12 @@ class TrustedProxies:
     def resolve(self, headers: Lookup, client: Address | None, scheme: str) -> Source:
         """What a peer, and what it says of whom it speaks for, come to; `scheme` is the one that the server sees.
 
-        Never raises: what is broken or hidden ends the walk, and the last proxy before it is the client. X-Forwarded-* go before
-        Forwarded, of which nothing is looked at then: nearly every proxy writes X-Forwarded-For, and many of these pass on a
-        Forwarded that their client made up.
+        Never raises: what is broken or hidden ends the walk, and the last proxy before it is the client.
         """
         seen = Source(client, scheme)
         if not self._trusts(client):
             return seen
-        schemes = _SOCKET_SCHEMES if scheme in ("ws", "wss") else _SCHEMES
-        lines = headers.get_all("forwarded")
-        if lines and not headers.get_all("x-forwarded-for"):
-            return self._read_forwarded(lines, seen, schemes)
-        return self._read_x_forwarded(headers, seen, schemes)
+        return self._read(headers, seen, _SOCKET_SCHEMES if scheme in ("ws", "wss") else _SCHEMES)
 
     def _trusts(self, client: Address | None) -> bool:
         """Whether a peer is one of the proxies."""
@@ -83,10 +87,18 @@ class TrustedProxies:
     def _lists(self, address: IPAddress) -> bool:
         return any(address in network for network in self._networks)
 
-    def _read_forwarded(self, lines: Sequence[str], seen: Source, schemes: dict[str, str]) -> Source:
+    def _read_either(self, headers: Lookup, seen: Source, schemes: dict[str, str]) -> Source:
+        """X-Forwarded-* go before Forwarded, of which nothing is looked at then: nearly every proxy writes X-Forwarded-For, and many
+        of these pass on a Forwarded that their client made up.
+        """
+        if headers.get_all("forwarded") and not headers.get_all("x-forwarded-for"):
+            return self._read_forwarded(headers, seen, schemes)
+        return self._read_x_forwarded(headers, seen, schemes)
+
+    def _read_forwarded(self, headers: Lookup, seen: Source, schemes: dict[str, str]) -> Source:
         """The element that the outermost proxy wrote; what it leaves out, the next one after it may have said."""
         client, scheme, host, _ = seen
-        for text in elements(lines):
+        for text in elements(headers.get_all("forwarded")):
             element = read_element(text)
             if element is None:
                 break
@@ -118,16 +130,22 @@ class TrustedProxies:
 
 
 def trusted_proxies(entries: object) -> TrustedProxies | None:
-    """The `proxy_headers` of an app; None, and an empty list, is nobody. One entry may stand without a list."""
+    """The `proxy_headers` of an app; an empty list is nobody. One entry may stand without a list."""
+    if isinstance(entries, TrustedProxies):
+        return entries
+    listed = _listed(entries)
+    return TrustedProxies(listed) if listed else None
+
+
+def _listed(entries: object) -> list[Any]:
     if isinstance(entries, (str, IPv4Network, IPv6Network, IPv4Address, IPv6Address)):
-        entries = [entries]
+        return [entries]
     if not isinstance(entries, Iterable):
         raise ConfigurationError(
             f"proxy_headers of VelociPy is a list of networks such as ['10.0.0.0/8', '::1'], not {entries!r}: "
             f"name the proxies, or ['*'] where nobody but proxies can connect"
         )
-    listed = list(entries)
-    return TrustedProxies(listed) if listed else None
+    return list(entries)
 
 
 def _network(entry: object) -> IPNetwork:
