@@ -7,12 +7,18 @@ It does the usual case alone: the first leaf that matches has a compiled handler
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from velocipy.handlers.source import Source
 from velocipy.protocols import Dialect
 from velocipy.routing.route import WEBSOCKET
+
+logger = logging.getLogger("velocipy")
+
+SHARED_TASK = "_CBSchedulerTask"
+"""The class of the one task as which Granian's `--task-impl rust` runs every exchange (before Python 3.12)."""
 
 Handler = Callable[..., Any]
 Found = tuple[Handler, Sequence[object]]
@@ -27,10 +33,22 @@ class Entry:
         source = Source(
             f"<velocipy entry {dialect.name} #{serial}>", {**dialect.env, "app": app}, frozenset()
         )
-        self._usual: dict[str, object] = {source.bind("match", match): match, source.bind("find", find): find}
-        _write(source, dialect, *self._usual)
+        names = source.bind("match", match), source.bind("find", find)
+        _write(source, dialect, *names)
         self.call: Handler = source.compile("enter")
         self._globals = source.env
+        self._usual: dict[str, object] = {names[0]: self._look_once(names[0], match), names[1]: find}
+        self._globals.update(self._usual)
+
+    def _look_once(self, name: str, match: Match) -> Match:
+        """A `match` that looks at the task of the first exchange, and is never asked again."""
+
+        def first(path: str) -> tuple[Any, Sequence[object]] | None:
+            self._globals[name] = match
+            warn_of_shared_task()
+            return match(path)
+
+        return first
 
     def hold(self, started: asyncio.Task[None]) -> None:
         """Have every exchange wait until `started` is done, and refuse it if that failed.
@@ -53,6 +71,19 @@ class Entry:
     def _let_in(self, started: asyncio.Task[None]) -> None:
         if not started.cancelled() and started.exception() is None:
             self._globals.update(self._usual)
+
+
+def warn_of_shared_task() -> None:
+    """Say in the log that nothing can be cancelled, where the server runs all exchanges as one task."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop: somebody measures
+        return
+    if type(task).__name__ == SHARED_TASK:
+        logger.warning(
+            "this server runs every request in one task that cannot be cancelled (granian --task-impl rust): asyncio.timeout() "
+            "in a handler never ends what it holds, and on_disconnect='cancel' nothing; start it with --task-impl asyncio"
+        )
 
 
 def _write(source: Source, dialect: Dialect, match: str, find: str) -> None:
