@@ -56,7 +56,10 @@ ROWS = [
     },
     {"codings", "http", "json", "models", "signing", "storage"},
     {"protocols", "bridge", "encoded"},
-    {"websocket", "channels", "origins", "background", "sessions", "state"},
+    {
+        *("websocket", "socket_models", "channels", "channel_backends", "origins"),
+        *("background", "sessions", "state"),
+    },
     {"routing"},
     {"handlers"},
     {"config"},

@@ -16,7 +16,6 @@ import asyncio
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
-from weakref import WeakKeyDictionary
 
 from velocipy.exceptions import (
     BadRequest,
@@ -31,8 +30,8 @@ from velocipy.http.gate import check_status
 from velocipy.http.headers import header_pairs
 from velocipy.http.request import Exchange
 from velocipy.json.base import JSONEncoder, best_encoder
-from velocipy.models.base import ANY_BACKENDS
 from velocipy.origins import DEFAULT_POLICY, AllowedOrigins, OriginPolicy, origin_policy
+from velocipy.socket_models import Codecs, codecs_of
 from velocipy.status import PHRASES, is_ws_code_sendable
 from velocipy.validation import moved
 
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
     from velocipy.http.headers import HeaderSource
-    from velocipy.models.base import Backends, Decode, Dumper, ModelBackend
     from velocipy.protocols import Capabilities, SocketMessage, WebSocketConnection
     from velocipy.routing.route import Route
 
@@ -395,11 +393,7 @@ class WebSocket(Exchange):
 
     @property
     def _codecs(self) -> Codecs:
-        key = ANY_BACKENDS if self.app is None else self.app
-        codecs = _CODECS.get(key)
-        if codecs is None:
-            codecs = _CODECS[key] = Codecs(getattr(self.app, "models", ANY_BACKENDS), self._encoder)
-        return codecs
+        return codecs_of(self.app, self._encoder)
 
     def _is_too_long(self, content: str | bytes) -> bool:
         limit = self.options.max_message_size
@@ -431,40 +425,6 @@ class WebSocket(Exchange):
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.path!r} {self.connection_state.value}>"
-
-
-class Codecs:
-    """Decoders and dumpers of models, each made at its first use: pydantic's take a millisecond."""
-
-    def __init__(self, backends: Backends, encoder: JSONEncoder) -> None:
-        self._backends = backends
-        self._encoder = encoder
-        self._decoders: dict[Any, Decode] = {}
-        self._dumpers: dict[Any, Dumper] = {}
-
-    def decoder(self, model: Any) -> Decode:
-        """JSON bytes -> that model."""
-        if model not in self._decoders:
-            self._decoders[model] = self._find(model).decoder(model, lambda: self._encoder)
-        return self._decoders[model]
-
-    def dumper(self, model: Any) -> Dumper:
-        """That model -> JSON bytes."""
-        if model not in self._dumpers:
-            self._dumpers[model] = self._find(model).dumper(model, lambda: self._encoder)
-        return self._dumpers[model]
-
-    def _find(self, model: Any) -> ModelBackend:
-        backend = self._backends.find(model)
-        if backend is None:
-            raise TypeError(
-                f"no model backend knows {model!r}: use a dataclass, or a model of msgspec or pydantic"
-            )
-        return backend
-
-
-_CODECS: WeakKeyDictionary[Any, Codecs] = WeakKeyDictionary()
-"""By app; what it holds must not refer to the app."""
 
 
 async def _until_closed(receive: Callable[[], Awaitable[M]]) -> AsyncIterator[M]:
