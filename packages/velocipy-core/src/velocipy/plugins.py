@@ -36,6 +36,7 @@ FIRST_PARTY: dict[tuple[str, str], FirstParty] = {
     ("velocipy.codings", "zstd"): FirstParty("velocipy.codings.zstd", "make", "backports.zstd"),
     ("velocipy.formats", "msgpack"): FirstParty("velocipy.json.msgpack", "MessagePack", "msgspec"),
     ("velocipy.storages", "memory"): FirstParty("velocipy.storage", "MemoryStorage", "velocipy-core"),
+    ("velocipy.storages", "redis"): FirstParty("velocipy.redis.storage", "RedisStorage", "velocipy-redis"),
     ("velocipy.models", "dataclass"): FirstParty(
         "velocipy.models.dataclass", "DataclassBackend", "velocipy-core"
     ),
