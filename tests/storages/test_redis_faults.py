@@ -1,0 +1,353 @@
+"""A Redis that fails in every way, for real: the decision comes in time, on_error decides, and it is used again. Group K of the cases.
+
+The deadline is 250 ms; a decision has 300, and on a machine that does other things beside the tests PATIENCE more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis_chaos import Proxy, Scripted
+from redis_server import Server
+
+from velocipy import VelociPy
+from velocipy.exceptions import ConfigurationError
+from velocipy.limiter import Limiter, LimiterUnavailable, RateLimitMiddleware, RateLimitRule
+from velocipy.redis import RedisStorage, RedisUnavailable
+from velocipy.testing import TestClient
+
+pytestmark = pytest.mark.servers
+
+PATIENCE = 0.25
+IN_TIME = 0.3 + PATIENCE
+BACK_WITHIN = 5.0
+
+MEMORY = (RateLimitRule("memory", 1000, 3600),)
+ALLOW = (RateLimitRule("allow", 1, 3600, on_error="allow"),)
+DENY = (RateLimitRule("deny", 1000, 3600, on_error="deny"),)
+
+
+async def check_in_time(limiter: Limiter) -> list[bool]:
+    """One decision by each policy, all within the time -> what memory and allow said; deny must say 503."""
+    told = []
+    for rules in (MEMORY, ALLOW, ALLOW, DENY):
+        began = time.monotonic()
+        try:
+            told.append((await limiter.check("a", rules)).allowed)
+        except LimiterUnavailable as exc:
+            told.append(exc.status_code == 503 and rules is DENY)
+        took = time.monotonic() - began
+        assert took < IN_TIME, f"{rules[0].name} took {took:.3f} s"
+    return told
+
+
+async def until_back(limiter: Limiter) -> float:
+    """Seconds until the storage decides again, while a client comes every 50 ms."""
+    began = time.monotonic()
+    while time.monotonic() - began < BACK_WITHIN + PATIENCE:
+        await limiter.check("back", MEMORY)
+        if not limiter.failing:
+            return time.monotonic() - began
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come back")
+
+
+@asynccontextmanager
+async def limited(url: str, **options: Any) -> AsyncIterator[tuple[Limiter, Any]]:
+    storage = RedisStorage(url, **options)
+    try:
+        yield Limiter(storage), storage
+    finally:
+        await storage.close()
+
+
+def said(caplog: pytest.LogCaptureFixture, name: str = "velocipy.redis") -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == name]
+
+
+@pytest.fixture
+def run(caplog: pytest.LogCaptureFixture) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Run a coroutine; afterwards nothing of it is left that would be said at some later time."""
+    caplog.set_level(logging.INFO)
+
+    def running(test: Coroutine[Any, Any, None]) -> None:
+        asyncio.run(test)
+        gc.collect()
+        assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+    return running
+
+
+# -- down and up ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.case(123)
+def test_an_app_starts_without_redis_and_uses_it_when_it_comes_up(
+    tmp_path: Path, run: Callable[[Coroutine[Any, Any, None]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server(tmp_path)
+
+    async def main() -> None:
+        async with limited(server.url) as (limiter, _):
+            for _ in range(5):
+                assert await check_in_time(limiter) == [True] * 4
+            await asyncio.to_thread(server.start)
+            try:
+                assert await until_back(limiter) <= BACK_WITHIN
+                assert server.ask("DBSIZE") != b":0"
+            finally:
+                server.stop()
+
+    run(main())
+    for logger in ("velocipy.redis", "velocipy.limiter"):
+        lines = [line for line in said(caplog, logger) if "counted in the memory" not in line]
+        assert len(lines) == 2, lines
+        assert "out of order" in lines[0]
+        assert "back" in lines[1]
+
+
+@pytest.mark.case(130)
+def test_a_server_that_restarts_with_its_file_goes_on_counting(tmp_path: Path) -> None:
+    rules = (RateLimitRule("r", 3, 3600),)
+
+    async def main() -> None:
+        with Server(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
+            async with limited(server.url) as (limiter, _):
+                assert (await limiter.check("a", rules)).remaining == 2
+                assert (await limiter.check("a", rules)).remaining == 1
+                await asyncio.to_thread(server.stop)
+                await asyncio.to_thread(server.start)
+                await until_back(limiter)
+                assert (await limiter.check("a", rules)).remaining == 0
+                assert not (await limiter.check("a", rules)).allowed
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+def test_an_app_answers_while_redis_is_down(interface: str) -> None:
+    app = VelociPy(plugins=False)
+    limiter = Limiter(RedisStorage("redis://127.0.0.1:1"))
+    app.add_middleware(RateLimitMiddleware(limiter, rules=[RateLimitRule("r", 2, 3600)]))
+
+    @app.get("/")
+    async def index() -> str:
+        return "up"
+
+    with TestClient(app, interface=interface) as client:
+        assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+
+
+# -- on the wire ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.case(124)
+@pytest.mark.case(125)
+@pytest.mark.case(126)
+@pytest.mark.case(127)
+@pytest.mark.case(129)
+@pytest.mark.parametrize("fault", ["refuse", "black hole", "latency", "reset", "cut", "garbage"])
+def test_a_decision_comes_in_time_and_redis_is_used_again(
+    server: Server,
+    fault: str,
+    run: Callable[[Coroutine[Any, Any, None]], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        async with (
+            Proxy(server.port) as proxy,
+            limited(proxy.url, prefix=f"{fault}:", max_connections=4) as (
+                limiter,
+                storage,
+            ),
+        ):
+            before = await limiter.check("a", MEMORY)
+            assert not limiter.failing
+            await proxy.break_(fault)
+            for _ in range(4):
+                assert await check_in_time(limiter) == [True] * 4
+            assert limiter.failing
+            began = time.monotonic()
+            for _ in range(200):
+                await limiter.check("a", MEMORY)
+            assert time.monotonic() - began < 0.5 + PATIENCE  # the breaker is open: nobody waits
+            await proxy.mend()
+            assert await until_back(limiter) <= BACK_WITHIN
+            assert (await limiter.check("a", MEMORY)).remaining <= before.remaining - 1
+            await asyncio.gather(*(storage.get("k") for _ in range(50)))
+            assert proxy.connections <= 4
+
+    run(main())
+    assert len(said(caplog)) == 2, said(caplog)
+
+
+@pytest.mark.case(128)
+def test_replies_that_come_byte_by_byte_are_replies(server: Server) -> None:
+    async def main() -> None:
+        async with Proxy(server.port) as proxy, limited(proxy.url, prefix="slices:") as (limiter, _):
+            proxy.fault = "slices"
+            told = [await limiter.check("a", (RateLimitRule("r", 2, 3600),)) for _ in range(3)]
+            assert [verdict.allowed for verdict in told] == [True, True, False]
+            assert not limiter.failing
+
+    asyncio.run(main())
+
+
+@pytest.mark.case(125)
+def test_a_server_that_is_frozen_is_left_alone_and_used_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        with Server(tmp_path) as server:
+            async with limited(server.url) as (limiter, _):
+                await limiter.check("a", MEMORY)
+                server.freeze()
+                try:
+                    for _ in range(4):
+                        assert await check_in_time(limiter) == [True] * 4
+                finally:
+                    server.thaw()
+                assert await until_back(limiter) <= BACK_WITHIN
+
+    asyncio.run(main())
+
+
+@pytest.mark.case(133)
+def test_200_callers_of_5_slow_connections_wait_within_bounds(server: Server) -> None:
+    async def main() -> None:
+        async with (
+            Proxy(server.port) as proxy,
+            limited(proxy.url, prefix="slow:", max_connections=5) as (
+                limiter,
+                _,
+            ),
+        ):
+            await limiter.check("a", MEMORY)
+            proxy.fault = "latency"
+            began = time.monotonic()
+            told = await asyncio.gather(*(limiter.check("a", MEMORY) for _ in range(200)))
+            assert time.monotonic() - began < IN_TIME + PATIENCE
+            assert all(verdict.allowed for verdict in told)
+            assert proxy.connections <= 5
+            await proxy.mend()
+            assert await until_back(limiter) <= BACK_WITHIN
+            await asyncio.gather(*(limiter.check("a", MEMORY) for _ in range(200)))
+            assert not limiter.failing
+
+    asyncio.run(main())
+
+
+# -- by its own words ----------------------------------------------------------------------------------------------
+
+REFUSALS = {
+    "READONLY": b"-READONLY You can't write against a read only replica.\r\n",
+    "LOADING": b"-LOADING Redis is loading the dataset in memory\r\n",
+    "BUSY": b"-BUSY Redis is busy running a script.\r\n",
+    "OOM": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    "NOAUTH": b"-NOAUTH Authentication required.\r\n",
+    "NOPERM": b"-NOPERM this user has no permissions\r\n",
+    "MISCONF": b"-MISCONF Errors writing to the AOF file\r\n",
+    "MASTERDOWN": b"-MASTERDOWN Link with MASTER is down\r\n",
+    "CLUSTERDOWN": b"-CLUSTERDOWN The cluster is down\r\n",
+    "TRYAGAIN": b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+}
+
+
+@pytest.mark.case(132)
+@pytest.mark.parametrize("word", REFUSALS)
+def test_a_server_that_cannot_work_is_left_alone_until_it_can(
+    server: Server,
+    word: str,
+    run: Callable[[Coroutine[Any, Any, None]], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        async with Scripted(REFUSALS[word]) as fake, limited(fake.url) as (limiter, storage):
+            for _ in range(4):
+                assert await check_in_time(limiter) == [True] * 4
+            asked = len(fake.asked)
+            assert asked <= 4
+            await asyncio.sleep(1.6)
+            probes = fake.asked[asked:]
+            assert probes
+            assert set(probes) == {b"SET"}
+            fake.reply = b"+OK\r\n"
+            while storage._link.breaker.open:
+                await asyncio.sleep(0.05)
+
+    run(main())
+    assert len(said(caplog)) == 2, said(caplog)
+
+
+@pytest.mark.case(132)
+@pytest.mark.case(136)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"-MOVED 866 10.0.0.1:6379\r\n",
+        b"-ASK 866 10.0.0.1:6379\r\n",
+        b"-CROSSSLOT Keys in request don't hash to the same slot\r\n",
+    ],
+)
+def test_a_node_of_a_cluster_is_said_to_be_one_and_not_asked_again(
+    reply: bytes, run: Callable[[Coroutine[Any, Any, None]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with Scripted(reply) as fake, limited(fake.url) as (limiter, _):
+            for _ in range(4):
+                assert await check_in_time(limiter) == [True] * 4
+            await asyncio.sleep(1.2)
+            assert fake.asked == [b"EVALSHA"]
+
+    run(main())
+    assert len(said(caplog)) == 1
+    assert "Cluster" in said(caplog)[0]
+
+
+@pytest.mark.case(136)
+def test_a_client_of_a_cluster_is_refused() -> None:
+    class RedisCluster:
+        async def execute_command(self, *args: Any) -> Any: ...
+
+        async def aclose(self) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="Cluster"):
+        RedisStorage(client=RedisCluster())
+
+
+@pytest.mark.case(132)
+def test_a_server_that_runs_out_of_memory_is_left_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        with Server(tmp_path, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
+            async with limited(server.url) as (limiter, storage):
+                assert (await limiter.check("a", MEMORY)).allowed
+                server.ask("CONFIG", "SET", "maxmemory", "1")
+                for _ in range(2):
+                    assert await check_in_time(limiter) == [True] * 4
+                assert storage._link.breaker.open
+                with pytest.raises(RedisUnavailable):
+                    await storage.set("k", b"v")
+                server.ask("CONFIG", "SET", "maxmemory", "0")
+                assert await until_back(limiter) <= BACK_WITHIN
+
+    asyncio.run(main())
+
+
+def test_a_replica_is_left_alone_and_its_connections_are_made_anew(tmp_path: Path) -> None:
+    async def main() -> None:
+        with Server(tmp_path) as server:
+            async with limited(server.url) as (limiter, _):
+                assert (await limiter.check("a", MEMORY)).allowed
+                server.ask("REPLICAOF", "127.0.0.1", "1")
+                for _ in range(2):
+                    assert await check_in_time(limiter) == [True] * 4
+                server.ask("REPLICAOF", "NO", "ONE")
+                assert await until_back(limiter) <= BACK_WITHIN
+
+    asyncio.run(main())
