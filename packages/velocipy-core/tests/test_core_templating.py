@@ -196,10 +196,10 @@ def test_flashes_are_those_of_the_session_and_none_without_one(root: Path, inter
     pages = Templates(root)
 
     class Visit(Request):
-        session = Session(flashes=[{"category": "info", "message": "<saved>"}])
+        session: Any = Session(flashes=[{"category": "info", "message": "<saved>"}])
 
     class Plain(Request):
-        session = {"any": "dict"}
+        session: Any = {"any": "dict"}
 
     class Without(Request):
         @property

@@ -301,14 +301,15 @@ async def raw(body: dict[str, Any]) -> list[Any]:
 
 @app.post("/forms")
 async def forms(
-    name: Annotated[str, Form(max_length=9)], ages: Annotated[list[int], Form()] = ()
+    name: Annotated[str, Form(max_length=9)],
+    ages: Annotated[list[int], Form()] = (),  # type: ignore[assignment]
 ) -> None: ...
 
 
 @app.post("/files")
 async def files(
     photo: UploadFile,
-    more: Annotated[list[UploadFile], File(description="Any others.")] = (),
+    more: Annotated[list[UploadFile], File(description="Any others.")] = (),  # type: ignore[assignment]
     title: Annotated[str, Form()] = "",
 ) -> None: ...
 
