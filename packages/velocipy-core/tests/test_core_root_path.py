@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from velocipy import Request, VelociPy, WebSocket
+from velocipy import Request, Response, Templates, VelociPy, WebSocket
 from velocipy.middleware import HTTPSRedirectMiddleware, TrustedHostMiddleware
 from velocipy.static import StaticFiles
 from velocipy.testing import TestClient
@@ -175,3 +175,16 @@ def test_without_a_root_everything_is_as_it_is_asked_for(interface: Any) -> None
 
 def test_a_client_below_a_root_speaks_asgi() -> None:
     assert TestClient(service(), root_path="/api").get("/items/3").json()["root"] == "/api"
+
+
+def test_links_of_templates_lead_below_the_root(tmp_path: Any) -> None:
+    (tmp_path / "page.html").write_text("{{ url_for('item', id=3) }}")
+    templates = Templates(tmp_path)
+    app = service()
+
+    @app.get("/page")
+    async def page(request: Request) -> Response:
+        return templates.TemplateResponse("page.html", {}, request=request)
+
+    with TestClient(app, root_path="/api") as client:
+        assert client.get("/page").text == "/api/items/3"

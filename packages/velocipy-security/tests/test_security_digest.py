@@ -241,3 +241,12 @@ def test_the_example_of_the_rfc_is_computed_as_there() -> None:
 def test_unsafe_settings_are_refused(make: Any, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         make()
+
+
+def test_below_the_prefix_of_a_proxy_the_target_is_what_the_client_asked_for() -> None:
+    """The proxy takes the prefix off, Uvicorn puts it back, and the client has signed all of it."""
+    client = TestClient(digest_app(HTTPDigest(SECRET, realm="ops")), root_path="/api")
+    nonce = nonce_of(client.get("/some thing/3"))
+    for uri, status in (("/api/some%20thing/3", 200), ("/some%20thing/3", 401)):
+        answer = client.get("/some thing/3", headers={"authorization": answer_to(nonce, uri)})
+        assert answer.status_code == status

@@ -24,7 +24,7 @@ dialect = Dialect(
     args=("scope", "receive", "send"),
     is_socket="scope['type'] == 'websocket'",
     method="scope['method']",
-    # Asking costs 20 ns; nearly no request has a root.
+    # Asking costs 35 ns; nearly no request has a root.
     path="(routed_path(scope) if scope.get('root_path') else scope['path'])",
     root_path="root_path(scope)",
     scheme="scope.get('scheme', 'http')",
