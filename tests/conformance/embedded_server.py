@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import signal
 import sys
 
@@ -23,4 +24,7 @@ async def main(interface: str, target: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    # asyncio and uvloop alike have it; the runner is what `asyncio.run` uses.
+    factory = importlib.import_module(os.environ.get("EMBEDDED_LOOP", "asyncio")).new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.servers
 
 
 @contextmanager
-def embedded(interface: str, journal: Path, how: str = "") -> Iterator[RunningServer]:
-    env = {"EMBEDDED_JOURNAL": str(journal), "EMBEDDED_HOW": how}
+def embedded(interface: str, journal: Path, how: str = "", loop: str = "asyncio") -> Iterator[RunningServer]:
+    env = {"EMBEDDED_JOURNAL": str(journal), "EMBEDDED_HOW": how, "EMBEDDED_LOOP": loop}
 
     def command(target: str, port: int) -> list[str]:
         return ["embedded_server", interface, target, str(port)]
@@ -44,11 +44,17 @@ def test_a_request_waits_for_a_start_up_that_goes_on_beside_the_server(
         assert written(journal) == ["starts", "started", "request"]
 
 
-@pytest.mark.parametrize("interface", ["rsgi", "asgi"])
-def test_shutdown_is_whole_although_the_program_returns_at_once(interface: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("interface", "loop"), [("rsgi", "asyncio"), ("asgi", "asyncio"), ("rsgi", "uvloop")]
+)
+def test_shutdown_is_whole_although_the_program_returns_at_once(
+    interface: str, loop: str, tmp_path: Path
+) -> None:
     """`asyncio.run` cancels what is left of the program; the lifespan is not, and its own timeouts still end what they hold."""
+    if loop != "asyncio":
+        pytest.importorskip(loop)
     journal = tmp_path / "journal"
-    with embedded(interface, journal) as server:
+    with embedded(interface, journal, loop=loop) as server:
         assert httpx2.get(server.url, timeout=10).json() == 42
         assert server.stop() == 0, server.tail()
     assert written(journal)[2:] == ["request", "stops", "timeouts work", "stopped"]
