@@ -38,7 +38,7 @@ ORDER = (
     ("handlers",),
     ("config",),
     ("middleware",),
-    ("dispatch", "entry", "lifespan", "error_handlers"),
+    ("dispatch", "entry", "lifespan", "error_handlers", "overrides"),
     ("static", "templating", "mounts", "asgi_middleware"),
     ("app",),
     ("testing",),

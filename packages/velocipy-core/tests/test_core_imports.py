@@ -64,7 +64,7 @@ ROWS = [
     {"handlers"},
     {"config"},
     {"middleware"},
-    {"entry", "dispatch", "lifespan", "error_handlers"},
+    {"entry", "dispatch", "lifespan", "error_handlers", "overrides"},
     {"static", "templating", "mounts", "asgi_middleware"},
     {"app"},
     {"testing"},

@@ -12,6 +12,7 @@ from velocipy.background import Jobs
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.formats import check_formats
 from velocipy.lifespan import Lifespan, LifespanFactory, Served
+from velocipy.overrides import Overrides
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import (
     ANY,
@@ -432,51 +433,3 @@ def _find_dialect(name: str) -> Dialect:
     from velocipy.protocols import find_dialect
 
     return find_dialect(name)
-
-
-class Overrides(dict[Callable[..., Any], Callable[..., Any]]):
-    """`app.dependency_overrides`: dependency -> what is called in its place. Every change counts from the next request on."""
-
-    def __init__(self, changed: Callable[[], None]) -> None:
-        super().__init__()
-        self._changed = changed
-
-    def __setitem__(self, dependency: Callable[..., Any], replacement: Callable[..., Any]) -> None:
-        super().__setitem__(dependency, replacement)
-        self._changed()
-
-    def __delitem__(self, dependency: Callable[..., Any]) -> None:
-        super().__delitem__(dependency)
-        self._changed()
-
-    def clear(self) -> None:
-        """Take every override away."""
-        super().clear()
-        self._changed()
-
-    def pop(self, dependency: Callable[..., Any], *default: Any) -> Any:
-        """Take one override away."""
-        value = super().pop(dependency, *default)
-        self._changed()
-        return value
-
-    def popitem(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        """Take the last override away."""
-        item = super().popitem()
-        self._changed()
-        return item
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several."""
-        super().update(*args, **kwargs)
-        self._changed()
-
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # dict has overloads for pairs
-        self.update(other)
-        return self
-
-    def setdefault(self, dependency: Callable[..., Any], replacement: Any = None) -> Any:
-        """Set one unless it is set."""
-        value = super().setdefault(dependency, replacement)
-        self._changed()
-        return value
