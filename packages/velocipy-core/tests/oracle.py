@@ -187,7 +187,7 @@ class Oracle:
         self.scope = scope
         self.request = Request(connection, values, plan.route)
         results = Results(app.json_encoder, app.models.find)
-        self.failure = Failure(merge_handlers(plan.route.layers), results)
+        self.failure = Failure(merge_handlers(plan.route.layers), results, plan.route.wording)
         self.locals: dict[str, Any] = {}
         self.entered: Entered = []
         self.missed: list[Callable[[Response], Awaitable[Response]]] = []
@@ -385,7 +385,7 @@ class Oracle:
                 if step.target is not None:
                     self.locals[step.target] = value
             case Always():
-                return Response(step.content, self.plan.status, media_type="application/json")
+                return Response(step.content, self.plan.status, media_type=step.media_type)
             case AppValue():
                 self.locals[step.target] = self.scope.value(step.call)
             case Refuse():

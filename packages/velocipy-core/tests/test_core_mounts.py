@@ -108,6 +108,26 @@ def test_what_is_added_to_a_mounted_app_later_and_overridden_counts(interface: A
     assert "x-request-id" not in client.get("/nothing").headers
 
 
+@both
+def test_an_app_in_a_mounted_app_keeps_its_own_settings_whenever_it_was_mounted(interface: str) -> None:
+    outer, inner = VelociPy("outer", plugins=False), VelociPy("inner", plugins=False)
+    early, late = VelociPy("early", plugins=False), VelociPy("late", plugins=False)
+
+    async def where(request: Request) -> list[str]:
+        return [request.app.title, request.route.mounted_at]
+
+    inner.mount("/early", early)
+    outer.mount("/in", inner)
+    inner.mount("/late", late)
+    for app in (outer, inner, early, late):
+        app.add_route("/x", where)
+    client = TestClient(outer, interface=interface)
+    assert client.get("/x").json() == ["outer", ""]
+    assert client.get("/in/x").json() == ["inner", "/in"]
+    assert client.get("/in/early/x").json() == ["early", "/in/early"]
+    assert client.get("/in/late/x").json() == ["late", "/in/late"]
+
+
 def test_an_app_is_not_mounted_in_itself() -> None:
     inner, app = VelociPy(), VelociPy()
     app.mount("/in", inner)

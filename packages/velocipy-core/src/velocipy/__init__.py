@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from velocipy.exceptions import (
         HTTPException,
         PayloadTooLargeException,
+        ProblemException,
         RouteConflictError,
         WebSocketException,
     )
@@ -88,6 +89,7 @@ __all__ = [
     "Path",
     "PayloadTooLargeException",
     "PlainTextResponse",
+    "ProblemException",
     "Query",
     "RedirectResponse",
     "Request",
@@ -119,7 +121,10 @@ _HOMES = {
     "background": ("BackgroundTask", "BackgroundTasks"),
     "channels": ("Channels",),
     "config": ("Config",),
-    "exceptions": ("HTTPException", "PayloadTooLargeException", "RouteConflictError", "WebSocketException"),
+    "exceptions": (
+        *("HTTPException", "PayloadTooLargeException", "ProblemException"),
+        *("RouteConflictError", "WebSocketException"),
+    ),
     "handlers.markers": (
         *("Body", "Cookie", "Depends", "File", "Form", "Header", "Path", "Query"),
         *("guard", "raises"),

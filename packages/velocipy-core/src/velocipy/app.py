@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from velocipy.handlers.plan import Plan
     from velocipy.http.forms import FormLimits
     from velocipy.http.proxy import ProxyEntries, TrustedProxies
+    from velocipy.http.wording import Wording
     from velocipy.json.base import EncoderChoice, JSONEncoder
     from velocipy.models.base import Backends, ModelBackend
     from velocipy.protocols import Dialect
@@ -54,7 +55,8 @@ class VelociPy(APIRouter):
 
     `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
     with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
-    have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `shutdown_grace` is how many seconds background tasks and streams have to end when the app
+    have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `problem_details`
+    words every error as application/problem+json (RFC 9457); `shutdown_grace` is how many seconds background tasks and streams have to end when the app
     stops; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
     which of the installed plugins set the app up when it is first served: all, none, or those named; `proxy_headers` names the
     networks of the proxies whose Forwarded and X-Forwarded-* headers say who the client is, for this app and all mounted in it
@@ -73,6 +75,7 @@ class VelociPy(APIRouter):
         form_limits: FormLimits | None = None,
         formats: Iterable[str] = ("json",),
         json_encoder: EncoderChoice = None,
+        problem_details: bool = False,
         shutdown_grace: float = 10.0,
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         plugins: bool | Sequence[str] = True,
@@ -106,6 +109,7 @@ class VelociPy(APIRouter):
         self.max_content_length = check_limit(max_content_length)
         self.form_limits = form_limits
         self.formats = check_formats(formats)
+        self.problem_details = _check_switch("problem_details", problem_details)
         self.shutdown_grace = _check_grace(shutdown_grace)
         self.proxies = None if proxy_headers is None else _find_proxies(proxy_headers)
         self.state = State()
@@ -171,7 +175,9 @@ class VelociPy(APIRouter):
             if route is None:
                 self._notify(None)
             else:
-                self._add(route.under(prefix, self.layer, self.tags, name), target, prefix)
+                # An app that is mounted in the target keeps its settings here too.
+                owner, place = route.app or target, f"{prefix}{route.mounted_at}"
+                self._add(route.under(prefix, self.layer, self.tags, name), owner, place)
 
         for route in target.routes:
             adopt(route)
@@ -239,6 +245,13 @@ class VelociPy(APIRouter):
         finally:
             self.dependency_overrides.clear()
             self.dependency_overrides.update(before)
+
+    @cached_property
+    def wording(self) -> Wording:
+        """What the bodies of errors say."""
+        from velocipy.http.wording import DETAILS, PROBLEMS
+
+        return PROBLEMS if self.problem_details else DETAILS
 
     @property
     def json_encoder(self) -> JSONEncoder:
@@ -312,7 +325,7 @@ class VelociPy(APIRouter):
         self._routes.append(mounted)
         self._names.setdefault(route.name, []).append(mounted)
         for listener in self._listeners:
-            listener(route)
+            listener(mounted)
 
     def _notify(self, change: Route | None) -> None:
         self._dispatcher.check({self.layer, *(layer for route in self._routes for layer in route.layers)})
@@ -404,6 +417,12 @@ def _check_grace(seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e6:
         raise ConfigurationError(f"shutdown_grace is a number of seconds of at least 0, not {seconds!r}")
     return float(seconds)
+
+
+def _check_switch(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is True or False, not {value!r}")
+    return value
 
 
 def _check_place(name: str, path: str | None) -> str | None:

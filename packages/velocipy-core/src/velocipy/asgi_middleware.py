@@ -123,7 +123,8 @@ class Bridged:
         layers = (app.layer, Layer())
         # What fails out here is answered and logged as what fails inside, and the log wants to know where that was.
         self._route = Route(("*",), template, wrapped, RouteOptions(), layers, app, NO_LIMIT, is_ours=True)
-        self._failure = Failure(merge_handlers((app.layer,)), Results(app.json_encoder, app.models.find))
+        results = Results(app.json_encoder, app.models.find)
+        self._failure = Failure(merge_handlers((app.layer,)), results, app.wording)
         self._socket_options = SocketOptions(max_message_size=NO_LIMIT)
 
     def entry(self, dialect: Dialect) -> Callable[..., Awaitable[None]]:
@@ -145,7 +146,7 @@ class Bridged:
             response = await call_http(self._outermost, connection, scope, NO_LIMIT)
         except Exception as exc:
             response = await self._failure.fail(Request(connection, (), self._route), exc)
-        await deliver(connection, response, self._route.path)
+        await deliver(connection, response, self._route.path, wording=self._route.wording)
 
     async def serve_socket(self, connection: WebSocketConnection) -> None:
         """One WebSocket."""

@@ -202,7 +202,7 @@ class Dispatcher:
     def _compile(self, route: Route, dialect: Dialect) -> tuple[Handler, str]:
         encoder = route.app.json_encoder
         find_backend = route.app.models.find
-        failure = Failure(merge_handlers(route.layers), Results(encoder, find_backend))
+        failure = Failure(merge_handlers(route.layers), Results(encoder, find_backend), route.wording)
         tools = Tools(
             encoder,
             find_backend,
@@ -222,12 +222,12 @@ class Dispatcher:
         """405, or the answer to OPTIONS, inside the layers of the router whose route the path leads to."""
         allowed = sorted({known for leaf in leaves for known in leaf.routes} - NOT_METHODS | {"OPTIONS"})
         leaf = leaves[0]
-        layers = next(route.layers[:-1] for route in leaf.routes.values() if not route.is_socket)
+        route = next(route for route in leaf.routes.values() if not route.is_socket)
+        layers = route.layers[:-1]
         if method == "OPTIONS":
             return self._options_handler(dialect, leaves, layers), (", ".join(allowed),)
-        return self._own_handler(leaf.own, "method", _method_not_allowed, dialect, layers), (
-            ", ".join(allowed),
-        )
+        handler = self._own_handler(leaf.own, "method", _method_not_allowed, dialect, layers, owner=route.app)
+        return handler, (", ".join(allowed),)
 
     def _options_handler(self, dialect: Dialect, leaves: Sequence[Leaf], layers: Sequence[Layer]) -> Handler:
         """The handler for OPTIONS: one for each set of places whose routes have policies of their own for it."""
@@ -256,7 +256,7 @@ class Dispatcher:
         if handled:
             return self._own_handler(self._nowhere, "404", _raise_not_found, dialect)
         return self._own_handler(
-            self._nowhere, "404", _raise_not_found, dialect, status=404, constant=_NOT_FOUND
+            self._nowhere, "404", _raise_not_found, dialect, status=404, constant=self._app.wording.bare(404)
         )
 
     def _own_handler(
@@ -269,21 +269,23 @@ class Dispatcher:
         methods: tuple[str, ...] = ("*",),
         status: int | None = None,
         constant: bytes | None = None,
+        owner: VelociPy | None = None,
     ) -> Handler:
+        """`owner` is the app that words it and whose settings count, where that is one mounted in this."""
         handler = table.get((dialect.name, key))
         if handler is None:
             options = RouteOptions(name=key.partition(" ")[0], status_code=status)
             around = (*(layers or (self._app.layer,)), Layer())
             template = _ANYWHERE if read_signature(endpoint) else _NOWHERE
-            limit = self._app.max_content_length
+            app = owner or self._app
             route = Route(
                 methods,
                 template,
                 endpoint,
                 options,
                 around,
-                self._app,
-                limit,
+                app,
+                app.max_content_length,
                 is_ours=True,
                 constant=constant,
                 proxies=self._app.proxies,
@@ -312,7 +314,6 @@ _USUAL = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", 
 
 _ANYWHERE = PathTemplate.parse("/{rest*}")
 _NOWHERE = PathTemplate.parse("/")
-_NOT_FOUND = b'{"detail":"Not Found"}'
 
 
 async def _raise_not_found() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from velocipy.codings.base import Coding
     from velocipy.http.leaving import Leaving
+    from velocipy.http.wording import Wording
     from velocipy.protocols import HeaderPairs
 
 WHOLE: Final = 1024 * 1024
@@ -86,6 +87,16 @@ class Encoded(Response):
     async def discard(self) -> None:
         """Have the response let go of its content."""
         await self.response.discard()
+
+    def worded(self, wording: Wording) -> Encoded:
+        """What is encoded words its own errors."""
+        response = self.response.worded(wording)
+        if response is self.response:
+            return self
+        twin = self.fresh()
+        assert isinstance(twin, Encoded)
+        twin.response = response
+        return twin
 
     async def send(self, connection: HTTPConnection) -> None:
         """Send the response with the headers that were added meanwhile, through the coding. Raises what it raises."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from velocipy.background import BackgroundTask, BackgroundTasks, tasks_of
 from velocipy.exceptions import (
@@ -16,16 +16,14 @@ from velocipy.exceptions import (
 )
 from velocipy.handlers.results import Results, response_maker
 from velocipy.handlers.signature import How, how_called
-from velocipy.http.delivery import Unread, server_error
+from velocipy.http.delivery import Unread
 from velocipy.http.request import Exchange, Request
 from velocipy.http.response import JSONResponse, Response
+from velocipy.http.wording import Wording
 from velocipy.messages import about_request
 from velocipy.routing.route import Layer, shown
 from velocipy.threads import in_thread
 from velocipy.websocket import MAX_REASON, SocketState, WebSocket, check_close
-
-if TYPE_CHECKING:
-    from velocipy.http.headers import HeaderSource
 
 logger = logging.getLogger("velocipy")
 
@@ -54,9 +52,10 @@ def find_handler(table: HandlerTable, exc: Exception) -> ExceptionHandler | None
 class Failure:
     """Answers the exceptions of one route."""
 
-    def __init__(self, table: HandlerTable, results: Results) -> None:
+    def __init__(self, table: HandlerTable, results: Results, wording: Wording) -> None:
         self._table = table
         self._results = results
+        self._wording = wording
 
     async def fail(self, request: Request, exc: Exception) -> Response:
         """The answer to any exception, at the outermost place: what nobody handles is logged and becomes a bare 500."""
@@ -64,7 +63,7 @@ class Failure:
             return await self._answer(request, exc) or await self._unhandled(request, exc)
         except Exception as second:
             log_unhandled(request, second, "the exception handler itself failed")
-            return server_error()
+            return self._wording.response(500)
 
     async def fail_alone(self, request: Request, exc: Exception) -> Response:
         """The same for a Request that nobody knows but the exception handler: the answer takes along what it leaves to be done."""
@@ -91,7 +90,8 @@ class Failure:
         if handler is not None:
             return await self._call(handler, request, exc)
         if isinstance(exc, HTTPException):
-            response = JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)
+            content = self._wording.content(exc, request.path)
+            response = JSONResponse(content, exc.status_code, exc.headers, self._wording.media_type)
             response.bind(self._results.encoder)
             return response
         if isinstance(exc, ClientDisconnected):
@@ -102,7 +102,7 @@ class Failure:
         """A handler for Exception or 500 words this answer; it is logged all the same."""
         log_unhandled(request, exc, "unhandled exception")
         handler = self._table.get(Exception) or self._table.get(500)
-        return server_error() if handler is None else await self._call(handler, request, exc)
+        return self._wording.response(500) if handler is None else await self._call(handler, request, exc)
 
     async def _call(self, handler: ExceptionHandler, request: Request, exc: Exception) -> Response:
         """What the handler makes of it; a result that is no Response is sent with the exception's own status, never as a 200."""
@@ -132,7 +132,7 @@ async def fail_socket(websocket: WebSocket, exc: Exception) -> None:
         return
     if isinstance(exc, HTTPException):
         try:
-            await _end_socket(websocket, exc.status_code, 1008, str(exc.detail), exc.detail, exc.headers)
+            await _end_socket(websocket, exc, 1008, str(exc.detail))
         except (TypeError, ValueError) as wrong:
             log_unhandled(websocket, wrong, f"a {type(exc).__name__} that cannot be sent")
             await _end_socket(websocket, 500, 1011, "")
@@ -156,16 +156,17 @@ def _can_close(websocket: WebSocket, exc: WebSocketException) -> bool:
 
 async def _end_socket(
     websocket: WebSocket,
-    status: int,
+    refusal: int | HTTPException,
     code: int,
     reason: str,
-    detail: Any = None,
-    headers: HeaderSource = None,
 ) -> None:
-    """Refuse with the status, or close with code and reason; a peer that has left needs neither."""
+    """Refuse with a bare status or as an exception says, or close with code and reason; a peer that has left needs neither."""
     try:
         if websocket.connection_state is SocketState.CONNECTING:
-            await websocket.deny(status, detail, headers)
+            if isinstance(refusal, HTTPException):
+                await websocket.refuse(refusal)
+            else:
+                await websocket.deny(refusal)
         else:
             await websocket.close(code, reason.encode()[:MAX_REASON].decode(errors="ignore"))
     except (WebSocketDisconnect, ClientDisconnected):

@@ -12,7 +12,8 @@ VelociPyException
 │   ├── MethodNotAllowed                 405, carries Allow
 │   ├── PayloadTooLargeException         413
 │   ├── UnsupportedMediaType             415
-│   └── ValidationError                  422, carries every error of every parameter
+│   ├── ValidationError                  422, carries every error of every parameter
+│   └── ProblemException                 a kind of problem of your own (RFC 9457): a subclass with status, type and members
 ├── ResultError (TypeError)              an endpoint's result does not fit its response model: logged, and a bare 500
 ├── ClientDisconnected                   the client left; nobody is there to answer
 ├── WebSocketException                   close this WebSocket with a code and a reason
@@ -24,7 +25,7 @@ VelociPyException
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 
 from velocipy.status import phrase
 
@@ -61,7 +62,18 @@ class HTTPException(VelociPyException):
 
     `detail` is any JSON value and stands in `{"detail": ...}`; None means the status's phrase. `headers` join the answer.
     Raises ValueError for a status outside 400-599, where it is raised and not where it would be sent.
+
+    The `problem_...` of a class say what it is where errors are problem details, `VelociPy(problem_details=True)`.
     """
+
+    problem_type: ClassVar[str] = "about:blank"
+    """A URI that names the kind of problem (RFC 9457 section 3.1.1); "about:blank" says no more than the status."""
+    problem_title: ClassVar[str | None] = None
+    """The kind of problem in words, always the same; None is the status's phrase."""
+    problem_status: ClassVar[int | None] = None
+    """The status of every exception of the class, where there is one."""
+    problem_fields: ClassVar[Mapping[str, Any]] = {}
+    """Further members -> their types, for the documentation; `problem_members` has their values."""
 
     def __init__(
         self,
@@ -76,12 +88,19 @@ class HTTPException(VelociPyException):
         self.headers = headers
         super().__init__(status_code, self.detail)
 
+    @property
+    def problem_members(self) -> Mapping[str, Any]:
+        """The values of further members; a detail that is no text is one of them."""
+        return {} if isinstance(self.detail, str) else {"details": self.detail}
+
     def __str__(self) -> str:
         return f"{self.status_code}: {self.detail}"
 
 
 class BadRequest(HTTPException):
     """400: the request cannot be understood."""
+
+    problem_status = 400
 
     def __init__(self, detail: Any = None) -> None:
         super().__init__(400, detail)
@@ -90,12 +109,16 @@ class BadRequest(HTTPException):
 class NotFound(HTTPException):
     """404: no route takes this path."""
 
+    problem_status = 404
+
     def __init__(self, detail: Any = None) -> None:
         super().__init__(404, detail)
 
 
 class MethodNotAllowed(HTTPException):
     """405: the path exists, the method does not; `Allow` lists those that do (RFC 9110 section 15.5.6)."""
+
+    problem_status = 405
 
     def __init__(self, allow: Iterable[str]) -> None:
         super().__init__(405, headers={"allow": ", ".join(allow)})
@@ -104,12 +127,16 @@ class MethodNotAllowed(HTTPException):
 class PayloadTooLargeException(HTTPException):
     """413: the request body is longer than the route's `max_content_length`."""
 
+    problem_status = 413
+
     def __init__(self, detail: Any = None) -> None:
         super().__init__(413, detail)
 
 
 class UnsupportedMediaType(HTTPException):
     """415: the body is not of a type that the route reads."""
+
+    problem_status = 415
 
     def __init__(self, detail: Any = None) -> None:
         super().__init__(415, detail)
@@ -126,9 +153,79 @@ class ErrorItem(TypedDict):
 class ValidationError(HTTPException):
     """422: every error of every parameter of one request, in the order of the signature."""
 
+    problem_status = 422
+    problem_fields = {"errors": list[ErrorItem]}
+
     def __init__(self, errors: Sequence[ErrorItem]) -> None:
         self.errors = list(errors)
         super().__init__(422, self.errors)
+
+    @property
+    def problem_members(self) -> Mapping[str, Any]:
+        """Every error under `errors`."""
+        return {"errors": self.errors}
+
+
+class ProblemException(HTTPException):
+    """A kind of problem as a class: `raise OutOfStock("two are left", sku="mug", left=2)`.
+
+    A subclass has a `problem_status`, and as far as it likes `problem_type`, `problem_title` and `problem_fields`: member -> type.
+    The keywords are exactly the members. Without problem details it answers `{"detail": ...}` as every HTTPException does.
+    Raises ConfigurationError for a class whose type is no URI reference, whose status is none of 400-599, or whose members
+    have names that RFC 9457 keeps; TypeError for other keywords than the members.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_problem(cls)
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        **members: Any,
+    ) -> None:
+        if members.keys() != self.problem_fields.keys():
+            raise TypeError(
+                f"{type(self).__name__} takes the members {sorted(self.problem_fields)}, not {sorted(members)}"
+            )
+        status = self.problem_status
+        if status is None:
+            raise TypeError("ProblemException is raised as a subclass that has a problem_status")
+        self._members = members
+        super().__init__(status, detail, headers)
+
+    @property
+    def problem_members(self) -> Mapping[str, Any]:
+        """The keywords that it was raised with."""
+        return self._members
+
+
+STANDARD_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "instance"})
+"""Members that RFC 9457 section 3.1 defines."""
+
+
+def check_problem(cls: type[HTTPException]) -> None:
+    """Raise ConfigurationError for a class whose `problem_...` cannot be answered."""
+    status, kind = cls.problem_status, cls.problem_type
+    if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
+        raise ConfigurationError(
+            f"problem_status of {cls.__qualname__} is a status from 400 to 599, not {status!r}"
+        )
+    if not (isinstance(kind, str) and kind.isascii() and kind) or not _URI_TEXT.issuperset(kind):
+        raise ConfigurationError(
+            f"problem_type of {cls.__qualname__} is a URI such as 'https://example.com/problems/out-of-stock', not {kind!r}"
+        )
+    if taken := STANDARD_MEMBERS.intersection(cls.problem_fields):
+        raise ConfigurationError(
+            f"problem_fields of {cls.__qualname__} has {sorted(taken)}, which every problem has: give them other names"
+        )
+
+
+_URI_TEXT: Final = frozenset(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%"
+)
+"""Characters of a URI (RFC 3986 section 2)."""
 
 
 class ResultError(VelociPyException, TypeError):

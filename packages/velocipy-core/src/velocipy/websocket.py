@@ -21,6 +21,7 @@ from velocipy.exceptions import (
     BadRequest,
     ConfigurationError,
     ErrorItem,
+    HTTPException,
     InvalidMessage,
     SendTimeout,
     UnsupportedByServer,
@@ -49,6 +50,9 @@ MAX_REASON: Final = 123
 
 DEFAULT_MAX_MESSAGE_SIZE: Final = 1024 * 1024
 """Bytes of a message that is received where nobody says otherwise: 1 MiB."""
+
+_OF_A_BODY: Final = ("content-length", "content-type")
+"""Headers of a refusal that say what its body is, which is ours."""
 
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a close may wait behind what a slow peer has not read; then the end of the handler drops the connection."""
@@ -187,7 +191,7 @@ class WebSocket(Exchange):
     async def deny(
         self, status: int = 403, detail: Any = None, headers: HeaderSource = None, *, body: bytes = b""
     ) -> None:
-        """Refuse the handshake with an HTTP status, headers and the JSON body `{"detail": ...}`, or with `body` as it is.
+        """Refuse the handshake with an HTTP status, headers and `detail` as the app words its errors, or with `body` as it is.
 
         Where `capabilities.denial_body` is False, headers and body are left out: no browser shows them to a page. Without
         `capabilities.denial_status` every refusal is a 403. A status that is not registered goes out as the x00 of its class, which
@@ -197,11 +201,21 @@ class WebSocket(Exchange):
         checked = check_status(status)
         if checked < 400:
             raise ValueError(f"a handshake is refused with a status from 400 to 599, not {status!r}")
-        own = ("content-length",) if body else ("content-length", "content-type")
-        pairs = [pair for pair in header_pairs(headers) if pair[0] not in own]
         if detail is not None:
-            body = self._encoder.encode({"detail": detail})
-            pairs.append(("content-type", "application/json"))
+            await self.refuse(HTTPException(checked, detail, header_pairs(headers)))
+            return
+        own = ("content-length",) if body else _OF_A_BODY
+        await self._deny(checked, [pair for pair in header_pairs(headers) if pair[0] not in own], body)
+
+    async def refuse(self, exc: HTTPException) -> None:
+        """Refuse the handshake as `deny` does, with what an exception is answered on an HTTP route."""
+        self._expect(SocketState.CONNECTING, "refuse")
+        wording = self.route.wording
+        body = self._encoder.encode(wording.content(exc, self.path))
+        pairs = [pair for pair in header_pairs(exc.headers) if pair[0] not in _OF_A_BODY]
+        await self._deny(check_status(exc.status_code), [*pairs, ("content-type", wording.media_type)], body)
+
+    async def _deny(self, checked: int, pairs: list[tuple[str, str]], body: bytes) -> None:
         self.connection_state = SocketState.CLOSED
         await self.connection.deny(checked if checked in PHRASES else checked // 100 * 100, pairs, body)
 

@@ -139,7 +139,7 @@ class Binder:
             )
         self._refuse_open_holes()
         if self.route.constant is not None:
-            return [*guards, Always(self.route.constant)]
+            return [*guards, Always(self.route.constant, self.route.wording.media_type)]
         cancels = self.route.options.on_disconnect == "cancel"
         if cancels and how is not How.AWAIT:
             raise BindingError(

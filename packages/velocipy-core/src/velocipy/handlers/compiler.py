@@ -7,6 +7,7 @@ functions called are bound as globals; nothing of the user's text reaches the so
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from velocipy.exceptions import ValidationError
@@ -33,6 +34,7 @@ from velocipy.http.query import parse_query
 from velocipy.http.request import Request, cookie_text
 from velocipy.http.response import Response
 from velocipy.http.url import check_host
+from velocipy.http.wording import DETAILS, Wording
 from velocipy.messages import about_request
 from velocipy.origins import check_origin
 from velocipy.protocols import Dialect
@@ -83,10 +85,16 @@ def compile_plan(plan: Plan, dialect: Dialect, tools: Tools) -> tuple[Callable[.
         if tools.serial == 1
         else (f"<velocipy {plan.route.title} {dialect.name} #{tools.serial}>")
     )
+    env = {**ENV, **dialect.env, **_worded(plan.route.wording)}
     functions = {f"inner_{number}" for number in range(1, len(plan.segments))}
-    source = Source(title, {**ENV, **dialect.env}, RESERVED | functions)
+    source = Source(title, env, RESERVED | functions)
     source.line(f"# {plan.route.title!r} -> {callable_name(plan.route.endpoint)!r}  [{dialect.name}]")
     writer = SocketWriter if plan.route.is_socket else SegmentWriter
     for number in reversed(range(len(plan.segments))):
         writer(source, plan, dialect, tools, number).write()
     return source.compile("handle"), source.text
+
+
+def _worded(wording: Wording) -> dict[str, object]:
+    """The names of the environment that depend on how errors are worded."""
+    return {} if wording is DETAILS else {"deliver": partial(deliver, wording=wording)}

@@ -7,16 +7,18 @@ from functools import cached_property
 from velocipy.handlers.hooks import finisher, header_maker
 from velocipy.handlers.plan import Hook, HookHeaders, Segment
 from velocipy.handlers.source import Source
+from velocipy.http.wording import Wording
 from velocipy.protocols import Dialect
 
 
 class HookLines:
     """The expressions and lines of one segment's hooks; `entered` is the local that counts those that were passed."""
 
-    def __init__(self, source: Source, segment: Segment, dialect: Dialect) -> None:
+    def __init__(self, source: Source, segment: Segment, dialect: Dialect, wording: Wording) -> None:
         self._source = source
         self._segment = segment
         self._dialect = dialect
+        self._wording = wording
 
     def _makers(self) -> list[tuple[int, Hook, HookHeaders]]:
         return [(n, hook, hook.headers) for n, hook in enumerate(self._segment.hooks, 1) if hook.headers]
@@ -70,7 +72,7 @@ class HookLines:
         return [
             (
                 number,
-                self._source.bind(f"finish_{hook.label}", finisher(hook.finish, hook.label)),
+                self._source.bind(f"finish_{hook.label}", finisher(hook.finish, hook.label, self._wording)),
                 hook.token or "",
             )
             for number, hook in reversed(list(enumerate(self._segment.hooks, 1)))

@@ -8,9 +8,9 @@ from typing import Any
 
 from velocipy.handlers.plan import Finish, HookHeaders
 from velocipy.handlers.results import expect_response, merge_given
-from velocipy.http.delivery import server_error
 from velocipy.http.headers import check_default, check_header
 from velocipy.http.response import Response
+from velocipy.http.wording import Wording
 
 logger = logging.getLogger("velocipy")
 
@@ -126,7 +126,7 @@ def log_failure(headers: HookHeaders) -> None:
     logger.exception("the hook for header %s failed", ", ".join(map(repr, sorted(headers.names))))
 
 
-def finisher(finish: Finish, label: str) -> Callable[..., Awaitable[Response]]:
+def finisher(finish: Finish, label: str, wording: Wording) -> Callable[..., Awaitable[Response]]:
     """`await f(token, response)` -> what the hook made of it; a hook that fails is logged and leaves a 500."""
     function = finish.function
 
@@ -137,7 +137,7 @@ def finisher(finish: Finish, label: str) -> Callable[..., Awaitable[Response]]:
         except Exception:
             logger.exception("the middleware %s could not finish the answer", label)
             await _discard(args[-1])
-            return server_error()
+            return wording.response(500)
         except BaseException:
             await _discard(args[-1])
             raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, overload
 
 from velocipy.constraints import NO_LIMITS, Constraints
-from velocipy.exceptions import ConfigurationError
+from velocipy.exceptions import ConfigurationError, HTTPException
 from velocipy.messages import caller_location, check_keywords
 
 T = TypeVar("T")
@@ -253,32 +253,38 @@ def Depends(dependency: Any = the_annotation, *, use_cache: bool = True, scope: 
     return Dependency(dependency, use_cache, scope)
 
 
+Error = int | type[HTTPException]
+"""An error as `raises` takes it: a status, or a class that has one."""
+
+
 def guard(function: T) -> T:
     """Mark a dependency as a guard: it runs, and may refuse, before anything else of the request is read or checked."""
     function.__velocipy_guard__ = True  # type: ignore[attr-defined]
     return function
 
 
-def raises(*statuses: int) -> Callable[[T], T]:
-    """Say which error statuses a dependency or endpoint answers, for the documentation: `@raises(404, 409)`.
+def raises(*errors: Error) -> Callable[[T], T]:
+    """Say which errors a dependency or endpoint answers, for the documentation: `@raises(404, OutOfStock)`.
 
-    Raises ConfigurationError for what is no status from 400 to 599.
+    A class is an HTTPException with a `problem_status`; with problem details its type and members are documented too.
+    Raises ConfigurationError for what is neither that nor a status from 400 to 599.
     """
-    for status in statuses:
+    for error in errors:
+        status = getattr(error, "problem_status", None) if isinstance(error, type) else error
         if not isinstance(status, int) or not 400 <= status <= 599:
             raise ConfigurationError(
-                f"raises ({caller_location()}) takes statuses from 400 to 599, not {status!r}"
+                f"raises ({caller_location()}) takes statuses from 400 to 599 and exceptions with a problem_status, not {error!r}"
             )
 
     def declare(function: T) -> T:
-        function.__velocipy_raises__ = statuses  # type: ignore[attr-defined]
+        function.__velocipy_raises__ = errors  # type: ignore[attr-defined]
         return function
 
     return declare
 
 
-def raised_by(function: object) -> tuple[int, ...]:
-    """The error statuses that `raises` declared for this callable, or for its class."""
+def raised_by(function: object) -> tuple[Error, ...]:
+    """The errors that `raises` declared for this callable, or for its class."""
     return tuple(getattr(function, "__velocipy_raises__", ()))
 
 

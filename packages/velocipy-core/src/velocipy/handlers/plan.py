@@ -156,9 +156,10 @@ class AppValue:
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """The JSON text that is answered to everybody, in place of a call of the endpoint."""
+    """The error that is answered to everybody, in place of a call of the endpoint."""
 
     content: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)

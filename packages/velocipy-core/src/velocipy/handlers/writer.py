@@ -54,7 +54,7 @@ class SegmentWriter:
         self.tools = tools
         self.number = number
         self.segment: Segment = plan.segments[number]
-        self.hooks = HookLines(source, self.segment, dialect)
+        self.hooks = HookLines(source, self.segment, dialect, plan.route.wording)
         self.wraps = isinstance(self.segment.core[-1], Next)
         self.route: str = source.bind("ROUTE", plan.route)
         self.results = [
@@ -268,8 +268,9 @@ class SegmentWriter:
                 "offers", tuple(format.media_types for format in self.plan.route.formats)
             )
             self.source.line(f"offer = preferred(', '.join(headers.get_all('accept')), {offers})")
-        if isinstance(self.segment.core[-1], Always):
-            self._send_always()
+        last = self.segment.core[-1]
+        if isinstance(last, Always):
+            self._send_always(last.media_type)
         elif self.short == "body":
             self._find_ready()
         elif self.short == "empty":
@@ -305,9 +306,8 @@ class SegmentWriter:
             self._add_hook_headers()
             self.source.line("response = None")
 
-    def _send_always(self) -> None:
+    def _send_always(self, media_type: str) -> None:
         """What is answered to everybody is there already, in `body`."""
-        media_type = self.results[0].media_type
         if self.short is None:
             self.source.line(f"response = Response(body, {self.plan.status}, None, {media_type!r})")
             return

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from velocipy.exceptions import ClientDisconnected
 from velocipy.http.leaving import Presence, once_it_waits
-from velocipy.http.response import JSON_TYPE, Response
+from velocipy.http.response import Response
+from velocipy.http.wording import DETAILS, Wording
 from velocipy.messages import about_request
 from velocipy.stopping import of_loop
 
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from velocipy.protocols import HTTPConnection
 
 logger = logging.getLogger("velocipy")
-
-SERVER_ERROR = b'{"detail":"Internal Server Error"}'
-"""The answer when nothing better can be made; a constant, so that it cannot fail too."""
-
-
-def server_error() -> Response:
-    """A 500 that tells nothing."""
-    return Response(SERVER_ERROR, 500, media_type=JSON_TYPE)
 
 
 class Unread(Response):
@@ -40,10 +33,11 @@ async def deliver(
     template: str,
     defaults: Sequence[tuple[str, str]] = (),
     request_id: object = None,
+    wording: Wording = DETAILS,
 ) -> Exception | None:
     """Send a response with the headers that middleware adds -> None, or what kept it from being sent whole.
 
-    `template` is the route's path, which with the request id tells the log what it was about.
+    `template` is the route's path, which with the request id tells the log what it was about; `wording` is that of its app.
 
     What is wrong with it is logged and becomes a 500 if nothing was sent yet; a body that breaks off later is logged once and
     leaves a connection that the server closes, where it has a way to. A client that left is nobody's error.
@@ -53,6 +47,7 @@ async def deliver(
             response = response.fresh()
             response.add_defaults(defaults)
         if response.streams:
+            response = response.worded(wording)
             await once_it_waits(response.send(connection), _attended, connection)
         else:
             await response.send(connection)
@@ -66,8 +61,8 @@ async def deliver(
         logger.exception("the answer to %s could not be sent", about)
         if not connection.started:
             # One line a field: nothing may be wrong with this answer too.
-            headers = {**dict(defaults), "content-type": JSON_TYPE}
-            await connection.send(500, list(headers.items()), SERVER_ERROR)
+            headers = {**dict(defaults), "content-type": wording.media_type}
+            await connection.send(500, list(headers.items()), wording.bare(500))
         return exc
     return None
 

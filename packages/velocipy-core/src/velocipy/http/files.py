@@ -16,8 +16,8 @@ from velocipy.http.disposition import content_disposition
 from velocipy.http.gate import BODYLESS, check_status
 from velocipy.http.headers import ResponseHeaders, http_date
 from velocipy.http.ranges import Multipart, Span, content_range, multipart, parse_ranges
-from velocipy.http.response import BYTES_TYPE, JSON_TYPE, Response
-from velocipy.status import phrase
+from velocipy.http.response import BYTES_TYPE, Response
+from velocipy.http.wording import DETAILS, Wording
 from velocipy.threads import iterate
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class FileResponse(Response):
     part of the path is checked: never build it from a request's text, for that there is StaticFiles.
     """
 
-    __slots__ = ("path", "size")
+    __slots__ = ("_wording", "path", "size")
     streams = True
 
     def __init__(
@@ -189,6 +189,7 @@ class FileResponse(Response):
         super().__init__(None, status_code, headers, media_type or guess_type(path))
         self.path = path
         self.size = found.st_size
+        self._wording: Wording = DETAILS
         self._describe(found)
         if cache_control is not None:
             self._headers["cache-control"] = cache_control
@@ -219,6 +220,15 @@ class FileResponse(Response):
             if method == "GET" and self._status_code == 200 and is_same_version(headers, own):
                 return self._part(headers.get_all("range"))
         return self._whole()
+
+    def worded(self, wording: Wording) -> FileResponse:
+        """This response, or one that refuses with a 412 or 416 of another wording."""
+        if self._wording is wording:
+            return self
+        twin = self.fresh()
+        assert isinstance(twin, FileResponse)
+        twin._wording = wording
+        return twin
 
     def _whole(self) -> Answer:
         return Answer(self._status_code, self._sized(self.size), (Span(0, self.size),))
@@ -256,9 +266,9 @@ class FileResponse(Response):
         return Answer(304, self._without(dropped))
 
     def _refusal(self, status: int, content_range: str | None = None) -> Answer:
-        body = b'{"detail":"%s"}' % phrase(status).encode()
+        body = self._wording.bare(status)
         headers = self._without(_NOT_IN_ERROR)
-        headers["content-type"] = JSON_TYPE
+        headers["content-type"] = self._wording.media_type
         headers["content-length"] = str(len(body))
         if content_range is not None:
             headers["content-range"] = content_range

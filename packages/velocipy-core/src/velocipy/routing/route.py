@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from velocipy.http.forms import FormLimits
     from velocipy.http.proxy import TrustedProxies
     from velocipy.http.response import Response
+    from velocipy.http.wording import Wording
     from velocipy.models.base import Serialization
     from velocipy.websocket import SocketOptions
 
@@ -131,7 +132,7 @@ class Route:
     is_ours: bool = False
     """Whether nobody declared it: the routes that answer 404, 405 and OPTIONS."""
     constant: bytes | None = None
-    """The JSON text that it always answers, without its endpoint being called."""
+    """The error that it always answers, as the app words it, without its endpoint being called."""
     proxies: TrustedProxies | None = None
     """Those of the app that is served, wherever the route's own app is mounted: who connects is a matter of the server."""
 
@@ -144,6 +145,13 @@ class Route:
     def name(self) -> str:
         """The declared name, else the endpoint's own."""
         return self.options.name or callable_name(self.endpoint)
+
+    @property
+    def wording(self) -> Wording:
+        """What the bodies of its errors say: its app's, also where that is mounted in another."""
+        from velocipy.http.wording import DETAILS
+
+        return getattr(self.app, "wording", DETAILS)
 
     @property
     def is_socket(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from velocipy.http.request import Exchange
 from velocipy.http.response import Response
+from velocipy.limiter.exceptions import RateLimitExceeded
 from velocipy.limiter.gate import Cost, Gate
 from velocipy.limiter.identity import Exempt, Identify
 from velocipy.limiter.limiter import Limiter, Rules
@@ -16,7 +17,7 @@ class RateLimit:
     """What `rate_limit` makes: a guard that gives nothing, and raises RateLimitExceeded."""
 
     __velocipy_guard__ = True
-    __velocipy_raises__ = (429,)
+    __velocipy_raises__ = (RateLimitExceeded,)
     responses: ClassVar[dict[int, dict[str, Any]]] = {429: {"description": "Too Many Requests"}}
     """What it may answer, for the documentation of a route."""
 

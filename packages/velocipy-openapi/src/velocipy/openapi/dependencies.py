@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from velocipy.exceptions import ConfigurationError
-from velocipy.handlers.markers import Dependency, raised_by, the_annotation
+from velocipy.handlers.markers import Dependency, Error, raised_by, the_annotation
 from velocipy.handlers.signature import read_signature
 from velocipy.openapi.naming import Schema, legal
 from velocipy.routing.route import Route
@@ -41,15 +41,15 @@ def _walk(
         yield Needed(call, inside)
 
 
-def errors_of(needed: Iterable[Needed]) -> tuple[int, ...]:
-    """The statuses that `raises` declares for any of them, and 401 for a scheme that refuses, 403 where it looks at scopes."""
-    found: dict[int, None] = {}
+def errors_of(needed: Iterable[Needed]) -> tuple[Error, ...]:
+    """The errors that `raises` declares for any of them, and 401 for a scheme that refuses, 403 where it looks at scopes."""
+    found: dict[Error, None] = {}
     for call, scopes in needed:
-        statuses = raised_by(call)
-        if not statuses and is_scheme(call) and getattr(call, "auto_error", True):
-            statuses = (401, 403) if scopes else (401,)
-        found.update(dict.fromkeys(statuses))
-    return tuple(sorted(found))
+        errors = raised_by(call)
+        if not errors and is_scheme(call) and getattr(call, "auto_error", True):
+            errors = (401, 403) if scopes else (401,)
+        found.update(dict.fromkeys(errors))
+    return tuple(found)
 
 
 def is_scheme(call: object) -> bool:

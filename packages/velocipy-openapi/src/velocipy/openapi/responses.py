@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from velocipy.annotations import split_annotated, union_members
 from velocipy.exceptions import ConfigurationError
+from velocipy.handlers.markers import Error
 from velocipy.handlers.plan import Body, Check, Form, Plan
 from velocipy.handlers.signature import return_annotation
 from velocipy.http.gate import BODYLESS
-from velocipy.http.response import BYTES_TYPE, JSON_TYPE, RedirectResponse, Response
+from velocipy.http.response import BYTES_TYPE, RedirectResponse, Response
 from velocipy.http.streaming import StreamingResponse
+from velocipy.http.wording import Wording
 from velocipy.models.base import AS_IT_IS
 from velocipy.openapi.components import Components, narrowed
-from velocipy.openapi.errors import HTTPError, HTTPValidationError
+from velocipy.openapi.errors import model_of, status_of
 from velocipy.openapi.naming import Schema
 from velocipy.openapi.parameters import content_of
 from velocipy.openapi.schemas import Schemas
@@ -22,14 +24,17 @@ from velocipy.routing.route import FROM_ANNOTATION
 from velocipy.status import phrase
 
 
-def answers(plan: Plan, schemas: Schemas, errors: Iterable[int]) -> Schema:
+def answers(plan: Plan, schemas: Schemas, errors: Iterable[Error]) -> Schema:
     """OpenAPI's Responses Object.
 
-    `errors` are statuses that dependencies answer. What the route declares of a status is merged over what is known of it.
+    `errors` are what dependencies answer. What the route declares of a status is merged over what is known of it.
     """
     found: dict[str, Schema] = {str(plan.status): _success(plan, schemas)}
-    for status in (*_errors_of_binding(plan), *errors):
-        found.setdefault(str(status), error_response(status, schemas))
+    by_status: dict[int, list[Error]] = {}
+    for error in (*_errors_of_binding(plan), *errors):
+        by_status.setdefault(status_of(error), []).append(error)
+    for status, alike in by_status.items():
+        found.setdefault(str(status), error_response(alike, plan.route.wording, schemas))
     for key, declared in plan.route.options.responses.items():
         status_key = _status_key(plan, key)
         one = _declared(plan, schemas, status_key, declared)
@@ -40,10 +45,12 @@ def answers(plan: Plan, schemas: Schemas, errors: Iterable[int]) -> Schema:
     return dict(sorted(found.items(), key=lambda pair: (pair[0] == "default", pair[0])))
 
 
-def error_response(status: int, schemas: Schemas) -> Schema:
-    """The answer to an error, as exception handlers of the framework word it."""
-    schema = schemas.of(HTTPValidationError if status == 422 else HTTPError, "output")
-    return {"description": phrase(status), "content": {JSON_TYPE: {"schema": schema}}}
+def error_response(errors: Sequence[Error], wording: Wording, schemas: Schemas) -> Schema:
+    """The answer to errors of one status, as the framework words it."""
+    models = list(dict.fromkeys(model_of(error, wording) for error in errors))
+    found = [schemas.of(model, "output") for model in models]
+    schema = found[0] if len(found) == 1 else {"anyOf": found}
+    return {"description": phrase(status_of(errors[0])), "content": {wording.media_type: {"schema": schema}}}
 
 
 def _errors_of_binding(plan: Plan) -> Iterator[int]:
