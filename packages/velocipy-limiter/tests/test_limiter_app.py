@@ -186,6 +186,28 @@ def test_two_rules_are_all_or_nothing_and_both_are_told(interface: Any, way: str
 
 
 @both
+@every_way
+def test_a_429_may_be_a_problem_that_names_the_rules(interface: Any, way: str) -> None:
+    pair = (RateLimitRule("wide", 10, 3600), RateLimitRule("narrow", 1, 60))
+    app = limited(way, None, pair)
+    worded = VelociPy(plugins=False, problem_details=True)
+    worded.include_router(app)
+    client = client_of(worded, interface)
+    client.get("/")
+    refused = client.get("/")
+    assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
+    assert refused.headers["retry-after"] and "ratelimit" in refused.headers
+    assert refused.json() == {
+        "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
+        "title": "Request cannot be satisfied as assigned quota has been exceeded",
+        "status": 429,
+        "detail": "Too Many Requests",
+        "instance": "/",
+        "violated-policies": ["narrow"],
+    }
+
+
+@both
 def test_middleware_and_dependency_of_one_request_are_told_together(interface: Any) -> None:
     limiter = Limiter()
     app = VelociPy(plugins=False)

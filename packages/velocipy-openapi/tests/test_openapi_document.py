@@ -7,14 +7,16 @@ import json
 import sys
 import time
 from dataclasses import make_dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from velocipy import APIRouter, Depends, Query, Request, VelociPy, raises
-from velocipy.exceptions import ConfigurationError
+from velocipy import APIRouter, Depends, ProblemException, Query, Request, VelociPy, raises
+from velocipy.exceptions import ConfigurationError, NotFound
 from velocipy.testing import TestClient
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.py"))
@@ -317,6 +319,86 @@ def test_raises_tells_statuses_and_takes_nothing_else() -> None:
     assert set(valid(app)["paths"]["/"]["get"]["responses"]) == {"204", "404", "409"}
     with pytest.raises(ConfigurationError, match="400 to 599"):
         raises(200)
+
+
+class Exhausted(ProblemException):
+    """Nothing is left.
+
+    Come back tomorrow.
+    """
+
+    problem_type = "https://example.com/problems/exhausted"
+    problem_status = 409
+    problem_fields = {"left": int, "next-day": date | None}
+
+
+class Other(ProblemException):
+    problem_status = 409
+
+
+def worded(problem_details: bool) -> Any:
+    """Two routes and what mounts them, as problems or not."""
+    app = VelociPy(problem_details=problem_details)
+
+    @app.post("/orders")
+    @raises(Exhausted, Other, 402)
+    async def order(body: dict[str, int], n: int) -> None: ...
+
+    return app
+
+
+def test_problem_details_are_documented_as_such() -> None:
+    document = valid(worded(True))
+    responses = document["paths"]["/orders"]["post"]["responses"]
+    assert set(responses) == {"204", "400", "402", "409", "413", "415", "422"}
+    kinds = {key: list(one["content"]) for key, one in responses.items() if key != "204"}
+    assert set(map(tuple, kinds.values())) == {("application/problem+json",)}
+    schemas = {key: responses[key]["content"]["application/problem+json"]["schema"] for key in kinds}
+    plain = {"$ref": "#/components/schemas/ProblemDetails"}
+    assert [schemas[key] for key in ("400", "402", "413", "415")] == [plain] * 4
+    assert schemas["422"] == {"$ref": "#/components/schemas/ValidationProblem"}
+    assert schemas["409"] == {"anyOf": [{"$ref": "#/components/schemas/Exhausted"}, plain]}
+    components = document["components"]["schemas"]
+    assert components["ProblemDetails"]["required"] == ["type", "title", "status", "detail"]
+    assert "errors" in components["ValidationProblem"]["required"]
+    exhausted = components["Exhausted"]
+    assert exhausted["description"].startswith("Nothing is left.")
+    assert exhausted["properties"]["type"]["enum"] == ["https://example.com/problems/exhausted"]
+    assert exhausted["properties"]["status"]["enum"] == [409]
+    assert exhausted["required"] == ["type", "title", "status", "detail", "left", "next-day"]
+
+
+def test_what_is_answered_fits_the_problem_that_is_documented() -> None:
+    app = VelociPy(problem_details=True)
+
+    @app.get("/{n}")
+    @raises(Exhausted, 404)
+    async def read(n: int) -> None:
+        raise Exhausted("gone", left=0, **{"next-day": date(2030, 1, 2)}) if n else NotFound("none")
+
+    document = valid(app)
+    client = TestClient(app)
+    for path, status in (("/0", 404), ("/1", 409), ("/x", 422)):
+        answer = client.get(path)
+        assert answer.status_code == status
+        media = document["paths"]["/{n}"]["get"]["responses"][str(status)]["content"]
+        schema = {**media["application/problem+json"]["schema"], "components": document["components"]}
+        assert list(Draft202012Validator(schema).iter_errors(answer.json())) == []
+
+
+def test_without_problem_details_a_kind_of_problem_is_its_status() -> None:
+    responses = valid(worded(False))["paths"]["/orders"]["post"]["responses"]
+    assert responses["409"]["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/HTTPError"}}
+    }
+
+
+def test_each_app_in_a_document_words_its_own_errors() -> None:
+    app = worded(False)
+    app.mount("/in", worded(True))
+    paths = valid(app)["paths"]
+    assert list(paths["/orders"]["post"]["responses"]["402"]["content"]) == ["application/json"]
+    assert list(paths["/in/orders"]["post"]["responses"]["402"]["content"]) == ["application/problem+json"]
 
 
 def test_a_status_that_is_none_is_a_mistake() -> None:

@@ -68,14 +68,14 @@ _BLANK: Final = HTTPException.problem_type
 
 @lru_cache(maxsize=1_024)
 def _problem(error: type[HTTPException]) -> Any:
-    """The model of a class: the five members, its type as the only one, and its own."""
+    """The model of a class: the five members, of which type and status are known, and its own."""
     if error.problem_type == _BLANK and not error.problem_fields:
         return ProblemDetails
     kind = str if error.problem_type == _BLANK else Literal[error.problem_type]
     fields: dict[str, Any] = {
         "type": kind,
         "title": str,
-        "status": int,
+        "status": Literal[status_of(error)],
         "detail": str,
         "instance": NotRequired[str],
         **error.problem_fields,
