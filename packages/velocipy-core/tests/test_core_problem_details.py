@@ -409,6 +409,7 @@ def kind(**attributes: Any) -> type[ProblemException]:
         ({"problem_status": 400, "problem_type": ""}, "problem_type of Kind is a URI"),
         ({"problem_status": 400, "problem_type": "out of stock"}, "not 'out of stock'"),
         ({"problem_status": 400, "problem_type": "https://exämple.com"}, "problem_type"),
+        ({"problem_status": 400, "problem_fields": {"headers": str}}, r"\['headers'\], which"),
         ({"problem_status": 400, "problem_fields": {"title": str}}, r"\['title'\], which every problem has"),
     ],
 )

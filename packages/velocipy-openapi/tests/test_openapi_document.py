@@ -374,7 +374,7 @@ def test_what_is_answered_fits_the_problem_that_is_documented() -> None:
     @app.get("/{n}")
     @raises(Exhausted, 404)
     async def read(n: int) -> None:
-        raise Exhausted("gone", left=0, **{"next-day": date(2030, 1, 2)}) if n else NotFound("none")
+        raise Exhausted("gone", None, left=0, **{"next-day": date(2030, 1, 2)}) if n else NotFound("none")
 
     document = valid(app)
     client = TestClient(app)

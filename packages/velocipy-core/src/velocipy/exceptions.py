@@ -204,6 +204,9 @@ class ProblemException(HTTPException):
 STANDARD_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "instance"})
 """Members that RFC 9457 section 3.1 defines."""
 
+_TAKEN: Final = STANDARD_MEMBERS | {"headers"}
+"""What no further member can be called, since a ProblemException takes it as something else."""
+
 
 def check_problem(cls: type[HTTPException]) -> None:
     """Raise ConfigurationError for a class whose `problem_...` cannot be answered."""
@@ -216,7 +219,7 @@ def check_problem(cls: type[HTTPException]) -> None:
         raise ConfigurationError(
             f"problem_type of {cls.__qualname__} is a URI such as 'https://example.com/problems/out-of-stock', not {kind!r}"
         )
-    if taken := STANDARD_MEMBERS.intersection(cls.problem_fields):
+    if taken := _TAKEN.intersection(cls.problem_fields):
         raise ConfigurationError(
             f"problem_fields of {cls.__qualname__} has {sorted(taken)}, which every problem has: give them other names"
         )
