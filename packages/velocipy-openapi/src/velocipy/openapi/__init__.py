@@ -3,6 +3,21 @@
 Knows what the binder knows of parameters, bodies and results; knows no protocols.
 """
 
-from velocipy.openapi.config import OpenAPI
+from typing import TYPE_CHECKING
 
-__all__ = ["OpenAPI"]
+from velocipy.exports import lazy
+
+if TYPE_CHECKING:
+    from velocipy.openapi.changes import diff
+    from velocipy.openapi.config import OpenAPI
+    from velocipy.openapi.schema_changes import Change
+
+__all__ = ["Change", "OpenAPI", "diff"]
+
+_HOMES = {
+    "changes": ("diff",),
+    "config": ("OpenAPI",),
+    "schema_changes": ("Change",),
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)
