@@ -23,7 +23,8 @@ EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.py"))
 
 
 def load(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"openapi_of_{path.stem}", path)
+    # The name that the tests of the examples give it too: Config has one class of each name.
+    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
