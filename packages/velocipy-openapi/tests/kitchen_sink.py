@@ -1,4 +1,4 @@
-"""An app with every feature that a document can show, one route for each. Knows the framework; asserts nothing."""
+"""An app with every feature that a document can show, one route for each, that answers what it says. Knows the framework; asserts nothing."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from velocipy import (
     Form,
     Header,
     HTMLResponse,
+    HTTPException,
     Path,
     PlainTextResponse,
     Query,
@@ -131,7 +132,9 @@ class Key:
     scheme: Mapping[str, Any] = {"type": "apiKey", "in": "header", "name": "x-key"}
     auto_error = True
 
-    async def __call__(self, request: Request) -> None: ...
+    async def __call__(self, request: Request) -> None:
+        if request.header("x-key") != "sesame":
+            raise HTTPException(401)
 
 
 class Bearer:
@@ -157,6 +160,11 @@ async def paging(
     size: Annotated[int, Query(gt=0, le=100)] = 20,
 ) -> tuple[int, int]:
     return page, size
+
+
+async def lines() -> AsyncIterator[str]:
+    yield "one"
+    yield "two"
 
 
 hooks = APIRouter()
@@ -256,12 +264,12 @@ async def replace(id: int, item: Item | None = None) -> Item | PlainTextResponse
 
 @app.get("/pages")
 async def pages() -> Page[Item]:
-    return Page([])
+    return Page([Item("mug", 4.5)])
 
 
 @app.get("/more-pages")
 async def more_pages() -> Page[list[int]]:
-    return Page([])
+    return Page([[1], []])
 
 
 @app.post("/trees")
@@ -276,7 +284,7 @@ async def shapes(shape: Annotated[Point | list[Point], Body(embed=True)]) -> Opt
 
 @app.post("/pets")
 async def pets(pet: Cat | Dog) -> list[Cat | Dog]:
-    return []
+    return [pet]
 
 
 @app.post("/structs")
@@ -291,7 +299,7 @@ async def customers(customer: Customer) -> Envelope[Customer]:
 
 @app.get("/customers/public", response_model=list[Customer], response_model_include={"id"})
 async def public_customers() -> object:
-    return []
+    return [Customer(id=1, fullName="Ada")]
 
 
 @app.post("/raw")
@@ -315,15 +323,18 @@ async def files(
 
 
 @app.get("/formats", formats=["json", "msgpack"])
-async def formats() -> Item: ...  # type: ignore[empty-body]
+async def formats() -> Item:
+    return Item("mug", 4.5)
 
 
 @app.get("/stream")
-async def stream() -> AsyncIterator[str]: ...  # type: ignore[empty-body]
+async def stream() -> AsyncIterator[str]:
+    return lines()
 
 
 @app.get("/events")
-async def events() -> EventSourceResponse: ...  # type: ignore[empty-body]
+async def events() -> EventSourceResponse:
+    return EventSourceResponse(lines())
 
 
 @app.get("/html", response_class=HTMLResponse)
@@ -332,7 +343,8 @@ async def html() -> str:
 
 
 @app.get("/any")
-async def anything() -> Response | StreamingResponse: ...  # type: ignore[empty-body]
+async def anything() -> Response | StreamingResponse:
+    return StreamingResponse(lines())
 
 
 @app.get("/key", dependencies=[Depends(key)])
@@ -344,11 +356,13 @@ async def with_both() -> None: ...
 
 
 @app.get("/u/{id:int}", deprecated=True)
-async def by_id(id: int) -> Item: ...  # type: ignore[empty-body]
+async def by_id(id: int) -> Item:
+    return Item("mug", 4.5)
 
 
 @app.get("/u/{name}")
-async def by_name(name: str, full: bool = False) -> Customer: ...  # type: ignore[empty-body]
+async def by_name(name: str, full: bool = False) -> Customer:
+    return Customer(id=1, fullName=name)
 
 
 @app.delete("/u/{key}")

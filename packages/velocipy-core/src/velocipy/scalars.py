@@ -32,7 +32,7 @@ _BOOLS = {
 
 # HTML's "valid floating-point number" (section 2.3.4.3), which is what a number field of a form submits: `.5` but not `5.`.
 # Three digits of exponent hold every float; a Decimal with more would fill the memory as soon as somebody made an int of it.
-_NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+NUMBER = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
 
 # RFC 3339 section 5.6, with two liberties that HTML's date and time fields take: no seconds, no offset. A leap second
@@ -65,7 +65,7 @@ def parse_int(text: str) -> int:
 
 def parse_float(text: str) -> float:
     """`[-]digits[.digits][e[+|-]digits]`, finite: no `nan`, no `inf`, no `1e999`."""
-    if len(text) <= MAX_LENGTH and _NUMBER.fullmatch(text):
+    if len(text) <= MAX_LENGTH and NUMBER.fullmatch(text):
         value = float(text)
         if value - value == 0.0:  # inf - inf is nan: the cheapest test of finiteness
             return value
@@ -87,7 +87,7 @@ def parse_decimal(text: str) -> decimal.Decimal:
     """The grammar of `parse_float`, every digit kept: `1.10` stays `Decimal("1.10")`."""
     import decimal
 
-    if len(text) <= MAX_LENGTH and _NUMBER.fullmatch(text):
+    if len(text) <= MAX_LENGTH and NUMBER.fullmatch(text):
         return decimal.Decimal(text)
     raise ValueError("not a valid decimal number")
 

@@ -5,6 +5,7 @@ Knows schemas; knows no types and no routes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -54,8 +55,22 @@ def _fill(foreign: list[Foreign]) -> dict[str, Schema]:
         assert made is not None
         for one, schema in zip(asked, made.schemas, strict=True):
             one.schema.update(schema)
-        components.update(made.components)
+        components.update({name: _untitled(name, one) for name, one in made.components.items()})
     return components
+
+
+def _untitled(name: str, schema: Schema) -> Schema:
+    """A component without the title that its library made of the class's name.
+
+    Generators of clients take a title for the name of their class, and two components, such as `Item-Input` and
+    `Item-Output`, have the same one.
+    """
+    title = re.escape(_ILLEGAL.sub("_", str(schema.get("title", ""))))
+    made = re.fullmatch(rf"(?:.*__)?{title}(?:__\d+)?(?:-Input|-Output)?", name)
+    return schema if made is None else _without(schema, "title")
+
+
+_ILLEGAL: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def _without(schema: Schema, key: str) -> Schema:

@@ -30,30 +30,39 @@ def component_names(models: Mapping[Ref, Schema], taken: Mapping[str, Schema]) -
     """A name for each model; `taken` are components whose names are given already.
 
     It is the class's own, with the arguments of a generic behind it. Where two would have one name, both have their module
-    before it; so a name depends on what else there is, never on the order in which it came.
+    before it, and where two still would, characters that no name may have are spelled out; so a name depends on what else
+    there is, never on the order in which it came. Numbers are for classes that have even their module and place in common.
     """
     differing = _differing(models)
     keys = {ref: _variant(ref, models, differing) for ref in models}
-    by_name: defaultdict[str, dict[Any, None]] = defaultdict(dict)
-    for model, _ in keys.values():
-        by_name[plain_name(model)][model] = None
     names: dict[Any, str] = {}
-    for name, owners in sorted(by_name.items()):
-        alone = len(owners) == 1 and not any(
-            _is_taken(f"{name}{end}", taken) for end in ("", "-Input", "-Output")
-        )
-        for model in owners:
-            names[model] = name if alone else _unused(full_name(model), {*names.values(), *taken})
+    used = set(taken)
+    waiting = list(dict.fromkeys(model for model, _ in keys.values()))
+    for candidate in (plain_name, full_name, spelled_name):
+        by_name: defaultdict[str, list[Any]] = defaultdict(list)
+        for model in waiting:
+            by_name[candidate(model)].append(model)
+        waiting = []
+        for name, owners in sorted(by_name.items()):
+            if len(owners) == 1 and used.isdisjoint(_forms(name)):
+                names[owners[0]] = name
+                used.update(_forms(name))
+            else:
+                waiting += owners
+    for model in waiting:
+        names[model] = _unused(full_name(model), used)
+        used.update(_forms(names[model]))
     return {ref: f"{names[model]}{suffix}" for ref, (model, suffix) in keys.items()}
 
 
-def _is_taken(name: str, taken: Mapping[str, Schema]) -> bool:
-    return name in taken
+def _forms(name: str) -> tuple[str, str, str]:
+    """All that a model of this name may be called."""
+    return name, f"{name}-Input", f"{name}-Output"
 
 
 def _unused(name: str, used: set[str]) -> str:
     number, candidate = 1, name
-    while candidate in used:
+    while not used.isdisjoint(_forms(candidate)):
         number += 1
         candidate = f"{name}_{number}"
     return candidate
@@ -113,12 +122,33 @@ def plain_name(model: Any) -> str:
 
 
 def full_name(model: Any) -> str:
-    """The same with the module before it: "shop_models_Item"."""
+    """The same with modules before it: "shop_models_Item", "shop_pages_Page_shop_models_Item"."""
+    return legal(_with_modules(model))
+
+
+def spelled_name(model: Any) -> str:
+    """The same with characters that no name may have as their code points: "shop_models_Gr_xF6_xDF_e"."""
+    return legal(_ILLEGAL.sub(_spelled, _with_modules(model)))
+
+
+def _with_modules(model: Any) -> str:
+    model, _ = split_annotated(model)
     cls = get_origin(model) or model
+    arguments = [argument for argument in get_args(model) if argument is not Ellipsis]
+    name = getattr(cls, "__name__", None) or type_name(cls)
     module = getattr(cls, "__module__", "")
-    outer = getattr(cls, "__qualname__", "").removesuffix(getattr(cls, "__name__", ""))
-    place = f"{module}.{outer}".replace("<locals>", "").strip(".")
-    return legal(f"{place.replace('.', '_')}_{plain_name(model)}")
+    place = ""
+    if module not in _PLACELESS:
+        outer = getattr(cls, "__qualname__", "").removesuffix(name)
+        place = f"{module}.{outer}".replace("<locals>", "").strip(".").replace(".", "_")
+    return "_".join(filter(None, [place, name, *map(_with_modules, arguments)]))
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return "".join(f"_x{ord(character):X}" for character in found[0]) + "_"
+
+
+_PLACELESS: Final = frozenset({"builtins", "types", "typing"})
 
 
 def legal(name: str) -> str:

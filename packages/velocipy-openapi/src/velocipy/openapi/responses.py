@@ -31,7 +31,7 @@ def answers(plan: Plan, schemas: Schemas, errors: Iterable[Error]) -> Schema:
     """
     found: dict[str, Schema] = {str(plan.status): _success(plan, schemas)}
     by_status: dict[int, list[Error]] = {}
-    for error in (*_errors_of_binding(plan), *errors):
+    for error in (*_errors_of_path(plan), *_errors_of_binding(plan), *errors):
         by_status.setdefault(status_of(error), []).append(error)
     for status, alike in by_status.items():
         found.setdefault(str(status), error_response(alike, plan.route.wording, schemas))
@@ -51,6 +51,12 @@ def error_response(errors: Sequence[Error], wording: Wording, schemas: Schemas) 
     found = [schemas.of(model, "output") for model in models]
     schema = found[0] if len(found) == 1 else {"anyOf": found}
     return {"description": phrase(status_of(errors[0])), "content": {wording.media_type: {"schema": schema}}}
+
+
+def _errors_of_path(plan: Plan) -> Iterator[int]:
+    """404 where a hole takes some texts only: for all others the route does not match."""
+    if any(hole.converter.name != "str" for hole in plan.route.template.holes):
+        yield 404
 
 
 def _errors_of_binding(plan: Plan) -> Iterator[int]:

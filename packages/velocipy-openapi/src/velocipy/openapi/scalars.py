@@ -17,9 +17,10 @@ from velocipy.constraints import Constraints
 from velocipy.http.uploads import UploadFile
 from velocipy.models.base import Direction
 from velocipy.openapi.naming import Schema
+from velocipy.scalars import NUMBER
 
 _DECIMAL: Final[dict[Direction, Schema]] = {
-    "input": {"type": ["number", "string"], "format": "decimal"},
+    "input": {"type": ["number", "string"], "format": "decimal", "pattern": f"^{NUMBER.pattern}$"},
     "output": {"type": "string", "format": "decimal"},
 }
 
@@ -34,7 +35,7 @@ _LEAVES: Final[dict[Any, Schema]] = {
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
     time: {"type": "string", "format": "time"},
-    timedelta: {"type": "string", "format": "duration"},
+    timedelta: {"type": "string", "format": "duration", "pattern": "^[^YM]*(?:T.*)?$"},  # no years or months
     bytes: {"type": "string", "contentEncoding": "base64"},
     bytearray: {"type": "string", "contentEncoding": "base64"},
     UploadFile: {"type": "string", "format": "binary"},

@@ -294,12 +294,21 @@ def add_default(schema: Schema, default: Any) -> None:
 
 
 def choices(values: Iterable[Any]) -> Schema:
-    """One of a few values, as a Literal or an Enum has them."""
+    """One of a few values, as a Literal or an Enum has them; those of several types are one `enum` a type.
+
+    Generators of clients make a type of each `enum`, and most of them of an `enum` of one type only.
+    """
     plain = [value.value if isinstance(value, Enum) else value for value in values]
     shown = [value for value in map(json_value, plain) if value is not NO_DEFAULT]
-    kinds = list(dict.fromkeys(_TYPES[type(value)] for value in shown if type(value) in _TYPES))
-    schema: Schema = {"enum": shown}
-    return {"type": kinds[0], **schema} if len(kinds) == 1 else schema
+    if not all(type(value) in _TYPES for value in shown):
+        return {"enum": shown}
+    by_type: dict[str, list[Any]] = {}
+    for value in shown:
+        by_type.setdefault(_TYPES[type(value)], []).append(value)
+    schemas: list[Schema] = [
+        dict(_NULL) if kind == "null" else {"type": kind, "enum": found} for kind, found in by_type.items()
+    ]
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {"enum": []}
 
 
 def _enum(cls: Any) -> Schema:
