@@ -20,10 +20,10 @@ BLOCKS = 1_000
 
 @pytest.mark.servers
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", list(COMMANDS))
+@pytest.mark.parametrize("kind", [kind for kind in COMMANDS if kind != "uvicorn-h11"])
 def test_visits_leave_nothing_behind(kind: str) -> None:
     """Memory by Python's blocks: that of the process needs a longer run to be told from its allocators' slack."""
-    visits = 1_000 if kind == "hypercorn" else 3_000
+    visits = 600 if kind == "hypercorn" else 2_000
     with serve(kind, "soak_app:app", cwd=HERE) as server:
         made = asyncio.run(
             soak(
