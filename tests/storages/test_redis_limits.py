@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from limit_machine import Clock, LimitMachine
+from redis_callers import admitted
 from redis_server import Server
 
 from velocipy import Depends, VelociPy
@@ -161,23 +162,12 @@ def test_a_refusal_by_one_rule_takes_nothing_from_another(server: Server) -> Non
 # -- many callers --------------------------------------------------------------------------------------------------
 
 
-def _callers(url: str, prefix: str, kind: RateLimitAlgorithm, calls: int) -> int:
-    async def main() -> int:
-        storage = RedisStorage(url, prefix=prefix, max_connections=16, deadline=30)
-        rules = (rule_of(kind),)
-        told = await asyncio.gather(*(storage.decide(rules, "everybody") for _ in range(calls)))
-        await storage.close()
-        return sum(verdict.allowed for verdict in told)
-
-    return asyncio.run(main())
-
-
 @pytest.mark.case(113)
 def test_800_callers_in_4_processes_are_admitted_exactly_100_times(server: Server) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         for kind in ALGORITHMS:
             tasks = [(server.url, f"many{next(_numbers)}:{kind}:", kind, 200)] * 4
-            assert sum(pool.starmap(_callers, tasks)) == 100, kind
+            assert sum(pool.starmap_async(admitted, tasks).get(60)) == 100, kind
 
 
 @pytest.mark.case(134)
