@@ -723,5 +723,6 @@ def test_no_request_leaves_a_file_open_or_memory_taken(root: Path, interface: st
             taken.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()
         assert len(os.listdir("/proc/self/fd")) <= before
-    # What is kept for each request is kept in every batch; what is filled once, a cache or a table, is not.
-    assert min(later - earlier for earlier, later in pairwise(taken)) < 10_000
+    # What is kept for each request is kept in every batch; what is filled once, a cache or a table, is not. A batch has 300
+    # requests, each of which is more than 1,000 bytes; threads of tests before this one may take some too.
+    assert min(later - earlier for earlier, later in pairwise(taken)) < 60_000
