@@ -98,6 +98,7 @@ class Session:
 
 
 def disconnect(closing: Closing) -> Message:
+    """What an ASGI server tells an app whose peer has closed."""
     return {"type": "websocket.disconnect", "code": closing.code, "reason": closing.reason}
 
 

@@ -25,6 +25,7 @@ class PlainJar(CookieJar):
 
 
 def plain_jar(cookies: CookieTypes | None) -> PlainJar:
+    """A jar that holds these cookies, whatever form they are given in."""
     jar = PlainJar()
     httpx2.Cookies(jar).update(cookies)
     return jar

@@ -55,4 +55,5 @@ def choose(app: App) -> Interface:
 
 
 def installed(interface: Interface) -> bool:
+    """Whether the dist of a protocol is there, without importing it."""
     return find_spec(f"velocipy.{interface}") is not None

@@ -64,4 +64,5 @@ def bare_request(
 
 
 def raw(text: Text) -> bytes:
+    """A name or value of a header as it goes over the wire."""
     return text.encode("latin-1") if isinstance(text, str) else text

@@ -172,4 +172,5 @@ class WebSocketExchange:
 
 
 def text_pairs(pairs: Pairs) -> tuple[tuple[str, str], ...]:
+    """Headers as an ASGI app gives them, as text."""
     return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
