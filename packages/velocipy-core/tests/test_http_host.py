@@ -144,5 +144,5 @@ def test_a_malformed_host_is_a_bad_request_every_time(text):
 def test_hosts_that_passed_are_remembered_up_to_a_bound():
     for number in range(3 * MAX_KNOWN_HOSTS):
         check_host([f"host{number}.test"])
-        assert len(url_module._known_hosts) <= MAX_KNOWN_HOSTS
-    assert f"host{3 * MAX_KNOWN_HOSTS - 1}.test" in url_module._known_hosts
+        assert len(url_module.known_hosts) <= MAX_KNOWN_HOSTS
+    assert f"host{3 * MAX_KNOWN_HOSTS - 1}.test" in url_module.known_hosts

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velocipy.exceptions import BadRequest
-from velocipy.http.query import MAX_FIELDS, MAX_LENGTH, Query, decode_escapes, parse_query
+from velocipy.http.query import MAX_FIELDS, MAX_LENGTH, Query, decode_escapes, last_values, parse_query
 
 
 @pytest.mark.case(20)
@@ -58,6 +58,10 @@ def test_queries_are_read_as_the_table_says(text, pairs):
 def test_any_text_means_what_the_standard_library_reads(text):
     expected = parse_qsl(text, keep_blank_values=True, max_num_fields=None)
     assert list(parse_query(text).items()) == expected
+    last = dict(expected)
+    assert {name: value for name, value in last_values(text).items() if name} == {
+        name: value for name, value in last.items() if name
+    }
 
 
 @given(

@@ -91,7 +91,7 @@ def duplicate_headers_dropped() -> Dialect:
 @mutant("cookie_lines_are_joined", "two_hosts_are_refused")
 def first_lines_only() -> Dialect:
     """Reads only the first line of a name, so one Cookie line and one Host."""
-    return asgi(hosts="headers.get_all('host')", env={**ASGI.env, "HeaderView": LastOnly})
+    return asgi(hosts=("hosts = headers.get_all('host')",), env={**ASGI.env, "HeaderView": LastOnly})
 
 
 class FirstLines:
@@ -133,7 +133,7 @@ def values_decoded_as_latin() -> Dialect:
 def hosts_hidden() -> Dialect:
     """Keeps Host from the check."""
 
-    return asgi(hosts="[]")
+    return asgi(hosts=("hosts = []",))
 
 
 @mutant("the_url_is_made_of_its_parts")

@@ -100,7 +100,7 @@ class Dispatcher:
         """The function that a server calls for every exchange of this protocol."""
         for leaf in self._leaves:
             leaf.handlers.setdefault(dialect.name, {})
-        entry = Entry(dialect, self._app, self._serial, self._tree.match, self._finder(dialect))
+        entry = Entry(dialect, self._app, self._serial, self._tree, self._finder(dialect))
         self._entries[dialect.name] = entry
         return entry.call
 

@@ -14,6 +14,7 @@ from typing import Any
 from velocipy.handlers.source import Source
 from velocipy.protocols import Dialect
 from velocipy.routing.route import WEBSOCKET
+from velocipy.routing.tree import RouteTree
 
 logger = logging.getLogger("velocipy")
 
@@ -22,31 +23,36 @@ SHARED_TASK = "_CBSchedulerTask"
 
 Handler = Callable[..., Any]
 Found = tuple[Handler, Sequence[object]]
-Match = Callable[[str], tuple[Any, Sequence[object]] | None]
 Find = Callable[[str, str, bool], Found]
 
 
 class Entry:
     """`call(*dialect.args)` serves one exchange of one protocol."""
 
-    def __init__(self, dialect: Dialect, app: Any, serial: int, match: Match, find: Find) -> None:
+    def __init__(self, dialect: Dialect, app: Any, serial: int, tree: RouteTree[Any], find: Find) -> None:
         source = Source(
             f"<velocipy entry {dialect.name} #{serial}>", {**dialect.env, "app": app}, frozenset()
         )
-        names = source.bind("match", match), source.bind("find", find)
-        _write(source, dialect, *names)
-        self.call: Handler = source.compile("enter")
+        self._usual: tuple[Any, ...] = ({}, self._first(tree, find), find)
+        self._names = [
+            source.bind(name, asked)
+            for name, asked in zip(("static", "match", "find"), self._usual, strict=True)
+        ]
         self._globals = source.env
-        self._usual: dict[str, object] = {names[0]: self._look_once(names[0], match), names[1]: find}
-        self._globals.update(self._usual)
+        _write(source, dialect, *self._names)
+        self.call: Handler = source.compile("enter")
 
-    def _look_once(self, name: str, match: Match) -> Match:
-        """A `match` that looks at the task of the first exchange, and is never asked again."""
+    def _ask(self, *asked: Any) -> None:
+        """Have the generated source ask these for a match without holes, for one with holes, and for every other case."""
+        self._globals.update(zip(self._names, asked, strict=True))
 
-        def first(path: str) -> tuple[Any, Sequence[object]] | None:
-            self._globals[name] = match
+    def _first(self, tree: RouteTree[Any], find: Find) -> Callable[[str], Any]:
+        """A match that looks at the task of the first exchange, and is never asked again."""
+
+        def first(path: str) -> Any:
+            self._ask(tree.static, tree.match_holes, find)
             warn_of_shared_task()
-            return match(path)
+            return tree.match(path)
 
         return first
 
@@ -63,14 +69,12 @@ class Entry:
                 raise RuntimeError("the app did not start, so it answers nothing") from exc
             await self.call(*args[:-1])
 
-        match, find = self._usual
-        self._globals[match] = lambda path: None
-        self._globals[find] = lambda method, path, nowhere: (wait, ())
+        self._ask({}, lambda path: None, lambda method, path, nowhere: (wait, ()))
         started.add_done_callback(self._let_in)
 
     def _let_in(self, started: asyncio.Task[None]) -> None:
         if not started.cancelled() and started.exception() is None:
-            self._globals.update(self._usual)
+            self._ask(*self._usual)
 
 
 def warn_of_shared_task() -> None:
@@ -86,7 +90,7 @@ def warn_of_shared_task() -> None:
         )
 
 
-def _write(source: Source, dialect: Dialect, match: str, find: str) -> None:
+def _write(source: Source, dialect: Dialect, static: str, match: str, find: str) -> None:
     define, give = dialect.enter
     args = ", ".join(dialect.args)
     with source.block(f"{define}({args}):"):
@@ -94,7 +98,7 @@ def _write(source: Source, dialect: Dialect, match: str, find: str) -> None:
             source.line(line)
         source.line(f"path = {dialect.path}")
         source.line(f"method = {WEBSOCKET!r} if {dialect.is_socket} else {dialect.method}")
-        source.line(f"found = {match}(path)")
+        source.line(f"found = {static}.get(path) or {match}(path)")
         with source.block("if found is not None:"):
             source.line("leaf, values = found")
             source.line(f"handle = leaf.handlers[{dialect.name!r}].get(method)")

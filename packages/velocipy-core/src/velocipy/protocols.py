@@ -264,8 +264,9 @@ class Dialect:
     """What stands before the path in the client's URL, as "/api"."""
     scheme: str | None = None
     """The scheme of an HTTP exchange as the server sees it; where it is not given, a connection is asked."""
-    hosts: str = "headers.get_all('host')"
-    """Every Host line, or the authority that a protocol has in its place; `headers` is bound where this begins with it."""
+    hosts: tuple[str, ...] = ("hosts = headers.get_all('host')",)
+    """Lines that leave in `hosts` every Host line, or the authority that a protocol has in its place; `headers` is bound where the
+    first one takes them from there. They may use `name` and `value`."""
     env: Mapping[str, object] = field(default_factory=dict)
     start: LifespanCall | None = None
     stop: LifespanCall | None = None

@@ -29,8 +29,13 @@ dialect = Dialect(
     root_path="root_path(scope)",
     scheme="scope.get('scheme', 'http')",
     headers="HeaderView(scope['headers'])",
-    # Undecoded, and without a HeaderView, which a handler that reads no header does not make: 190 ns instead of 420.
-    hosts="[value for name, value in scope['headers'] if name == b'host']",
+    # Undecoded, and without a HeaderView, which a handler that reads no header does not make: 100 ns instead of 420, and 190 as a
+    # comprehension, which is a function of its own before Python 3.12.
+    hosts=(
+        "hosts = []",
+        "for name, value in scope['headers']:",
+        "    if name == b'host': hosts.append(value)",
+    ),
     query_text="scope['query_string'].decode('latin-1')",
     connect="ASGIConnection(scope, receive, send)",
     connect_socket="ASGIWebSocket(scope, receive, send)",

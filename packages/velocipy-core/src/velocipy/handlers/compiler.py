@@ -30,10 +30,10 @@ from velocipy.http.cookies import parse_cookies
 from velocipy.http.delivery import deliver
 from velocipy.http.leaving import cancel_on_disconnect
 from velocipy.http.negotiation import preferred
-from velocipy.http.query import parse_query
+from velocipy.http.query import last_values, parse_query
 from velocipy.http.request import Request, cookie_text
 from velocipy.http.response import Response
-from velocipy.http.url import check_host
+from velocipy.http.url import check_host, known_hosts
 from velocipy.http.wording import DETAILS, Wording
 from velocipy.messages import about_request
 from velocipy.origins import check_origin
@@ -65,6 +65,8 @@ ENV: dict[str, object] = {
     "header_items": header_items,
     "hook_headers": hook_headers,
     "in_thread": in_thread,
+    "known_hosts": known_hosts,
+    "last_values": last_values,
     "merge_given": merge_given,
     "of_loop": of_loop,
     "refuse_socket": refuse_socket,

@@ -39,6 +39,13 @@ def emits_request(step: Step) -> bool:
     )
 
 
+def reads_whole_query(step: Step) -> bool:
+    """Whether the step asks a query for more than the last value under a name."""
+    if isinstance(step, Read):
+        return step.source == "query" and (step.many or not step.key)
+    return isinstance(step, (Only, Spread)) and step.source == "query"
+
+
 def _emit_take(writer: SegmentWriter, step: Take) -> None:
     writer.source.line(f"{step.target} = values[{step.index}]")
 
@@ -62,7 +69,7 @@ def _no_text(writer: SegmentWriter) -> None:
 
 
 def _query(writer: SegmentWriter) -> None:
-    writer.need("query", f"parse_query({writer.dialect.query_text})")
+    writer.need_query()
 
 
 def _headers(writer: SegmentWriter) -> None:
@@ -200,9 +207,7 @@ def _scheme(writer: SegmentWriter) -> str:
 def _hosts(writer: SegmentWriter) -> str:
     if writer.plan.route.is_socket:
         return "hosts"
-    if writer.dialect.hosts.startswith("headers."):
-        writer.need_headers()
-    writer.need("hosts", writer.dialect.hosts)
+    writer.need_hosts()
     return "hosts" if writer.plan.route.proxies is None else f"{_request(writer)}.forwarded_hosts(hosts)"
 
 

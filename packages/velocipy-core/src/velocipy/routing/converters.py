@@ -33,7 +33,8 @@ class Converter:
     """How the text of a hole becomes a value and back.
 
     `parse` raises ValueError for text that it does not take: then the route does not match. `rank` orders the converters
-    that stand at one place of the tree, lowest first; no two converters share one.
+    that stand at one place of the tree, lowest first; no two converters share one. `is_plain`: takes ASCII text alone, and neither
+    "." nor "..", so that nobody need look for those before.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Converter:
     parse: Callable[[str], object]
     format: Callable[[object], str]
     rank: int
+    is_plain: bool = False
 
 
 def parse_path(text: str) -> str:
@@ -61,21 +63,21 @@ def _format_bool(value: object) -> str:
 def _uuid_converter() -> Converter:
     from uuid import UUID
 
-    return Converter("uuid", UUID, parse_uuid, str, 1)
+    return Converter("uuid", UUID, parse_uuid, str, 1, is_plain=True)
 
 
 def _date_converter() -> Converter:
     from datetime import date
 
-    return Converter("date", date, parse_date, str, 2)
+    return Converter("date", date, parse_date, str, 2, is_plain=True)
 
 
 _converters = {
     converter.name: converter
     for converter in (
-        Converter("bool", bool, parse_bool, _format_bool, 0),
-        Converter("int", int, parse_int, str, 3),
-        Converter("float", float, parse_float, str, 4),
+        Converter("bool", bool, parse_bool, _format_bool, 0, is_plain=True),
+        Converter("int", int, parse_int, str, 3, is_plain=True),
+        Converter("float", float, parse_float, str, 4, is_plain=True),
         Converter("str", str, str, str, UNTYPED_RANK),
         Converter("path", str, parse_path, str, UNTYPED_RANK + 1),
     )

@@ -44,7 +44,8 @@ class RouteTree(Generic[Leaf]):
     def __init__(self, make_leaf: Callable[[PathTemplate], Leaf], *, ignore_slash: bool = True) -> None:
         self._make_leaf = make_leaf
         self._ignore_slash = ignore_slash
-        self._static: dict[str, tuple[Leaf, Sequence[object]]] = {}
+        self.static: dict[str, tuple[Leaf, Sequence[object]]] = {}
+        """What `match` gives for every path that is a template without holes."""
         self._last: dict[
             str, _Node[Leaf]
         ] = {}  # the literals before a last segment with holes -> the node before it
@@ -58,14 +59,15 @@ class RouteTree(Generic[Leaf]):
 
     def match(self, path: str) -> tuple[Leaf, Sequence[object]] | None:
         """The most preferred leaf that takes `path`, with the converted values in the order of its template's holes."""
-        found = self._static.get(path)
-        if found is not None:
-            return found
+        return self.static.get(path) or self.match_holes(path)
+
+    def match_holes(self, path: str) -> tuple[Leaf, Sequence[object]] | None:
+        """The same for a path that is not in `static`."""
         head, _, last = path.rpartition("/")
         node = self._last.get(head)
-        if node is not None and last and last[0] != "." and path.isascii():
+        if node is not None:
             # What a walk would try first, for half its price: of the statics that stand before, none was there.
-            parse, several, child = node.ways[0]
+            parse, several, child = node.first
             if child.leaf is not None:
                 try:
                     value = parse(last)
@@ -76,7 +78,7 @@ class RouteTree(Generic[Leaf]):
 
     def matches(self, path: str) -> Iterator[tuple[Leaf, Sequence[object]]]:
         """Every leaf that takes `path`, each once, the most preferred first."""
-        found = self._static.get(path)
+        found = self.static.get(path)
         if found is not None:
             yield found
         places = [self._start]
@@ -142,11 +144,11 @@ class RouteTree(Generic[Leaf]):
         path = template.text
         slash = self._ignore_slash and path != "/"
         path = path.removesuffix("/") if slash else path
-        found = self._static.get(path)
+        found = self.static.get(path)
         if found is None:
-            found = self._static[path] = (self._make_leaf(template), ())
+            found = self.static[path] = (self._make_leaf(template), ())
             if slash:
-                self._static[path + "/"] = found
+                self.static[path + "/"] = found
         return found[0]
 
     def _hole_leaf(self, template: PathTemplate) -> Leaf:
@@ -188,7 +190,7 @@ _NO_RUN: list[str] = []  # never changed
 class _Node(Generic[Leaf]):
     """A place in the tree: what ends here, and the ways on."""
 
-    __slots__ = ("choices", "leaf", "orders", "rest", "run", "span", "statics", "ways")
+    __slots__ = ("choices", "first", "leaf", "orders", "rest", "run", "span", "statics", "ways")
 
     def __init__(self, run: list[str]) -> None:
         self.run = (
@@ -199,6 +201,7 @@ class _Node(Generic[Leaf]):
         # Of 10,000 routes nearly every node has at most one of these: empty ones are objects that nobody pays for.
         self.statics: dict[str, _Node[Leaf]] = {}
         self.ways: tuple[_Way[Leaf], ...] = ()
+        self.first: _Way[Leaf]  # ways[0], where there is one, with a reader that refuses what never matches
         self.orders: tuple[tuple[object, ...], ...] = ()  # of the ways, which they are sorted by
         self.rest: Leaf | None = None  # what takes everything from here on
         self.choices = 0  # the ways, and the rest
@@ -234,7 +237,29 @@ class _Node(Generic[Leaf]):
             self.orders = (*self.orders[:index], order, *self.orders[index:])
             self.ways = (*self.ways[:index], (parse, not whole, _Node(_NO_RUN)), *self.ways[index:])
             self.choices += 1
+            if index == 0:
+                self.first = (_guarded(segment, parse), *self.ways[0][1:])
         return self.ways[index][2]
+
+
+def _guarded(segment: Segment, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A reader of the text between two slashes that leaves to a walk, by ValueError, what might be in a path that never matches."""
+    converter = segment.holes[0].converter
+    if segment.literals == ("", "") and converter.is_plain:
+        return parse
+    if parse is str:
+        return _plain_text
+
+    def guarded(text: str) -> Any:
+        return parse(_plain_text(text))
+
+    return guarded
+
+
+def _plain_text(text: str) -> str:
+    if not text or text[0] == "." or not text.isascii():
+        raise ValueError("not plain")
+    return text
 
 
 # A segment with holes: its reader, whether that gives a tuple of values (one for each part) or one value, the node behind it.

@@ -27,7 +27,7 @@ dialect = Dialect(
     scheme="scope.scheme",
     headers="scope.headers",
     # HTTP/2 has no Host line; who has one does not pay for asking the server for the authority.
-    hosts="headers.get_all('host') or (scope.authority or '',)",
+    hosts=("hosts = headers.get_all('host') or (scope.authority or '',)",),
     query_text="scope.query_string",
     connect="RSGIConnection(scope, proto)",
     connect_socket="RSGIWebSocket(scope, proto)",
