@@ -25,7 +25,7 @@ def load_unchecked() -> Any:
 
     def compile_unchecked(*args: Any) -> Any:
         check = SegmentWriter.check_host
-        SegmentWriter.check_host = lambda self: left_out.append(self)  # type: ignore[method-assign,assignment]
+        SegmentWriter.check_host = lambda self: left_out.append(self)  # type: ignore[method-assign]
         try:
             return compile_(*args)
         finally:
