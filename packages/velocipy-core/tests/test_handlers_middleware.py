@@ -27,6 +27,7 @@ from velocipy.middleware import (
     RequestIDMiddleware,
     SecurityHeadersMiddleware,
     TimingMiddleware,
+    the_token,
 )
 from velocipy.protocols import RequestHeaders
 from velocipy.routing.route import AllowedMethods, Route
@@ -661,6 +662,10 @@ class Both(Hook):
         return Response()
 
 
+class Small(ShortFinish):
+    finishes_from = -1
+
+
 class ThreeArguments:
     async def dispatch(self, request: Request, call_next: Any, more: int) -> Response:
         return Response()
@@ -688,6 +693,7 @@ def not_async(request: Request, call_next: Any) -> Response:
         (Asking(), r"has finishes, but no finish\(token, response\)"),
         (ShortFinish(), r"finish \(.*:\d+\) must take \(response\): there is no token without before"),
         (Awaited(), r"finishes \(.*:\d+\) must not be async: only before, finish and dispatch are awaited"),
+        (Small(), "finishes_from of .* is a number of bytes of at least 0, not -1"),
         (WithoutToken(), r"header \(.*:\d+\) must take \(token\)"),
         (Constant(("x y", "1")), "header name 'x y' is not a token"),
         (Constant(("x-a", "a\nb")), "control character"),
@@ -834,6 +840,59 @@ def test_a_hook_makes_several_headers_of_those_that_it_lists(
         assert caplog.text == ""
         assert "x-first" not in client.request(method, f"{path}?second=x-third").headers
     assert "header 'x-third' is not among its header_names" in caplog.text
+
+
+@both
+@pytest.mark.parametrize("path", ["/long", "/own", "/nowhere"])
+def test_a_token_may_be_the_headers_themselves(
+    interface: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Itself:
+        header_names = ("x-first", "x-second")
+        headers = staticmethod(the_token)
+
+        def before(self, name: str | None = None, value: str = "1") -> tuple[tuple[str, str], ...]:
+            return () if name is None else ((name, value),)
+
+    class One:
+        header_name = "x-one"
+        header = staticmethod(the_token)
+
+        def before(self, one: str = "1") -> str:
+            return one
+
+    app = finished_app(Itself(), One())
+    with TestClient(app, interface=interface) as client:
+        for _ in range(2):  # the second finds the native form that was kept
+            answer = client.get(f"{path}?name=x-first&value=a&one=b")
+            assert (answer.headers["x-first"], answer.headers["x-one"]) == ("a", "b")
+        assert "x-first" not in client.get(path).headers
+        assert caplog.text == ""
+        answer = client.get(f"{path}?name=x-third&one=%0A")
+        assert not {"x-third", "x-one"} & set(answer.headers)
+    assert "header 'x-third' is not among its header_names" in caplog.text
+
+
+@both
+def test_a_hook_is_not_asked_about_shorter_bodies_than_it_finishes(interface: str) -> None:
+    asked: list[int] = []
+
+    class Long(Stamp):
+        finishes_from = 10
+
+        def finishes(self, token: str | None, size: int) -> bool:
+            asked.append(size)
+            return True
+
+    app = finished_app(Long())
+    app.get("/nine")(lambda: "x" * 9)
+    app.get("/ten")(lambda: "x" * 10)
+    with TestClient(app, interface=interface) as client:
+        client.headers["x-mark"] = "here"
+        assert client.get("/nine").text == "x" * 9
+        assert client.get("/ten").text == "x" * 10 + "!"
+        assert client.delete("/gone").status_code == 204
+    assert asked == [10]
 
 
 @both

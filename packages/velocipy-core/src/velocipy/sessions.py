@@ -99,15 +99,16 @@ class Session(MutableMapping[str, Any]):
     500 or more: then everything stays as it was.
     """
 
-    __slots__ = ("_keeper", "_place", "_sealed", "_source", "record")
+    __slots__ = ("_keeper", "_place", "_source", "record", "unread_seal")
 
     def __init__(self, keeper: Keeper, source: Any, place: Place) -> None:
         self._keeper = keeper
         self._source = source
         self._place = place
-        self._sealed: str | None = None
         self.record: Record | None = None
         """For its middleware: the content, None where nobody has asked for it."""
+        self.unread_seal: str | None = None
+        """For its middleware: why what is asked for from now on cannot be changed any more."""
 
     @property
     def id(self) -> str | None:
@@ -118,12 +119,12 @@ class Session(MutableMapping[str, Any]):
         record = self.record
         if record is None:
             record = self.record = self._keeper.open(self._source, self._place.is_socket)
-            record.sealed = record.sealed or self._sealed
+            record.sealed = record.sealed or self.unread_seal
         return record
 
     def seal(self, why: str) -> None:
         """For its middleware: the answer's headers are made, whether somebody has asked for the session by now or not."""
-        self._sealed = why
+        self.unread_seal = why
         if self.record is not None:
             self.record.sealed = why
 

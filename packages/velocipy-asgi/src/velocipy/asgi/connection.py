@@ -38,11 +38,13 @@ class HeaderView:
     The table costs 250 ns for six headers, as much as one walk through them that finds nothing; a look-up in it takes 90.
     """
 
-    __slots__ = ("_raw", "_table")
+    __slots__ = ("_raw", "_repeats", "_table")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = raw if raw.__class__ is list else list(raw)
-        self._table = dict(reversed(self._raw))  # so that the first of a name stays
+        self._raw = lines = raw if raw.__class__ is list else list(raw)
+        table = dict(lines)
+        self._repeats = len(table) < len(lines)
+        self._table = dict(reversed(lines)) if self._repeats else table  # the first of a name counts
 
     def get(self, name: str, default: str | None = None, /) -> str | None:
         """The first value of a lower-case name."""
@@ -52,12 +54,12 @@ class HeaderView:
     def get_all(self, name: str, /) -> list[str]:
         """Every value of a lower-case name."""
         key = name.encode()
-        if (
-            len(self._table) == len(self._raw) or key not in self._table
-        ):  # no name comes twice, or this one not at all
-            value = self._table.get(key)
-            return [value.decode()] if value is not None and value.isascii() else []
-        return [value.decode() for field, value in self._raw if field == key and value.isascii()]
+        value = self._table.get(key)
+        if value is None:
+            return []
+        if self._repeats:
+            return [value.decode() for field, value in self._raw if field == key and value.isascii()]
+        return [value.decode()] if value.isascii() else []
 
     def items(self) -> Iterator[tuple[str, str]]:
         """All pairs in order."""

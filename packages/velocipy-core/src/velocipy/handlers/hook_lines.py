@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from velocipy.handlers.hooks import finisher, header_maker
-from velocipy.handlers.plan import Hook, HookHeaders, Segment
+from velocipy.handlers.hooks import NativePairs, finisher, header_maker, native_header, the_token
+from velocipy.handlers.plan import Finish, Hook, HookHeaders, Segment
 from velocipy.handlers.source import Source
 from velocipy.http.wording import Wording
 from velocipy.protocols import Dialect
@@ -42,11 +42,19 @@ class HookLines:
         for _, hook, headers in self._makers():
             if "content-type" in headers.names and of_result:
                 continue
-            maker = self._source.bind(
-                f"header_{min(headers.names)}", header_maker(headers, self._dialect.native)
-            )
-            makers.append(f"*{maker}({hook.token or ''})")
+            makers.append(self._native(headers, hook.token or ""))
         return ", ".join(makers)
+
+    def _native(self, headers: HookHeaders, token: str) -> str:
+        """The native headers of one hook, for a list."""
+        native, name = self._dialect.native, f"header_{min(headers.names)}"
+        if headers.make is the_token and headers.many:
+            return f"*{self._source.bind(name, NativePairs(headers, native))}[{token}]"
+        if headers.make is the_token and headers.is_safe:
+            key, encode = native_header(headers, native)
+            value = token if encode is str else f"{token}.encode()"
+            return f"({self._source.bind(name, key)}, {value})"
+        return f"*{self._source.bind(name, header_maker(headers, native))}({token})"
 
     def defaults(self) -> str:
         """The headers that middleware of this segment adds to a Response, as an expression."""
@@ -61,10 +69,14 @@ class HookLines:
     def asks(self, size: str) -> str:
         """Whether a hook wants to finish a ready body of that size, as an expression; nothing where none can."""
         return " or ".join(
-            f"{self._source.bind(f'asks_{hook.label}', hook.finish.asks)}({f'{hook.token}, ' if hook.token else ''}{size})"
+            self._asks(hook.label, hook.finish, f"{hook.token}, " if hook.token else "", size)
             for hook in self._segment.hooks
             if hook.finish and hook.finish.asks
         )
+
+    def _asks(self, label: str, finish: Finish, token: str, size: str) -> str:
+        asked = f"{self._source.bind(f'asks_{label}', finish.asks)}({token}{size})"
+        return f"{size} >= {finish.least} and {asked}" if finish.least else asked
 
     @cached_property
     def _finishers(self) -> list[tuple[int, str, str]]:

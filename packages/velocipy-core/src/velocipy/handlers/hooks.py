@@ -21,6 +21,11 @@ MAX_KNOWN = 128
 """Tuples of headers whose native form is kept for each hook; what a client can vary, such as an origin, starts the table anew."""
 
 
+def the_token(token: Any) -> Any:
+    """For `header` and `headers` of hooks whose token is the value, or the tuple of pairs, itself: compiled, it costs no call."""
+    return token
+
+
 def made_pairs(headers: HookHeaders, token: tuple[Any, ...]) -> list[tuple[str, str]]:
     """The checked headers that a hook makes of its token, if it has one. Raises whatever the hook does, and for bad headers."""
     made = headers.make(*token)
@@ -63,10 +68,8 @@ def _one_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[A
 
 def _safe_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
     """The same for values that may be sent whatever the token is: 200 ns less, and the name is encoded once."""
-    (name,) = headers.names
     make = headers.make
-    ((native_name, sample),) = native(((name, "x"),))
-    encode: Callable[[str], Any] = str.encode if isinstance(sample, bytes) else str
+    native_name, encode = native_header(headers, native)
 
     def make_header(*token: Any) -> Sequence[Any]:
         try:
@@ -79,26 +82,46 @@ def _safe_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[
     return make_header
 
 
+def native_header(headers: HookHeaders, native: Native) -> tuple[Any, Callable[[str], Any]]:
+    """(the native form of a hook's only name, what makes that of a value)."""
+    (name,) = headers.names
+    ((native_name, sample),) = native(((name, "x"),))
+    return native_name, str.encode if isinstance(sample, bytes) else str
+
+
 def _many_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
     make = headers.make
-    known: dict[object, Sequence[Any]] = {(): ()}
+    known = NativePairs(headers, native)
 
     def make_headers(*token: Any) -> Sequence[Any]:
         try:
             made = make(*token)
-            if made.__class__ is not tuple:
-                return native(_listed(headers, made))
-            found = known.get(made)
-            if found is None:
-                if len(known) >= MAX_KNOWN:
-                    known.clear()
-                found = known[made] = native(_listed(headers, made))
-            return found
+            return known[made] if made.__class__ is tuple else native(_listed(headers, made))
         except Exception:
             log_failure(headers)
             return ()
 
     return make_headers
+
+
+class NativePairs(dict[Any, Sequence[Any]]):
+    """A tuple of headers that a hook made -> its native form; for one that may not be sent none, and a record in the log."""
+
+    def __init__(self, headers: HookHeaders, native: Native) -> None:
+        super().__init__({(): ()})
+        self._headers = headers
+        self._native = native
+
+    def __missing__(self, made: Any) -> Sequence[Any]:
+        try:
+            pairs = self._native(_listed(self._headers, made))
+        except Exception:
+            log_failure(self._headers)
+            return ()
+        if len(self) >= MAX_KNOWN:
+            self.clear()
+        self[made] = pairs
+        return pairs
 
 
 def hook_headers(

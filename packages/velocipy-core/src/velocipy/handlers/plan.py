@@ -213,11 +213,15 @@ class HookHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What a hook does to the whole answer; `asks` says of a token and a size in bytes whether a ready body needs it."""
+    """What a hook does to the whole answer; `asks` says of a token and a size in bytes whether a ready body needs it.
+
+    It is not asked about bodies of fewer than `least` bytes.
+    """
 
     function: Callable[..., Any]
     asks: Callable[..., bool] | None
     awaits: bool
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)

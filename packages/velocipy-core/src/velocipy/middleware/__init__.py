@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from velocipy.exports import lazy
 
 if TYPE_CHECKING:
-    from velocipy.middleware.base import CallNext, Middleware
+    from velocipy.middleware.base import CallNext, Middleware, the_token
     from velocipy.middleware.compression import CompressionMiddleware, GZipMiddleware
     from velocipy.middleware.cors import CORSMiddleware
     from velocipy.middleware.https_redirect import HTTPSRedirectMiddleware
@@ -42,6 +42,7 @@ __all__ = [
     "TrustedHostMiddleware",
     "current_request_id",
     "span",
+    "the_token",
     "trace_id_of",
 ]
 
@@ -49,6 +50,7 @@ _HOMES = {
     "base": (
         "CallNext",
         "Middleware",
+        "the_token",
     ),
     "compression": (
         "CompressionMiddleware",

@@ -5,7 +5,9 @@
    velocipy.protocols, for Route and AllowedMethods too; a Response that it returns is the answer, anything else is the token of
    the others: `header(token)` makes the value of `header_name`, or None; `headers(token)` makes (name, value) pairs of
    `header_names`, at best a tuple, whose native form is remembered; `finish(token, response)` returns the Response to send.
-   `finishes(token, size)` says whether an answer that needs no Response, with a body of that many bytes, is to be finished too.
+   `finishes(token, size)` says whether an answer that needs no Response, with a body of that many bytes, is to be finished too; it is
+   not asked about bodies of fewer than `finishes_from` bytes. Where the token is what `header` or `headers` would return, they are
+   `velocipy.middleware.the_token`, which costs no call.
    Where there is no `before` there is no token. `before_websocket(...)` stands in its place on WebSockets; its dependencies may
    yield, and end with the WebSocket.
 3. `async dispatch(request, call_next)`: wraps everything inside.
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.binding import Binder
+from velocipy.handlers.hooks import the_token as the_token
 from velocipy.handlers.plan import Finish, Hook, HookHeaders, Next, Refuse, Segment, Step
 from velocipy.handlers.signature import UNANNOTATED, How, how_called, read_signature, return_annotation
 from velocipy.http.headers import ResponseHeaders, check_header, header_pairs, items_of
@@ -49,6 +52,7 @@ class Middleware:
     header_is_safe: bool = False
     """Whether all that `header` returns is visible ASCII by construction: it is then not checked, which saves 0.2 us."""
     header_names: tuple[str, ...] = ()
+    finishes_from: int = 0
     state_key: str | None = None
     gives: type | None = None
 
@@ -137,6 +141,11 @@ def _check_hook(item: Any) -> None:
         raise ConfigurationError(f"{item!r} has header and headers: make all of them in headers")
     if _method(item, "finishes") is not None and _method(item, "finish") is None:
         raise ConfigurationError(f"{item!r} has finishes, but no finish(token, response)")
+    least = getattr(item, "finishes_from", 0)
+    if type(least) is not int or least < 0:
+        raise ConfigurationError(
+            f"finishes_from of {item!r} is a number of bytes of at least 0, not {least!r}"
+        )
     for name, others in _TAKEN.items():
         _check_takes(item, name, others)
 
@@ -253,7 +262,8 @@ def _finish(item: Any) -> Finish | None:
     finish = _method(item, "finish")
     if finish is None:
         return None
-    return Finish(finish, _method(item, "finishes"), how_called(finish) is How.AWAIT)
+    least = getattr(item, "finishes_from", 0)
+    return Finish(finish, _method(item, "finishes"), how_called(finish) is How.AWAIT, least)
 
 
 def _may_refuse(before: Callable[..., Any]) -> bool:

@@ -80,7 +80,7 @@ class CompressionMiddleware(Middleware):
             raise ConfigurationError(f"minimum_size is a number of bytes of at least 0, not {minimum_size!r}")
         self._codings = {coding.name: coding for coding in find_codings(codings, levels)}
         self._offers = tuple(self._codings)
-        self._least = max(minimum_size, 1)
+        self._least = self.finishes_from = max(minimum_size, 1)
         self._shrinks = _matcher(TYPES if types is None else types)
         self._known = lru_cache(maxsize=256)(self._choice)
 
@@ -90,7 +90,7 @@ class CompressionMiddleware(Middleware):
 
     def finishes(self, token: RequestHeaders, size: int) -> bool:
         """Whether a body of that size is compressed for this client, if its type shrinks."""
-        return size >= self._least and self._choose(token) is not None
+        return self._choose(token) is not None
 
     def _choose(self, headers: RequestHeaders) -> _Choice | None:
         """What this client gets; None for content as it is."""

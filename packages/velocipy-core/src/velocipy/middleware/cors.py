@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from velocipy.exceptions import ConfigurationError, HTTPException
+from velocipy.handlers.hooks import the_token
 from velocipy.http.fields import check_name
 from velocipy.http.response import Response
 from velocipy.middleware.base import Middleware
@@ -97,14 +98,14 @@ class CORSMiddleware(Middleware):
         else:
             self.response_headers = (("vary", "Origin"),)
             self.header_names = (ALLOW_ORIGIN, *(name for name, _ in lines))
-            self.headers: Callable[[Lines], Lines] = _itself
+            self.headers = the_token
 
     def before(
         self, headers: RequestHeaders, method: RequestMethod, route: Route, allowed: AllowedMethods
     ) -> Lines | Response:
         """The lines of an answer to this origin; the answer itself to a preflight. Raises HTTPException(403) for one that is refused."""
-        origin = headers.get("origin")
-        if origin is None:
+        origins = headers.get_all("origin")
+        if not origins:
             return ()
         if method == "OPTIONS":
             asked = headers.get("access-control-request-method")
@@ -114,8 +115,7 @@ class CORSMiddleware(Middleware):
                 return self.answer(headers, asked, (allowed or ANYONE) if route.is_ours else ANYONE)
         if self._anyone:
             return ()
-        lines = self._grant(origin)
-        return lines if lines and len(headers.get_all("origin")) == 1 else ()
+        return self._grant(origins[0]) if len(origins) == 1 else ()
 
     def for_preflight(self, methods: Iterable[str]) -> Preflight:
         """A hook for OPTIONS that answers preflights for these methods, those of a route, and leaves all others alone."""
@@ -202,10 +202,6 @@ def _grants(find: Callable[[str], str | None], lines: Lines) -> Callable[[str], 
         return granted
 
     return grant
-
-
-def _itself(token: Lines) -> Lines:
-    return token
 
 
 def _refusal(why: str) -> HTTPException:

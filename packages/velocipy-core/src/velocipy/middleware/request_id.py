@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from os import urandom
 
 from velocipy.exceptions import ConfigurationError
+from velocipy.handlers.hooks import the_token
 from velocipy.middleware.base import Middleware
 from velocipy.protocols import RequestHeaders
 
@@ -50,9 +51,7 @@ class RequestIDMiddleware(Middleware):
         before = _before(self.header_name)
         self.before = _before_traced(before) if traceparent else before
 
-    def header(self, token: str) -> str:
-        """The id itself."""
-        return token
+    header = staticmethod(the_token)
 
 
 def _before(name: str) -> Callable[[RequestHeaders], str]:

@@ -125,7 +125,7 @@ class SessionMiddleware(Middleware):
         """Whether anybody has asked for the session."""
         if session.record is not None:
             return True
-        session.seal(AFTERWARDS)
+        session.unread_seal = AFTERWARDS
         return False
 
     def _finished(self, session: Session, record: Record, response: Response, value: str | None) -> Response:

@@ -21,6 +21,9 @@ from velocipy.routing.route import Route
 MAX_SPANS = 20
 """Names of spans in one answer; what comes beyond is not noted, so that no loop over names makes a header of any length."""
 
+_FRACTIONS = tuple(f".{number:03}" for number in range(1000))
+"""Formatting a float by `.3f` takes 200 ns more than two look-ups of what it can end in."""
+
 _METRIC = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
 _current: ContextVar[Timing | None] = ContextVar("velocipy.timing", default=None)
@@ -112,7 +115,8 @@ def _begin() -> Timing:
 
 def _text(token: Timing) -> str:
     """The time since the beginning, and that of the spans until now."""
-    total = f"total;dur={(perf_counter() - token.started) * 1000:.3f}"
+    milliseconds, microseconds = divmod(int((perf_counter() - token.started) * 1e6), 1000)
+    total = f"total;dur={milliseconds}{_FRACTIONS[microseconds]}"
     if not token:
         return total
     return ", ".join([total, *(f"{name};dur={seconds * 1000:.3f}" for name, seconds in token.items())])
