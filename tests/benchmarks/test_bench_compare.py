@@ -149,6 +149,7 @@ def test_every_workload_times_a_request_and_compares_wrong_ones() -> None:
         "rows",
         "deps",
         "stream",
+        "chunks",
         "empty",
         "armored",
         "missing",

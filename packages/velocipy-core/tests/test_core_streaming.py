@@ -535,7 +535,7 @@ class Door:
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.asked = self.waiting = 0
-        self.leaving = Leaving(self.disconnected)
+        self.leaving = Leaving(self.disconnected, lambda: None)
 
     async def disconnected(self) -> None:
         self.asked += 1
@@ -618,7 +618,7 @@ def test_a_server_that_fails_to_tell_is_logged(caplog: pytest.LogCaptureFixture)
         raise RuntimeError("no such call")
 
     async def run() -> bool:
-        leaving = Leaving(fail)
+        leaving = Leaving(fail, lambda: None)
         waiter = asyncio.ensure_future(leaving.wait())
         await settle()
         waiter.cancel()

@@ -39,6 +39,7 @@ class Model(pydantic.BaseModel):
     tags: list[str] = []
 
 
+KIBIBYTE = b"raptor " * 146 + b"!\n"
 ROWS = [Model(name=f"raptor {number}", price=number / 4, tags=["claw"]) for number in range(1_000)]
 
 
@@ -101,6 +102,15 @@ async def stream() -> StreamingResponse:
             yield b"chunk %d\n" % number
 
     return StreamingResponse(chunks(), media_type="text/plain; charset=utf-8")
+
+
+@app.get("/chunks")
+async def long_stream() -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield KIBIBYTE
+
+    return StreamingResponse(pieces(), media_type="text/plain; charset=utf-8")
 
 
 @app.delete("/empty")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from raw_common import (
     is_json,
     is_our_host,
     is_whole,
+    kibibytes,
     model_fault,
     parse_query,
     request_id,
@@ -143,9 +144,17 @@ async def deps(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def stream(scope: Any, receive: Any, send: Any) -> None:
-    """Without a look at who is still there: a stream of three chunks is over before it matters."""
+    await send_all(send, chunks())
+
+
+async def long_stream(scope: Any, receive: Any, send: Any) -> None:
+    await send_all(send, kibibytes())
+
+
+async def send_all(send: Any, pieces: AsyncGenerator[bytes, None]) -> None:
+    """Without a look at who is still there: a stream of a few chunks is over before it matters."""
     await send({"type": "http.response.start", "status": 200, "headers": TEXT})
-    async with aclosing(chunks()) as body:
+    async with aclosing(pieces) as body:
         async for chunk in body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
@@ -214,6 +223,7 @@ ROUTES: Final = {
     "/rows": leaf(GET=rows),
     "/deps": leaf(GET=deps),
     "/stream": leaf(GET=stream),
+    "/chunks": leaf(GET=long_stream),
     "/armored": leaf(GET=armored),
     "/empty": leaf(DELETE=empty),
 }

@@ -118,6 +118,15 @@ async def chunks() -> AsyncGenerator[bytes, None]:
         yield b"chunk %d\n" % number
 
 
+KIBIBYTE: Final = b"raptor " * 146 + b"!\n"
+
+
+async def kibibytes() -> AsyncGenerator[bytes, None]:
+    """The body of `GET /chunks`."""
+    for _ in range(100):
+        yield KIBIBYTE
+
+
 HARMLESS: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 ORIGINS: Final = frozenset({"https://app.example"})
 OPEN_PATHS: Final = frozenset({"/armored"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Any, Final, Protocol
 
@@ -34,6 +34,7 @@ from raw_common import (
     is_json,
     is_our_host,
     is_whole,
+    kibibytes,
     model_fault,
     parse_query,
     request_id,
@@ -150,8 +151,16 @@ async def deps(scope: Any, protocol: RSGI) -> None:
 
 async def stream(scope: Any, protocol: RSGI) -> None:
     """The server ends the body when `transport` is dropped, and raises in `send_bytes` once the client has left."""
+    await send_all(protocol, chunks())
+
+
+async def long_stream(scope: Any, protocol: RSGI) -> None:
+    await send_all(protocol, kibibytes())
+
+
+async def send_all(protocol: RSGI, pieces: AsyncGenerator[bytes, None]) -> None:
     transport = protocol.response_stream(200, TEXT)
-    async with aclosing(chunks()) as body:
+    async with aclosing(pieces) as body:
         async for chunk in body:
             await transport.send_bytes(chunk)
 
@@ -210,6 +219,7 @@ ROUTES: Final = {
     "/rows": leaf(GET=rows),
     "/deps": leaf(GET=deps),
     "/stream": leaf(GET=stream),
+    "/chunks": leaf(GET=long_stream),
     "/armored": leaf(GET=armored),
     "/empty": leaf(DELETE=empty),
 }

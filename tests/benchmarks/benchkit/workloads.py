@@ -153,6 +153,12 @@ _TABLE: Final = (
         wrong=(Ask("POST", "/stream"),),
     ),
     Workload(
+        name="chunks",
+        title="a hundred chunks of 1 KiB",
+        timed=Ask("GET", "/chunks"),
+        wrong=(Ask("POST", "/chunks"),),
+    ),
+    Workload(
         name="empty",
         title="204, no body",
         timed=Ask("DELETE", "/empty"),

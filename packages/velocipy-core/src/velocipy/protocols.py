@@ -108,6 +108,8 @@ class HTTPConnection(ABC):
     """Whether an answer has begun; every method that sends sets it first."""
     completed: bool = False
     """Whether the answer is complete."""
+    is_left: bool = False
+    """Whether the client is known to have left, which nobody knows where nobody waits for it."""
     _leaving: Leaving | None = None
 
     @abstractmethod
@@ -126,14 +128,12 @@ class HTTPConnection(ABC):
     def leaving(self) -> Leaving:
         """Where everybody waits for the client to leave, or is told."""
         if self._leaving is None:
-            self._leaving = Leaving(self.disconnected)
+            self._leaving = Leaving(self.disconnected, self._note_left)
             self._leaving.ended = self.completed
         return self._leaving
 
-    @property
-    def is_left(self) -> bool:
-        """Whether the client is known to have left, which nobody knows where nobody waits for it."""
-        return self._leaving is not None and self._leaving.left
+    def _note_left(self) -> None:
+        self.is_left = True
 
     def complete(self) -> None:
         """The answer is complete: who still waits for the client to leave is cancelled. Every method that sends calls it."""

@@ -325,7 +325,8 @@ class ASGIStream(ResponseStream):
                     raise ClientDisconnected("the client left during the stream")
                 await emit({"type": "http.response.body", "body": chunk, "more_body": True})
                 written += 1
-                if not written % TURN:
+                if written == TURN:
+                    written = 0
                     await asyncio.sleep(0)
 
     async def close(self) -> None:

@@ -35,17 +35,18 @@ WATCH_AFTER = 0.01
 class Leaving:
     """One wait for one client's leaving, which begins when somebody asks and is cancelled when nobody wants to know any more.
 
-    `wait` returns once the client has left and need not stand being awaited twice at a time.
+    `wait` returns once the client has left and need not stand being awaited twice at a time. `note` is called first of all then.
     """
 
-    __slots__ = ("_calls", "_task", "_timer", "_wait", "_waiters", "ended", "left")
+    __slots__ = ("_calls", "_note", "_task", "_timer", "_wait", "_waiters", "ended", "left")
 
-    def __init__(self, wait: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, wait: Callable[[], Awaitable[None]], note: Callable[[], object]) -> None:
         self.left = False
         """Whether the client is known to have left."""
         self.ended = False
         """Whether the answer is complete."""
         self._wait = wait
+        self._note = note
         self._calls: list[Callable[[], object]] = []
         self._waiters: set[asyncio.Future[None]] = set()
         self._timer: asyncio.Handle | None = None
@@ -84,6 +85,7 @@ class Leaving:
     def notice(self) -> None:
         """The client was found to have left, by whoever read from it or wrote to it."""
         self.left = True
+        self._note()
         self._stop()
         self._tell_all()
         for waiter in self._waiters:
