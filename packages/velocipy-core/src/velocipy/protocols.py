@@ -267,6 +267,8 @@ class Dialect:
     hosts: tuple[str, ...] = ("hosts = headers.get_all('host')",)
     """Lines that leave in `hosts` every Host line, or the authority that a protocol has in its place; `headers` is bound where the
     first one takes them from there. They may use `name` and `value`."""
+    hosts_of_headers: str | None = None
+    """The same as an expression of `headers`, for handlers that have bound them already, where that is cheaper."""
     env: Mapping[str, object] = field(default_factory=dict)
     start: LifespanCall | None = None
     stop: LifespanCall | None = None

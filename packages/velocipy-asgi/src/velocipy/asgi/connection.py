@@ -61,6 +61,13 @@ class HeaderView:
             return [value.decode() for field, value in self._raw if field == key and value.isascii()]
         return [value.decode()] if value.isascii() else []
 
+    def lines(self, key: bytes) -> list[bytes]:
+        """Every value of a lower-case name as it came."""
+        if self._repeats:
+            return [value for field, value in self._raw if field == key]
+        value = self._table.get(key)
+        return [] if value is None else [value]
+
     def items(self) -> Iterator[tuple[str, str]]:
         """All pairs in order."""
         return ((field.decode("latin-1"), value.decode()) for field, value in self._raw if value.isascii())

@@ -36,6 +36,7 @@ dialect = Dialect(
         "for name, value in scope['headers']:",
         "    if name == b'host': hosts.append(value)",
     ),
+    hosts_of_headers="headers.lines(b'host')",
     query_text="scope['query_string'].decode('latin-1')",
     connect="ASGIConnection(scope, receive, send)",
     connect_socket="ASGIWebSocket(scope, receive, send)",

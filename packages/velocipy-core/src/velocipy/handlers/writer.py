@@ -396,6 +396,9 @@ class SegmentWriter:
         """Get every Host line, as the server has them."""
         if "hosts" not in self._ready:
             self._ready.add("hosts")
+            if "headers" in self._ready and self.dialect.hosts_of_headers:
+                self.source.line(f"hosts = {self.dialect.hosts_of_headers}")
+                return
             if self.dialect.hosts[0].startswith("hosts = headers."):
                 self.need_headers()
             for line in self.dialect.hosts:
