@@ -181,7 +181,9 @@ def _slots_of(owner: type) -> list[str]:
 
 def as_bytes(content: object) -> bytes:
     """bytes, bytearray, memoryview, str or None -> bytes; ValueError for anything else."""
-    if content.__class__ is bytes or isinstance(content, bytes):  # the class alone is 30 ns less for every chunk
+    if content.__class__ is bytes or isinstance(
+        content, bytes
+    ):  # the class alone is 30 ns less for every chunk
         return content
     if content is None:
         return b""

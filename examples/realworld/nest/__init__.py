@@ -1,0 +1,1 @@
+"""The nest: shared chores with accounts. Start at main.py."""
