@@ -17,8 +17,8 @@ def test_the_version_of_the_package_is_that_of_its_metadata() -> None:
     assert __version__ == version("velocipy-openapi")
 
 
-def test_the_public_names_are_the_settings_and_what_compares_documents() -> None:
-    assert velocipy.openapi.__all__ == ["Change", "OpenAPI", "diff"]
+def test_the_public_names_are_the_settings_the_pages_and_what_compares_documents() -> None:
+    assert velocipy.openapi.__all__ == ["UI", "Change", "OpenAPI", "SwaggerUI", "diff"]
 
 
 def test_an_app_that_is_served_loads_nothing_that_builds_documents() -> None:

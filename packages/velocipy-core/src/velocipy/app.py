@@ -13,7 +13,7 @@ from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteCo
 from velocipy.formats import check_formats
 from velocipy.lifespan import Lifespan, LifespanFactory, Served
 from velocipy.overrides import Overrides
-from velocipy.routing.path import PathTemplate
+from velocipy.routing.path import PathTemplate, check_place
 from velocipy.routing.route import (
     ANY,
     DEFAULT_MAX_CONTENT_LENGTH,
@@ -103,8 +103,8 @@ class VelociPy(APIRouter):
         self.title = title
         self.version = version
         self.debug = debug
-        self.docs_url = _check_place("docs_url", docs_url)
-        self.openapi_url = _check_place("openapi_url", openapi_url)
+        self.docs_url = check_place("docs_url", docs_url)
+        self.openapi_url = check_place("openapi_url", openapi_url)
         self.openapi_config = openapi
         self.max_content_length = check_limit(max_content_length)
         self.form_limits = form_limits
@@ -423,16 +423,6 @@ def _check_switch(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} is True or False, not {value!r}")
     return value
-
-
-def _check_place(name: str, path: str | None) -> str | None:
-    if path is not None and (
-        not path.startswith("/") or path == "/" or not PathTemplate.parse(path).is_static
-    ):
-        raise ConfigurationError(
-            f"{name} is a path without holes, such as '/v1/docs', or None for nowhere, not {path!r}"
-        )
-    return path
 
 
 def _find_proxies(entries: object) -> TrustedProxies | None:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from velocipy.exceptions import PathError
+from velocipy.exceptions import ConfigurationError, PathError
 from velocipy.routing.converters import Converter, did_you_mean, find_converter
 
 # RFC 3986 section 3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"
@@ -167,6 +167,17 @@ def never_matches(path: str) -> bool:
 def encode_path(path: str) -> str:
     """A decoded path as it stands in a URL: everything but pchar and "/" as %XX of its UTF-8 (RFC 3986 section 3.3)."""
     return "/".join(["".join([_ENCODED[byte] for byte in part.encode()]) for part in path.split("/")])
+
+
+def check_place(setting: str, path: str | None) -> str | None:
+    """The path where something of its own is served, as it was given. Raises ConfigurationError for one with holes, and for "/"."""
+    if path is not None and (
+        not path.startswith("/") or path == "/" or not PathTemplate.parse(path).is_static
+    ):
+        raise ConfigurationError(
+            f"{setting} is a path without holes, such as '/v1/docs', or None for nowhere, not {path!r}"
+        )
+    return path
 
 
 def join_paths(prefix: str, path: str) -> str:

@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from velocipy.openapi.changes import diff
     from velocipy.openapi.config import OpenAPI
     from velocipy.openapi.schema_changes import Change
+    from velocipy.openapi.ui.base import UI
+    from velocipy.openapi.ui.swagger import SwaggerUI
 
-__all__ = ["Change", "OpenAPI", "diff"]
+__all__ = ["UI", "Change", "OpenAPI", "SwaggerUI", "diff"]
 
 _HOMES = {
     "changes": ("diff",),
     "config": ("OpenAPI",),
     "schema_changes": ("Change",),
+    "ui.base": ("UI",),
+    "ui.swagger": ("SwaggerUI",),
 }
 
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -8,17 +8,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from velocipy.exceptions import ConfigurationError
+from velocipy.openapi.ui.base import UI
+from velocipy.openapi.ui.swagger import SwaggerUI
+from velocipy.routing.path import check_place
 from velocipy.routing.router import APIRouter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAPI:
-    """Settings of the document and of Swagger UI: `VelociPy(openapi=OpenAPI(description="..."))`.
+    """Settings of the document and of its pages: `VelociPy(openapi=OpenAPI(description="..."))`.
 
     The mappings have the names that OpenAPI 3.1 gives them. `dependencies` guard the document and the page; `webhooks` is a
     router whose routes are documented as webhooks, and served by nobody; `extra` is merged over the finished document.
     `swagger_ui` are parameters of Swagger UI, such as `{"persistAuthorization": True}`, and `oauth2` those of its
-    `initOAuth`, such as `{"clientId": "docs"}`. Raises ConfigurationError for a server or tag that is none.
+    `initOAuth`, such as `{"clientId": "docs"}`. `ui` is what stands at `docs_url` instead of it, and `pages` are further pages by their
+    paths, such as `{"/redoc": ReDoc()}` of velocipy-openapi-ui. Raises ConfigurationError for a server, tag or page that is none.
     """
 
     summary: str | None = None
@@ -33,6 +37,8 @@ class OpenAPI:
     dependencies: Sequence[Any] = ()
     swagger_ui: Mapping[str, Any] = field(default_factory=dict)
     oauth2: Mapping[str, Any] = field(default_factory=dict)
+    ui: UI | None = None
+    pages: Mapping[str, UI] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -45,6 +51,25 @@ class OpenAPI:
         for tag in self.tags:
             if not isinstance(tag, Mapping) or not isinstance(tag.get("name"), str):
                 raise ConfigurationError(f"a tag of OpenAPI(tags=...) is {{'name': ..., ...}}, not {tag!r}")
+        self._check_pages()
+
+    def page(self) -> UI:
+        """What stands at `docs_url`."""
+        return self.ui or SwaggerUI(self.swagger_ui, self.oauth2)
+
+    def _check_pages(self) -> None:
+        if self.ui is not None and (self.swagger_ui or self.oauth2):
+            raise ConfigurationError(
+                "OpenAPI(swagger_ui=..., oauth2=...) are settings of the page that ui=... replaces: "
+                "give them to it, as in ui=SwaggerUI(...)"
+            )
+        for name, ui in [("ui", self.page()), *((f"pages[{path!r}]", ui) for path, ui in self.pages.items())]:
+            if not isinstance(ui, UI):
+                raise ConfigurationError(
+                    f"OpenAPI({name}) is a page such as SwaggerUI(), with parentheses, not {ui!r}"
+                )
+        for path in self.pages:
+            check_place("a key of OpenAPI(pages=...)", path)
 
 
 def _check_url(url: str) -> None:

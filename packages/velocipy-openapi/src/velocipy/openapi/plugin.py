@@ -14,6 +14,7 @@ from velocipy.exceptions import ConfigurationError, RouteConflictError
 if TYPE_CHECKING:
     from velocipy.app import VelociPy
     from velocipy.openapi.config import OpenAPI
+    from velocipy.openapi.ui.page import Page
 
 logger = logging.getLogger("velocipy")
 
@@ -23,20 +24,20 @@ class Plugin:
 
     def __call__(self, app: VelociPy) -> None:
         """Add the routes, where the app's own leave the place free. Raises ConfigurationError for settings that are none."""
-        document, page = app.openapi_url, app.docs_url
+        document = app.openapi_url
         if document is None:
             return
         from velocipy.openapi import serving
-        from velocipy.openapi.ui.page import Places
 
         config = config_of(app)
-        places = Places(document, page or "/docs")
+        pages = _pages(app, document, config)
         if not _add(app, document, serving.serve_openapi, config):
             return
-        serving.serve(app, config, places)
-        if page is not None and _add(app, page, serving.serve_docs, config):
-            _add(app, f"{places.assets}/{{name}}", serving.serve_docs_asset, config)
-            _add(app, places.redirect, serving.serve_docs_redirect, config)
+        serving.serve(app, config, pages)
+        for page in pages:
+            if _add(app, page.path, serving.serve_docs, config):
+                _add(app, f"{page.assets}/{{name}}", serving.serve_docs_asset, config)
+                _add(app, page.redirect, serving.serve_docs_redirect, config)
 
     def document(self, app: VelociPy) -> dict[str, Any]:
         """The document of an app as it is now."""
@@ -58,6 +59,18 @@ def config_of(app: VelociPy) -> OpenAPI:
     if not isinstance(config, OpenAPI):
         raise ConfigurationError(f"VelociPy(openapi=...) takes a velocipy.openapi.OpenAPI, not {config!r}")
     return config
+
+
+def _pages(app: VelociPy, document: str, config: OpenAPI) -> list[Page]:
+    from velocipy.openapi.ui.page import Page
+
+    own = [] if app.docs_url is None else [Page(document, app.docs_url, config.page())]
+    pages = [*own, *(Page(document, path, ui) for path, ui in config.pages.items())]
+    if len({page.redirect for page in pages}) < len(pages):
+        raise ConfigurationError(
+            f"OpenAPI(pages=...) has two pages in one place, or one where docs_url is: {[p.path for p in pages]}"
+        )
+    return pages
 
 
 def _add(app: VelociPy, path: str, endpoint: Callable[..., Any], config: OpenAPI) -> bool:

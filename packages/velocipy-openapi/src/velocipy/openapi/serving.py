@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakKeyDictionary
@@ -23,27 +24,28 @@ from velocipy.threads import in_thread
 if TYPE_CHECKING:
     from velocipy.app import VelociPy
     from velocipy.openapi.config import OpenAPI
-    from velocipy.openapi.ui.page import Places
+    from velocipy.openapi.ui.page import Page
 
 _KEPT: Final = "public, max-age=31536000, immutable"
 _CODINGS: Final = ("gzip",)
 
 
 class Ready(NamedTuple):
-    """A document as it is sent: its JSON, the same compressed, what tells it from another, and the page's policy."""
+    """A document as it is sent: its JSON, the same compressed, what tells it from another, and origins that it names."""
 
     content: bytes
     compressed: bytes
     tag: str
-    policy: str
+    origins: frozenset[str]
 
 
 class Served:
     """What one app serves. May be used by several loops and threads at once."""
 
-    def __init__(self, config: OpenAPI, places: Places) -> None:
+    def __init__(self, config: OpenAPI, pages: Iterable[Page]) -> None:
         self.config = config
-        self.places = places
+        self.pages = {path: page for page in pages for path in (page.path, page.redirect)}
+        self.kinds = {type(page.ui) for page in self.pages.values()}
         self._lock = threading.Lock()
         self._ready: Ready | None = None
         self._changes = 0
@@ -60,7 +62,7 @@ class Served:
 
     def _build(self, app: VelociPy) -> Ready:
         from velocipy.openapi.document import build
-        from velocipy.openapi.ui.page import origins_in, policy
+        from velocipy.openapi.ui.page import origins_in
 
         with self._lock:
             if self._ready is not None:
@@ -69,7 +71,7 @@ class Served:
             document = build(app, self.config)
             content = StdlibJSON().encode(document)
             tag = sha256(content).hexdigest()[:32]
-            made = Ready(content, gzip.compress(content, 6, mtime=0), tag, policy(origins_in(document)))
+            made = Ready(content, gzip.compress(content, 6, mtime=0), tag, frozenset(origins_in(document)))
             if changes == self._changes:  # else it is out of date already, and serves this request alone
                 self._ready = made
             return made
@@ -78,9 +80,9 @@ class Served:
 _served: WeakKeyDictionary[VelociPy, Served] = WeakKeyDictionary()
 
 
-def serve(app: VelociPy, config: OpenAPI, places: Places) -> None:
+def serve(app: VelociPy, config: OpenAPI, pages: Iterable[Page]) -> None:
     """Have the endpoints below answer for this app."""
-    served = _served[app] = Served(config, places)
+    served = _served[app] = Served(config, pages)
     app.watch(served.forget)
 
 
@@ -106,30 +108,30 @@ async def serve_openapi(request: Request) -> Response:
 
 
 async def serve_docs(request: Request) -> Response:
-    """The page of Swagger UI."""
-    from velocipy.openapi.ui.page import docs_page
+    """A page that shows the document."""
+    from velocipy.openapi.ui.page import docs_page, policy
 
-    served = _served[request.app]
-    ready = await served.document(request.app)
-    title = f"{request.app.title} - docs"
-    text = await in_thread(docs_page, served.places, _path(request), title, served.config)
-    return Response(text, 200, {**_PAGE, "content-security-policy": ready.policy}, HTML_TYPE)
+    page = _page(request)
+    ready = await _served[request.app].document(request.app)
+    text = await in_thread(docs_page, page, _path(request), f"{request.app.title} - docs")
+    own = {"content-security-policy": policy(ready.origins, page.ui)}
+    return Response(text, 200, {**_PAGE, **own}, HTML_TYPE)
 
 
 async def serve_docs_redirect(request: Request) -> Response:
     """The page to which OAuth2 servers send the browser back."""
     from velocipy.openapi.ui.page import REDIRECT_POLICY, redirect_page
 
-    text = await in_thread(redirect_page, _served[request.app].places, _path(request))
+    text = await in_thread(redirect_page, _page(request), _path(request))
     own = {"cross-origin-opener-policy": "unsafe-none", "content-security-policy": REDIRECT_POLICY}
     return Response(text, 200, {**_PAGE, **own}, HTML_TYPE)
 
 
 async def serve_docs_asset(name: str, request: Request) -> Response:
     """A script or style sheet, whose name changes with its content."""
-    from velocipy.openapi.ui.assets import by_name
+    from velocipy.openapi.ui.assets import find_asset
 
-    asset = (await in_thread(by_name)).get(name)
+    asset = await in_thread(find_asset, _served[request.app].kinds, name)
     if asset is None:
         raise NotFound()
     headers = {"cache-control": _KEPT, "vary": "Accept-Encoding", "x-content-type-options": "nosniff"}
@@ -140,6 +142,12 @@ async def serve_docs_asset(name: str, request: Request) -> Response:
 
 def _takes_gzip(request: Request) -> bool:
     return bool(preferred_codings(request.connection.headers.get("accept-encoding"), _CODINGS))
+
+
+def _page(request: Request) -> Page:
+    """The page whose route, or whose redirect's, has matched."""
+    route = request.route
+    return _served[request.app].pages[route.path.removeprefix(route.mounted_at)]
 
 
 def _path(request: Request) -> str:

@@ -1,1 +1,1 @@
-"""Swagger UI's page and its files, which are in the wheel."""
+"""The pages that show the document, and the files of Swagger UI, which are in the wheel."""

@@ -1,13 +1,22 @@
-// Starts Swagger UI on the page of velocipy-openapi, by what its data attributes say. Knows the page; knows no document.
+// Fetches the document and has the page's kind show it, by what the data attributes say. Knows the page; knows no kind.
+// A kind is `window.velocipyDocs = {name, library(data), start(library, spec, data)}`: library gives what its files have brought, or a promise
+// of it; start shows spec, a document, in the element data.place. data has what the page says beside these: said, files, address(link)
+// and redirect.
 "use strict";
 (function () {
-  const place = document.getElementById("swagger-ui");
+  const place = document.getElementById("docs");
   const message = document.getElementById("message");
-  const data = place.dataset;
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const kind = window.velocipyDocs;
+  const data = {
+    place: place,
+    said: JSON.parse(place.dataset.said),
+    files: JSON.parse(place.dataset.files),
+    address: address,
+    redirect: address(place.dataset.redirect).href,
+  };
 
-  function follow() {
-    document.documentElement.classList.toggle("dark-mode", dark.matches);
+  function address(link) {
+    return new URL(link, window.location.href);
   }
 
   function fail(text) {
@@ -15,44 +24,43 @@
     message.textContent = text;
   }
 
-  function address(relative) {
-    return new URL(relative, window.location.href);
+  async function load() {
+    const url = address(place.dataset.document);
+    try {
+      const answer = await fetch(url, { credentials: "same-origin", headers: { accept: "application/json" } });
+      if (!answer.ok) throw new Error("the answer is " + answer.status);
+      return await answer.json();
+    } catch (reason) {
+      throw new Error("The document " + url.pathname + " could not be loaded: " + reason.message + ".");
+    }
   }
 
-  function start(spec) {
+  async function find() {
+    let library = null;
+    try {
+      library = await kind.library(data);
+    } catch {}
+    if (!library) {
+      throw new Error(kind.name + " could not be loaded: its script is missing, or something between it and you refused it.");
+    }
+    return library;
+  }
+
+  async function run() {
+    const library = await find();
+    const spec = await load();
     // The browser knows where the service is, also behind a prefix that the service itself does not know of. Requests go there,
     // and what is relative in the document, such as a token URL, is so to there.
-    if (!spec.servers) spec.servers = [{ url: address(data.root).href }];
+    if (!spec.servers) spec.servers = [{ url: address(place.dataset.root).href }];
+    kind.start(library, spec, data);
     message.remove();
-    const settings = {
-      deepLinking: true,
-      tryItOutEnabled: false,
-      ...JSON.parse(data.settings),
-      spec: spec,
-      dom_id: "#swagger-ui",
-      layout: "BaseLayout",
-      presets: [window.SwaggerUIBundle.presets.apis],
-      validatorUrl: null,
-      oauth2RedirectUrl: address(data.redirect).href,
-    };
-    const ui = window.SwaggerUIBundle(settings);
-    const oauth2 = JSON.parse(data.oauth2);
-    if (Object.keys(oauth2).length) ui.initOAuth(oauth2);
   }
 
-  follow();
-  dark.addEventListener("change", follow);
-  if (!window.SwaggerUIBundle) {
-    fail("Swagger UI could not be loaded: its script is missing, or something between it and you refused it.");
-    return;
-  }
-  fetch(address(data.document), { credentials: "same-origin", headers: { accept: "application/json" } })
-    .then(function (answer) {
-      if (!answer.ok) throw new Error("the answer is " + answer.status);
-      return answer.json();
-    })
-    .then(start)
-    .catch(function (reason) {
-      fail("The document " + address(data.document).pathname + " could not be loaded: " + reason.message + ".");
+  if (kind) {
+    run().catch(function (reason) {
+      fail(reason.message);
     });
+  } else {
+    fail("The page could not be started: a script of it is missing, or something between it and you refused it.");
+  }
 })();

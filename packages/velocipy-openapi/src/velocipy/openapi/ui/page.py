@@ -1,7 +1,8 @@
-"""The pages of Swagger UI as HTML, and what they may do. Knows names and relative URLs; knows no requests and no routes.
+"""The pages as HTML, and what they may do. Knows names and relative URLs; knows no requests and no routes.
 
 Every URL is relative to the page's own, so that the page works behind any prefix, known to the service or not. Nothing is
-inline but data, which is escaped; so the policy allows scripts and styles of the service's own files alone.
+inline but data, which is escaped; so the policy allows scripts and styles of the service's own files alone, and what a kind
+of page names besides.
 """
 
 from __future__ import annotations
@@ -12,86 +13,93 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from string import Template
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from velocipy.openapi.config import OpenAPI
-from velocipy.openapi.ui.assets import assets, template
+from velocipy.openapi.ui.assets import assets_of, template
+from velocipy.openapi.ui.base import UI
 from velocipy.routing.path import encode_path
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Paths in the app: of the document, of the page, and what stands below the page."""
+class Page:
+    """Paths in the app: of the document, of a page that shows it, and what stands below the page; and the page's kind."""
 
     document: str
-    page: str
+    path: str
+    ui: UI
 
     @property
     def assets(self) -> str:
         """The folder of scripts and styles."""
-        return f"{self.page.rstrip('/')}/assets"
+        return f"{self.path.rstrip('/')}/assets"
 
     @property
     def redirect(self) -> str:
         """Where OAuth2 servers send the browser back to."""
-        return f"{self.page.rstrip('/')}/oauth2-redirect"
+        return f"{self.path.rstrip('/')}/oauth2-redirect"
 
 
 def relative(target: str, path: str) -> str:
-    """A link from the page at `path` to `target`: ("/openapi.json", "/docs/") -> "../openapi.json"."""
+    """A link from the page at `path` to `target`: ("/openapi.json", "/docs/") -> "../openapi.json".
+
+    Where the first segment has a colon, which would make it a scheme, "./" stands before it (RFC 3986 section 4.2).
+    """
     folder = path.rpartition("/")[0] or "/"
     link = posixpath.relpath(target, folder)
-    return "./" if link == "." else encode_path(link)
+    if link == "." or ":" in link.partition("/")[0]:
+        link = f"./{link.removeprefix('.')}"
+    return encode_path(link)
 
 
-def docs_page(places: Places, path: str, title: str, config: OpenAPI) -> str:
-    """The page as it is served at `path`, which may end in a slash or not."""
-
-    def asset(name: str) -> str:
-        return relative(f"{places.assets}/{assets()[name].name}", path)
-
-    said = {
-        "title": title,
-        "document": relative(places.document, path),
-        "root": relative("/", path),
-        "redirect": relative(places.redirect, path),
-        "style": asset("swagger-ui.css"),
-        "own_style": asset("docs.css"),
-        "script": asset("swagger-ui-bundle.js"),
-        "own_script": asset("docs.js"),
-        "settings": json.dumps(dict(config.swagger_ui)),
-        "oauth2": json.dumps(dict(config.oauth2)),
-    }
-    return _filled("page.html", said)
-
-
-def redirect_page(places: Places, path: str) -> str:
-    """The page that hands what an OAuth2 server answered to the page that opened it."""
-    name = assets()["oauth2-redirect.js"].name
-    return _filled("redirect.html", {"script": relative(f"{places.assets}/{name}", path)})
-
-
-def _filled(name: str, said: Mapping[str, str]) -> str:
-    return Template(template(name)).substitute({key: escape(value) for key, value in said.items()})
-
-
-def policy(connected: Iterable[str]) -> str:
-    """The Content-Security-Policy of the page; `connected` are origins besides its own that requests may be sent to."""
-    origins = " ".join(["'self'", *sorted(connected)])
-    return "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",
-            f"connect-src {origins}",
-            "form-action 'none'",
-            "base-uri 'none'",
-            "frame-ancestors 'self'",
-        )
+def docs_page(page: Page, path: str, title: str) -> str:
+    """The page as it is asked for at `path`, which may end in a slash or not."""
+    links, ui = _links(page, path), page.ui
+    return Template(template("page.html")).substitute(
+        title=escape(title),
+        document=escape(relative(page.document, path)),
+        root=escape(relative("/", path)),
+        redirect=escape(relative(page.redirect, path)),
+        files=escape(json.dumps(links)),
+        said=escape(json.dumps(ui.said())),
+        styles=_lines('<link rel="stylesheet" href="{}">', links, (*ui.styles, "docs.css")),
+        scripts=_lines('<script src="{}" defer></script>', links, (*ui.scripts, "docs.js")),
     )
 
+
+def redirect_page(page: Page, path: str) -> str:
+    """The page that hands what an OAuth2 server answered to the page that opened it."""
+    scripts = _lines('<script src="{}"></script>', _links(page, path), page.ui.redirect)
+    return Template(template("redirect.html")).substitute(scripts=scripts)
+
+
+def _links(page: Page, path: str) -> dict[str, str]:
+    """What the page calls a file -> its URL."""
+    found = assets_of(type(page.ui))
+    return {name: relative(f"{page.assets}/{asset.name}", path) for name, asset in found.items()}
+
+
+def _lines(line: str, links: Mapping[str, str], names: Iterable[str]) -> str:
+    return "\n".join(line.format(escape(links[name])) for name in names)
+
+
+def policy(connected: Iterable[str], ui: UI) -> str:
+    """The Content-Security-Policy of the page; `connected` are origins besides its own that requests may be sent to."""
+    rules = {**_POLICY, "connect-src": ("'self'", *sorted(connected))}
+    for directive, sources in ui.policy.items():
+        rules[directive] = (*rules.get(directive, ()), *sources)
+    return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in rules.items())
+
+
+_POLICY: Final[Mapping[str, tuple[str, ...]]] = {
+    "default-src": ("'none'",),
+    "script-src": ("'self'",),
+    "style-src": ("'self'",),
+    "img-src": ("'self'", "data:"),
+    "form-action": ("'none'",),
+    "base-uri": ("'none'",),
+    "frame-ancestors": ("'self'",),
+}
 
 REDIRECT_POLICY = (
     "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
