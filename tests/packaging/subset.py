@@ -6,6 +6,7 @@ installed is refused with the command that installs it. The script `velocipy` is
 
 import importlib
 import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,22 @@ def check_app(there: set[str]) -> None:
         sys.exit(f"the app answered {answer.status_code} {answer.text}")
 
 
+def check_pages(there: set[str]) -> None:
+    if "velocipy-openapi-ui" not in there or not there & {"velocipy-asgi", "velocipy-rsgi"}:
+        return
+    from velocipy import VelociPy
+    from velocipy.openapi import OpenAPI
+    from velocipy.openapi_ui import ReDoc, Scalar
+    from velocipy.testing import TestClient
+
+    app = VelociPy(openapi=OpenAPI(pages={"/scalar": Scalar(), "/redoc": ReDoc()}))
+    with TestClient(app) as client:
+        for path in ("/docs", "/scalar", "/redoc"):
+            for script in re.findall(r'src="([^"]+)"', client.get(path).text):
+                if client.get(f"/{script}").status_code != 200:
+                    sys.exit(f"the page {path} has no {script}")
+
+
 def check_script(there: set[str]) -> None:
     script = Path(sys.executable).with_name("velocipy.exe" if sys.platform == "win32" else "velocipy")
     if script.exists() != ("velocipy-cli" in there):
@@ -93,5 +110,6 @@ if __name__ == "__main__":
     check_siblings(asked)
     check_protocols(asked)
     check_app(asked)
+    check_pages(asked)
     check_script(asked)
     print("works:", *sorted({"velocipy-core"} | asked))

@@ -8,7 +8,8 @@ import pytest
 
 pytestmark = pytest.mark.dists
 
-TEMPLATES = Path(__file__).parents[2] / "packages" / "velocipy-cli" / "src" / "velocipy" / "cli" / "templates"
+SOURCES = Path(__file__).parents[2] / "packages"
+TEMPLATES = SOURCES / "velocipy-cli" / "src" / "velocipy" / "cli" / "templates"
 
 
 def files(wheel: Path) -> list[str]:
@@ -51,3 +52,17 @@ def test_the_wheel_of_the_command_has_its_script_and_what_new_projects_are_made_
     (entry_points,) = (name for name in files(wheel) if name.endswith("entry_points.txt"))
     text = zipfile.ZipFile(wheel).read(entry_points).decode()
     assert text == "[console_scripts]\nvelocipy = velocipy.cli.main:main\n"
+
+
+def test_the_wheels_of_the_docs_pages_have_their_files_and_the_licences_of_these(wheels: Path) -> None:
+    for dist, part in (("velocipy_openapi", "openapi/ui"), ("velocipy_openapi_ui", "openapi_ui")):
+        (wheel,) = wheels.glob(f"{dist}-[0-9]*.whl")
+        source = SOURCES / dist.replace("_", "-") / "src" / "velocipy" / part
+        there = {path.relative_to(source).as_posix() for path in source.rglob("*") if is_shipped(path)}
+        folder = f"velocipy/{part}/"
+        assert {name.removeprefix(folder) for name in files(wheel) if name.startswith(folder)} == there
+        assert any(name.endswith("LICENSE") for name in there)
+
+
+def is_shipped(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts

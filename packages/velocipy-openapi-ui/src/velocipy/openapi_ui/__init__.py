@@ -1,4 +1,21 @@
-"""Scalar and ReDoc for velocipy-openapi's document. Holds nothing yet but its version.
+"""Scalar and ReDoc for velocipy-openapi's document, from files of the wheel: `OpenAPI(ui=Scalar(), pages={"/redoc": ReDoc()})`.
 
-What it will hold: the files of Scalar and ReDoc, and the pages that show them. Swagger UI is in velocipy-openapi.
+Knows which files these are and what they may do; page, document and policy are velocipy-openapi's, which has Swagger UI.
 """
+
+from typing import TYPE_CHECKING
+
+from velocipy.exports import lazy
+
+if TYPE_CHECKING:
+    from velocipy.openapi_ui.redoc import ReDoc
+    from velocipy.openapi_ui.scalar import Scalar
+
+__all__ = ["ReDoc", "Scalar"]
+
+_HOMES = {
+    "redoc": ("ReDoc",),
+    "scalar": ("Scalar",),
+}
+
+__getattr__, __dir__ = lazy(__name__, _HOMES)
