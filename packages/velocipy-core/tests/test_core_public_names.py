@@ -52,6 +52,7 @@ def test_a_public_name_can_be_imported_alone(name: str) -> None:
         ("APIKeyHeader", "velocipy.security", "velocipy-security"),
         ("OAuth2PasswordBearer", "velocipy.security", "velocipy-security"),
         ("OpenAPI", "velocipy.openapi", "velocipy-openapi"),
+        ("Scalar", "velocipy.openapi_ui", "velocipy-openapi-ui"),
         ("RedisStorage", "velocipy.redis", "velocipy-redis"),
     ],
 )

@@ -152,7 +152,8 @@ _HOMES = {
 
 _SIBLINGS = {
     "velocipy.limiter": ("Limiter", "RateLimitAlgorithm", "RateLimitRule", "rate_limit"),
-    "velocipy.openapi": ("OpenAPI",),
+    "velocipy.openapi": ("OpenAPI", "SwaggerUI"),
+    "velocipy.openapi_ui": ("ReDoc", "Scalar"),
     "velocipy.redis": ("RedisStorage",),
     "velocipy.security": (
         "APIKeyCookie",
@@ -186,7 +187,7 @@ if not TYPE_CHECKING:  # with it, a type checker would take any name for one of 
     def __getattr__(name: str) -> object:
         for module, names in _SIBLINGS.items():
             if name in names:
-                dist = module.replace(".", "-")
+                dist = module.replace(".", "-").replace("_", "-")
                 # Of an AttributeError, `from velocipy import ...` would keep nothing but "cannot import name".
                 raise ImportError(
                     f"{name} lives in {module}: from {module} import {name} (pip install {dist})"
