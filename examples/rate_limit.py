@@ -1,22 +1,27 @@
-"""Rate limiting: several rules on a route, one for the whole app, costs, refunds and messages of a WebSocket.
+"""Limits: several rules on a route, one for the whole app, costs, refunds, requests at once and messages of a WebSocket.
 
 granian rate_limit:app --interface rsgi       # or: uvicorn rate_limit:app
 for i in $(seq 6); do curl -i http://127.0.0.1:8000/search?q=boots; done        # the sixth is a 429
 curl -i -X POST 'http://127.0.0.1:8000/login?password=wrong'                     # three wrong ones a minute
+for i in $(seq 3); do curl -i http://127.0.0.1:8000/export & done; wait          # two at once; the third is a 503
 REDIS_URL=redis://localhost:6379 granian rate_limit:app --interface rsgi --workers 4        # one count over all workers
 
 Without REDIS_URL each worker counts in its own memory, so that four workers admit four times as much.
 """
 
+import asyncio
 import os
 from typing import Any
 
 from velocipy import APIRouter, Depends, HTTPException, Request, VelociPy, WebSocket
 from velocipy.limiter import (
+    ConcurrencyRule,
     Limiter,
     RateLimitAlgorithm,
     RateLimitMiddleware,
     RateLimitRule,
+    concurrency,
+    everybody,
     for_paths,
     limit,
     limited_messages,
@@ -84,6 +89,17 @@ async def report(number: int, format: str = "json") -> dict[str, Any]:
 
 
 app.include_router(reports)
+
+
+# What takes long is bounded by how many there are at once, for all clients together; a slot is free when its request ends.
+exports = ConcurrencyRule(name="exports", limit=2, status=503, retry_after=5)
+
+
+@app.get("/export", dependencies=[Depends(concurrency(limiter, exports, identifier=everybody))])
+async def export() -> dict[str, int]:
+    """Half a second of work, two at once."""
+    await asyncio.sleep(0.5)
+    return {"rows": 1_000}
 
 
 @app.post("/login")

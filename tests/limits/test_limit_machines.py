@@ -99,3 +99,21 @@ def test_memory_key_value_and_oracle_agree_on_random_traces(kind: RateLimitAlgor
             assert [verdict.allowed for verdict in told] == [expected, expected]
             assert told[0].standings == told[1].standings
             assert told[0].remaining == oracle.remaining(clock.now)
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_memory_and_key_value_give_back_alike(kind: RateLimitAlgorithm) -> None:
+    chance = random.Random(f"back {kind}")
+    for _ in range(80):
+        limit = chance.randint(1, 9)
+        rule = RateLimitRule("t", limit, chance.choice([0.0001, 1, 7.3]), algorithm=kind)
+        clock, rules = Clock(), (rule,)
+        storages = [in_memory(clock), in_cells(clock)]
+        for _ in range(12):
+            clock.now += chance.choice([0, 1, chance.randint(0, rule.window_us)])
+            cost, back = chance.randint(1, limit), chance.random() < 0.4
+            for storage in storages:
+                asked = storage.refund if back else storage.decide
+                _without_loop(asked(rules, IDENTITIES[0], cost))
+            told = [_without_loop(storage.decide(rules, IDENTITIES[0], 0)).standings for storage in storages]
+            assert told[0] == told[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from test_examples import interface, load
 
 from velocipy.exceptions import MissingAdapterError, WebSocketDisconnect
-from velocipy.testing import TestClient
+from velocipy.testing import AsyncTestClient, TestClient
 
 __all__ = ["interface"]  # a fixture, which is found by its name
 
@@ -33,6 +34,18 @@ def test_the_sixth_search_within_ten_seconds_is_refused(client: TestClient) -> N
 
 def test_an_export_costs_ten(client: TestClient) -> None:
     assert [client.get("/reports/1?format=csv").status_code for _ in range(11)] == [200] * 10 + [429]
+
+
+def test_two_exports_run_at_once(interface: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+    async def main() -> list[int]:
+        async with AsyncTestClient(load("rate_limit").app, interface=interface) as client:
+            answers = await asyncio.gather(*(client.get("/export") for _ in range(3)))
+            assert {answer.headers.get("retry-after") for answer in answers} == {None, "5"}
+            return sorted(answer.status_code for answer in answers)
+
+    assert asyncio.run(main()) == [200, 200, 503]
 
 
 def test_only_wrong_passwords_count(client: TestClient) -> None:

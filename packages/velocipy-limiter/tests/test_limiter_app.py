@@ -36,6 +36,7 @@ from velocipy.limiter import (
     for_networks,
     for_paths,
     limited_messages,
+    message_bytes,
     rate_limit,
     refund,
     together,
@@ -493,6 +494,52 @@ def test_what_a_request_was_charged_can_be_given_back(interface: Any, way: str) 
     assert asked == [200, 200, 200, 200, 200, 429]
 
 
+@both
+@every_way
+def test_a_cost_that_was_guessed_high_is_given_back_in_part(interface: Any, way: str) -> None:
+    given = [RateLimitRule("units", 30, 3600), RateLimitRule("bytes", 30, 3600, unit="content-bytes")]
+    app = limited(way, given=given, cost=10)
+
+    @app.post("/job")
+    async def job(request: Request, used: int) -> None:
+        await refund(request, 10 - used)
+        await refund(request, 0)
+
+    @app.post("/free")
+    async def free(request: Request) -> None:
+        await refund(request, 4)
+        await refund(request, 5)
+        await refund(request, 99)
+        await refund(request)
+
+    client = client_of(app, interface)
+    assert client.post("/job?used=3").status_code == 204
+    assert client.post("/free").status_code == 204
+    answer = client.post("/job?used=7")
+    assert answer.headers["ratelimit"].startswith('"units";r=17;')
+    answer = client.post("/job?used=1")
+    assert answer.headers["ratelimit"].startswith('"units";r=10;')
+    assert client.post("/job?used=11").status_code == 500
+
+
+@both
+def test_rules_with_costs_of_their_own_get_back_what_each_has_counted(interface: Any) -> None:
+    given = [RateLimitRule("one", 10, 3600, cost=1), RateLimitRule("three", 10, 3600, cost=3)]
+    app = limited("dependency", given=given)
+
+    @app.get("/part")
+    async def part(request: Request) -> None:
+        await refund(request, 2)
+
+    client = client_of(app, interface)
+    client.get("/part")
+    answer = client.get("/")
+    assert [one.partition(";t")[0] for one in answer.headers["ratelimit"].split(", ")] == [
+        '"one";r=9',
+        '"three";r=6',
+    ]
+
+
 # -- messages of WebSockets -----------------------------------------------------------------------------------------
 
 
@@ -530,6 +577,10 @@ def test_messages_may_wait_or_be_left_out(interface: Any) -> None:
         for text in ("12345", "123456", "789"):
             ws.send_text(text)
         assert [ws.receive_text() for _ in range(2)] == ["12345", "789"]
+    with client_of(chat("drop", count=10, cost=message_bytes), interface).websocket_connect("/") as ws:
+        for content in ("éééé", b"123", "12"):
+            ws.send_text(content) if isinstance(content, str) else ws.send_bytes(content)
+        assert [ws.receive_text() for _ in range(2)] == ["éééé", "12"]
 
 
 def test_what_to_do_with_too_many_messages_is_one_of_three() -> None:

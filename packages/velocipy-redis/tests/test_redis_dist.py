@@ -54,7 +54,7 @@ def test_one_module_imports_the_client() -> None:
 def test_every_script_is_beside_the_module_that_loads_it() -> None:
     folder = Path(velocipy.redis.__file__).parent
     names = sorted(path.stem for path in folder.glob("*.lua"))
-    assert names == ["limits", "swap"]
+    assert names == ["in_flight", "limits", "swap"]
     assert all(len(script(name).sha) == 40 for name in names)
 
 

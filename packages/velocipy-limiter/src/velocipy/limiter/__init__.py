@@ -1,4 +1,4 @@
-"""Rate limiting: rules, four exact algorithms, a dependency, a middleware, and the fields that tell clients. Names what is public.
+"""Limits on rates and on requests at once: rules, algorithms, dependencies, middleware, fields that tell clients. Names what is public.
 
 limiter = Limiter()
 
@@ -10,33 +10,47 @@ from typing import TYPE_CHECKING
 from velocipy.exports import lazy
 
 if TYPE_CHECKING:
-    from velocipy.limiter.dependency import rate_limit
-    from velocipy.limiter.exceptions import LimiterUnavailable, RateLimitExceeded
-    from velocipy.limiter.gate import content_length, refund
+    from velocipy.limiter.at_once import ConcurrencyRule
+    from velocipy.limiter.dependency import concurrency, rate_limit
+    from velocipy.limiter.exceptions import (
+        CapacityExceeded,
+        ConcurrencyExceeded,
+        LimiterUnavailable,
+        RateLimitExceeded,
+    )
+    from velocipy.limiter.gate import content_length
     from velocipy.limiter.identity import (
         by_api_key,
         by_header,
         by_path,
         by_session,
         client_address,
+        everybody,
         for_methods,
         for_networks,
         for_paths,
         together,
     )
     from velocipy.limiter.limiter import Limiter
-    from velocipy.limiter.middleware import RateLimitMiddleware
+    from velocipy.limiter.marks import refund
+    from velocipy.limiter.middleware import ConcurrencyMiddleware, RateLimitMiddleware
     from velocipy.limiter.rule import RateLimitAlgorithm, RateLimitRule, limit
-    from velocipy.limiter.sockets import limited_messages
+    from velocipy.limiter.slots import Slot
+    from velocipy.limiter.sockets import limited_messages, message_bytes
     from velocipy.limiter.verdict import Standing, Verdict
 
 __all__ = [
+    "CapacityExceeded",
+    "ConcurrencyExceeded",
+    "ConcurrencyMiddleware",
+    "ConcurrencyRule",
     "Limiter",
     "LimiterUnavailable",
     "RateLimitAlgorithm",
     "RateLimitExceeded",
     "RateLimitMiddleware",
     "RateLimitRule",
+    "Slot",
     "Standing",
     "Verdict",
     "by_api_key",
@@ -44,29 +58,35 @@ __all__ = [
     "by_path",
     "by_session",
     "client_address",
+    "concurrency",
     "content_length",
+    "everybody",
     "for_methods",
     "for_networks",
     "for_paths",
     "limit",
     "limited_messages",
+    "message_bytes",
     "rate_limit",
     "refund",
     "together",
 ]
 
 _HOMES = {
-    "dependency": ("rate_limit",),
-    "exceptions": ("LimiterUnavailable", "RateLimitExceeded"),
-    "gate": ("content_length", "refund"),
+    "at_once": ("ConcurrencyRule",),
+    "dependency": ("concurrency", "rate_limit"),
+    "exceptions": ("CapacityExceeded", "ConcurrencyExceeded", "LimiterUnavailable", "RateLimitExceeded"),
+    "gate": ("content_length",),
     "identity": (
-        *("by_api_key", "by_header", "by_path", "by_session", "client_address"),
+        *("by_api_key", "by_header", "by_path", "by_session", "client_address", "everybody"),
         *("for_methods", "for_networks", "for_paths", "together"),
     ),
     "limiter": ("Limiter",),
-    "middleware": ("RateLimitMiddleware",),
+    "marks": ("refund",),
+    "middleware": ("ConcurrencyMiddleware", "RateLimitMiddleware"),
     "rule": ("RateLimitAlgorithm", "RateLimitRule", "limit"),
-    "sockets": ("limited_messages",),
+    "slots": ("Slot",),
+    "sockets": ("limited_messages", "message_bytes"),
     "verdict": ("Standing", "Verdict"),
 }
 """Sub-module -> the public names that it defines."""

@@ -1,35 +1,54 @@
-"""Rate limiting as a dependency of a route, a router or an app: a guard. Knows how it is asked for; limits by its gate."""
+"""Limits as dependencies of a route, a router or an app: guards. Knows how they are asked for; limits by their gates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Iterable
 
 from velocipy.http.request import Exchange
 from velocipy.http.response import Response
-from velocipy.limiter.exceptions import RateLimitExceeded
-from velocipy.limiter.gate import Cost, Gate
+from velocipy.limiter.at_once import ConcurrencyRule
+from velocipy.limiter.exceptions import errors_of_concurrency, errors_of_rates
+from velocipy.limiter.gate import Cost, Gate, SlotGate
 from velocipy.limiter.identity import Exempt, Identify
 from velocipy.limiter.limiter import Limiter, Rules
+from velocipy.limiter.marks import Mark, fields_of
 
 
 class RateLimit:
     """What `rate_limit` makes: a guard that gives nothing, and raises RateLimitExceeded."""
 
     __velocipy_guard__ = True
-    __velocipy_raises__ = (RateLimitExceeded,)
-    responses: ClassVar[dict[int, dict[str, Any]]] = {429: {"description": "Too Many Requests"}}
-    """What it may answer, for the documentation of a route."""
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
+        self.__velocipy_raises__ = errors_of_rates(gate.rules)
 
     async def __call__(self, exchange: Exchange, response: Response | None) -> None:
-        """Charge a request, and leave the fields on whatever is answered; a WebSocket's handshake has no room for them."""
-        charges = await self.gate.enter(exchange)
-        if charges is not None and response is not None:
-            for name, value in self.gate.headers(charges):
-                response.headers[name] = value
+        """Charge a request, and leave the fields on whatever is answered."""
+        _tell(await self.gate.enter(exchange), response)
+
+
+class Concurrency:
+    """What `concurrency` makes: a guard that holds a slot as long as the request, and raises ConcurrencyExceeded."""
+
+    __velocipy_guard__ = True
+
+    def __init__(self, gate: SlotGate) -> None:
+        self.gate = gate
+        self.__velocipy_raises__ = errors_of_concurrency(gate.rule)
+
+    async def __call__(self, exchange: Exchange, response: Response | None) -> AsyncIterator[None]:
+        """Take a slot, leave the fields on whatever is answered, and give it up."""
+        async with self.gate.slot(exchange) as marks:
+            _tell(marks, response)
+            yield
+
+
+def _tell(marks: list[Mark] | None, response: Response | None) -> None:
+    """The handshake of a WebSocket has no room for fields."""
+    if marks is not None and response is not None:
+        for name, value in fields_of(marks):
+            response.headers[name] = value
 
 
 def rate_limit(
@@ -47,3 +66,19 @@ def rate_limit(
     Each call limits by itself; rules of one name count together. Raises ConfigurationError.
     """
     return RateLimit(Gate("rate_limit", limiter, rules, identifier, cost, exempt))
+
+
+def concurrency(
+    limiter: Limiter,
+    rule: ConcurrencyRule,
+    identifier: Identify | None = None,
+    *,
+    exempt: Exempt | Iterable[Exempt] | None = None,
+) -> Concurrency:
+    """A dependency that limits requests at once: `dependencies=[Depends(concurrency(limiter, rule))]`.
+
+    Its slot is given up before a buffered answer is sent and after the last byte of a stream, with `Depends(...,
+    scope="request")` after the answer was sent, and when a WebSocket ends; once, also where the request fails, is cancelled, or its
+    client has left. `identifier=everybody` limits all clients together. Raises ConfigurationError.
+    """
+    return Concurrency(SlotGate("concurrency", limiter, rule, identifier, exempt))

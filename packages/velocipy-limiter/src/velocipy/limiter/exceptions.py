@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from velocipy.exceptions import HTTPException
-from velocipy.limiter.headers import Pairs
+from velocipy.limiter.at_once import ConcurrencyRule
+from velocipy.limiter.headers import RETRY_AFTER, Pairs
+from velocipy.limiter.rule import RateLimitRule
 from velocipy.limiter.verdict import Verdict
 
 
@@ -40,3 +45,55 @@ class LimiterUnavailable(HTTPException):
 
     def __init__(self, retry_after: int = 1) -> None:
         super().__init__(503, headers=[("retry-after", str(retry_after))])
+
+
+class ConcurrencyExceeded(HTTPException):
+    """429 with `Retry-After`: as many requests as its `rule` allows are there at once."""
+
+    problem_type = RateLimitExceeded.problem_type
+    problem_title = RateLimitExceeded.problem_title
+    problem_status = 429
+    problem_fields = {"violated-policies": list[str]}
+
+    def __init__(self, rule: ConcurrencyRule, headers: Pairs) -> None:
+        super().__init__(rule.status, headers=[*headers, (RETRY_AFTER, str(rule.retry_after))])
+        self.rule = rule
+
+    @property
+    def problem_members(self) -> dict[str, list[str]]:
+        """The name of the rule, as a RateLimitExceeded names those that refused."""
+        return {"violated-policies": [self.rule.name]}
+
+
+class CapacityExceeded(ConcurrencyExceeded):
+    """The same as a 503, for a rule whose `status` is that: the service is busy, and not by this client's fault."""
+
+    problem_type = LimiterUnavailable.problem_type
+    problem_title = LimiterUnavailable.problem_title
+    problem_status = 503
+
+
+CONCURRENCY_ERRORS: Final[dict[int, type[ConcurrencyExceeded]]] = {
+    429: ConcurrencyExceeded,
+    503: CapacityExceeded,
+}
+"""Status of a rule -> what a request over it raises."""
+
+
+def concurrency_error(rule: ConcurrencyRule, headers: Pairs) -> ConcurrencyExceeded:
+    """The exception for a request that found no slot."""
+    return CONCURRENCY_ERRORS[rule.status](rule, headers)
+
+
+# -- what OpenAPI is told -------------------------------------------------------------------------------------------
+
+
+def errors_of_rates(rules: Iterable[RateLimitRule]) -> tuple[type[HTTPException], ...]:
+    """What a gate with these rules may answer."""
+    denies = any(rule.on_error == "deny" for rule in rules)
+    return RateLimitExceeded, *((LimiterUnavailable,) if denies else ())
+
+
+def errors_of_concurrency(rule: ConcurrencyRule) -> tuple[type[HTTPException], ...]:
+    """What a gate with this rule may answer."""
+    return CONCURRENCY_ERRORS[rule.status], *((LimiterUnavailable,) if rule.on_error == "deny" else ())

@@ -5,49 +5,55 @@ The dependency and the middleware are both made of it, so that they limit alike.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.request import Exchange
-from velocipy.limiter.exceptions import RateLimitExceeded
-from velocipy.limiter.headers import (
-    POLICY,
-    RETRY_AFTER,
-    STANDING,
-    Pairs,
-    legacy_of,
-    policy_of,
-    retry_after_of,
-    standing_of,
-)
+from velocipy.limiter.at_once import ConcurrencyRule
+from velocipy.limiter.exceptions import RateLimitExceeded, concurrency_error
+from velocipy.limiter.headers import RETRY_AFTER, Pairs, concurrency_policy_of, policy_of, retry_after_of
 from velocipy.limiter.identity import Exempt, Identify, check_exempt, client_address, identity_of, is_exempt
 from velocipy.limiter.limiter import Limiter, Rules
+from velocipy.limiter.marks import Charge, Hold, Mark, fields_of, marks_of
 from velocipy.limiter.rule import MAX_LIMIT, RateLimitRule, check_cost, check_rules
+from velocipy.limiter.slots import Slot
 from velocipy.limiter.verdict import Verdict
 from velocipy.messages import caller_location
 
 Cost = int | Callable[..., "int | Awaitable[int]"] | None
 """Units, or a function of the request that says how many; None is each rule's own."""
 
-STATE_KEY: Final = "rate_limit"
-"""Where in `request.state` the charges of a request stand."""
+
+class Whom:
+    """Whom a gate limits: its limiter, the identity and the exemptions, checked when the app is put together."""
+
+    def __init__(
+        self,
+        what: str,
+        limiter: Limiter,
+        identifier: Identify | None,
+        exempt: Exempt | Iterable[Exempt] | None,
+    ) -> None:
+        if not isinstance(limiter, Limiter):
+            raise ConfigurationError(f"{what} ({caller_location()}) needs a Limiter, not {limiter!r}")
+        if identifier is not None and not callable(identifier):
+            raise ConfigurationError(
+                f"{what} ({caller_location()}): identifier is a function of a request, such as by_header('x-user'), not {identifier!r}"
+            )
+        self.limiter = limiter
+        self._identify = client_address if identifier is None else identifier
+        self._exempt = check_exempt(exempt, what)
+
+    async def identity(self, exchange: Exchange) -> str | None:
+        """Who a request counts for; None for one that is exempt."""
+        if self._exempt and await is_exempt(self._exempt, exchange):
+            return None
+        return await identity_of(self._identify, exchange)
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What one gate has taken for a request, or refused."""
-
-    limiter: Limiter
-    rules: tuple[RateLimitRule, ...]
-    identity: str
-    cost: int | None
-    verdict: Verdict
-
-
-class Gate:
-    """Rules with their limiter, identity, cost and exemptions, all checked when the app is put together."""
+class Gate(Whom):
+    """Rules with their cost."""
 
     def __init__(
         self,
@@ -58,46 +64,66 @@ class Gate:
         cost: Cost,
         exempt: Exempt | Iterable[Exempt] | None,
     ) -> None:
-        if not isinstance(limiter, Limiter):
-            raise ConfigurationError(f"{what} ({caller_location()}) needs a Limiter, not {limiter!r}")
-        if identifier is not None and not callable(identifier):
-            raise ConfigurationError(
-                f"{what} ({caller_location()}): identifier is a function of a request, such as by_header('x-user'), not {identifier!r}"
-            )
-        self.limiter = limiter
+        super().__init__(what, limiter, identifier, exempt)
         self.rules = check_rules(rules, what)
-        self._identify = client_address if identifier is None else identifier
-        self._exempt = check_exempt(exempt, what)
         self._cost = _check_constant(cost, self.rules, what)
         self._policy = policy_of(self.rules)
 
-    async def enter(self, exchange: Exchange) -> list[Charge] | None:
-        """Charge a request -> all charges of it so far; None for one that is exempt. Raises RateLimitExceeded."""
-        if self._exempt and await is_exempt(self._exempt, exchange):
+    async def enter(self, exchange: Exchange) -> list[Mark] | None:
+        """Charge a request -> all marks on it so far; None for one that is exempt. Raises RateLimitExceeded."""
+        identity = await self.identity(exchange)
+        if identity is None:
             return None
-        identity = await identity_of(self._identify, exchange)
         cost = await _cost_of(self._cost, exchange) if callable(self._cost) else self._cost
         verdict = await self.limiter.check(identity, self.rules, cost)
-        charges: list[Charge] = exchange.state.setdefault(STATE_KEY, [])
-        charge = Charge(self.limiter, self.rules, identity, cost, verdict)
+        marks = marks_of(exchange)
+        charge = Charge(self.limiter, self.rules, identity, cost, verdict, self._policy)
         if not verdict.allowed:
-            raise RateLimitExceeded(verdict, self.headers([*charges, charge]))
-        charges.append(charge)
-        return charges
+            raise RateLimitExceeded(verdict, _refusal([*marks, charge], verdict))
+        marks.append(charge)
+        return marks
 
-    def headers(self, charges: list[Charge]) -> Pairs:
-        """The fields of an answer that has gone through these gates; those of a refusal say when to come again."""
-        if len(charges) == 1:
-            policy, standings = self._policy, charges[0].verdict.standings
-        else:
-            policy = ", ".join(policy_of(charge.rules) for charge in charges)
-            standings = tuple(standing for charge in charges for standing in charge.verdict.standings)
-        pairs = [(POLICY, policy), (STANDING, standing_of(standings))]
-        if any(charge.limiter.legacy_headers for charge in charges):
-            pairs += legacy_of(standings)
-        last = charges[-1].verdict
-        wait = None if last.allowed else retry_after_of(last)
-        return pairs if wait is None else [*pairs, (RETRY_AFTER, wait)]
+
+def _refusal(marks: list[Mark], verdict: Verdict) -> Pairs:
+    wait = retry_after_of(verdict)
+    pairs = fields_of(marks)
+    return pairs if wait is None else [*pairs, (RETRY_AFTER, wait)]
+
+
+class SlotGate(Whom):
+    """A rule for requests at once."""
+
+    def __init__(
+        self,
+        what: str,
+        limiter: Limiter,
+        rule: ConcurrencyRule,
+        identifier: Identify | None,
+        exempt: Exempt | Iterable[Exempt] | None,
+    ) -> None:
+        super().__init__(what, limiter, identifier, exempt)
+        if not isinstance(rule, ConcurrencyRule):
+            raise ConfigurationError(f"{what} ({caller_location()}) needs a ConcurrencyRule, not {rule!r}")
+        self.rule = rule
+        limiter.slot("", rule)  # which takes nothing, and raises where the storage keeps no slots
+        self._policy = concurrency_policy_of(rule)
+
+    @asynccontextmanager
+    async def slot(self, exchange: Exchange) -> AsyncIterator[list[Mark] | None]:
+        """All marks on a request so far, while it holds a slot; None for one that is exempt. Raises ConcurrencyExceeded."""
+        identity = await self.identity(exchange)
+        if identity is None:
+            yield None
+            return
+        slot: Slot = self.limiter.slot(identity, self.rule)
+        marks, hold = marks_of(exchange), Hold(slot, self._policy)
+        if not await slot.take():
+            raise concurrency_error(self.rule, fields_of([*marks, hold]))
+        try:
+            marks.append(hold)
+            yield marks
+        finally:
+            await slot.give_up()
 
 
 def _check_constant(cost: Cost, rules: tuple[RateLimitRule, ...], what: str) -> Cost:
@@ -114,14 +140,6 @@ def _check_constant(cost: Cost, rules: tuple[RateLimitRule, ...], what: str) -> 
 async def _cost_of(cost: Callable[..., int | Awaitable[int]], exchange: Exchange) -> int:
     found = cost(exchange)
     return check_cost(await found if isinstance(found, Awaitable) else found)
-
-
-async def refund(exchange: Exchange) -> None:
-    """Give back everything that this request was charged, as for a login that succeeded; a second call gives nothing."""
-    charges: list[Charge] = exchange.state.get(STATE_KEY) or []
-    while charges:
-        charge = charges.pop()
-        await charge.limiter.refund(charge.identity, charge.rules, charge.cost)
 
 
 def content_length(exchange: Exchange) -> int:

@@ -8,9 +8,13 @@ retry-after: 7                                                      of a refusal
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from velocipy.limiter.rule import RateLimitRule
 from velocipy.limiter.verdict import Standing, Verdict
+
+if TYPE_CHECKING:
+    from velocipy.limiter.at_once import ConcurrencyRule
 
 POLICY = "ratelimit-policy"
 STANDING = "ratelimit"
@@ -35,6 +39,16 @@ def _policy(rule: RateLimitRule) -> str:
     window = "" if rest else f";w={seconds}"
     unit = "" if rule.unit == "requests" else f";qu={quoted(rule.unit)}"
     return f"{quoted(rule.name)};q={rule.limit}{window}{unit}"
+
+
+def concurrency_policy_of(rule: ConcurrencyRule) -> str:
+    """The item of RateLimit-Policy for a limit of requests at once, which has no window."""
+    return f'{quoted(rule.name)};q={rule.limit};qu="concurrent-requests"'
+
+
+def concurrency_standing_of(rule: ConcurrencyRule, remaining: int) -> str:
+    """The item of RateLimit: how many more were admitted; nobody knows when a request will end."""
+    return f"{quoted(rule.name)};r={remaining}"
 
 
 def standing_of(standings: Iterable[Standing]) -> str:

@@ -73,6 +73,11 @@ def by_path(exchange: Exchange) -> str:
     return _text("path", exchange.path)
 
 
+def everybody(exchange: Exchange) -> str:
+    """All clients together: a limit of the service's own, such as how many reports it makes at once."""
+    return "everybody"
+
+
 def together(*identify: Identify) -> Identify:
     """Several at once: `together(client_address, by_path)` counts each client on each path."""
 

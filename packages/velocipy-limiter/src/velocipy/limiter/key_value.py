@@ -13,6 +13,7 @@ from time import time_ns
 from typing import Any, Generic, Protocol, TypeVar
 
 from velocipy.limiter.algorithms import Algorithm, algorithm_of
+from velocipy.limiter.at_once import ConcurrencyRule
 from velocipy.limiter.deciding import decide_settled
 from velocipy.limiter.rule import RateLimitRule
 from velocipy.limiter.verdict import Verdict
@@ -46,6 +47,8 @@ class KeyValueLimiterStorage:
         self._prefix = prefix
         self._clock = clock
         self._longest = 0
+        self.slots = KeyValueSlots(storage, prefix=prefix, clock=clock)
+        """Of requests at once."""
 
     async def decide(
         self, rules: tuple[RateLimitRule, ...], identity: str, cost: int | None = None
@@ -149,3 +152,77 @@ def _state(algorithm: Algorithm, kept: dict[str, Any], now: int) -> Any:
     item = kept.get(_name(algorithm))
     state = None if item is None else algorithm.load(item[1])
     return None if state is None else algorithm.settle(state, now)
+
+
+# -- requests at once ----------------------------------------------------------------------------------------------
+
+
+Ends = dict[str, int]
+"""Slot -> when its lease is over, in microseconds since 1970."""
+
+
+class KeyValueSlots:
+    """Slots in any storage with `atomic_update`: a JSON object under a key for each rule and identity, on the clock of the day."""
+
+    is_local = False
+
+    def __init__(self, storage: AtomicStorage, *, prefix: str, clock: Callable[[], int] = time_us) -> None:
+        self._storage = storage
+        self._prefix = prefix + "slots:"
+        self._clock = clock
+
+    async def take(self, rule: ConcurrencyRule, identity: str, slot: str) -> int | None:
+        """One update of one key."""
+        left: int | None = None
+
+        def change(ends: Ends, now: int) -> None:
+            nonlocal left
+            left = None
+            if len(ends) < rule.limit:
+                ends[slot] = now + rule.lease_us
+                left = rule.limit - len(ends)
+
+        await self._update(rule, identity, change)
+        return left
+
+    async def renew(self, rule: ConcurrencyRule, identity: str, slot: str) -> None:
+        """One update of one key."""
+
+        def change(ends: Ends, now: int) -> None:
+            ends[slot] = now + rule.lease_us
+
+        await self._update(rule, identity, change)
+
+    async def give_up(self, rule: ConcurrencyRule, identity: str, slot: str) -> None:
+        """One update of one key."""
+
+        def change(ends: Ends, now: int) -> None:
+            ends.pop(slot, None)
+
+        await self._update(rule, identity, change)
+
+    def _update(
+        self, rule: ConcurrencyRule, identity: str, change: Callable[[Ends, int], None]
+    ) -> Awaitable[bytes | None]:
+        digest = sha256(f"{len(rule.name)}:{rule.name}{identity}".encode("utf-8", "surrogatepass"))
+
+        def function(content: bytes | None) -> bytes | None:
+            now = self._clock()
+            # A lease that ends later than one that begins now is of a clock that was set back since.
+            ends = {
+                slot: end for slot, end in _read_ends(content).items() if now < end <= now + rule.lease_us
+            }
+            change(ends, now)
+            return json.dumps(ends, separators=(",", ":")).encode() if ends else None
+
+        return self._storage.atomic_update(self._prefix + digest.hexdigest(), function, rule.lease + 1)
+
+
+def _read_ends(content: bytes | None) -> Ends:
+    """What stands there, as far as it is ours."""
+    try:
+        ends = json.loads(content) if content else {}
+    except ValueError:
+        return {}
+    items = ends.items() if isinstance(ends, dict) else ()
+    return {slot: end for slot, end in items if type(end) is int}

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from velocipy.exceptions import ConfigurationError
+from velocipy.limiter.at_once import ConcurrencyRule, MemorySlots, SlotStorage
 from velocipy.limiter.exceptions import LimiterUnavailable
 from velocipy.limiter.key_value import KeyValueLimiterStorage
 from velocipy.limiter.rule import CheckedRules, RateLimitRule, check_cost, check_rules
+from velocipy.limiter.slots import Slot
 from velocipy.limiter.storage import LimiterStorage, MemoryStorage
 from velocipy.limiter.verdict import Standing, Told, Verdict
 
@@ -30,6 +32,7 @@ class Limiter:
         self.legacy_headers = legacy_headers
         self._spare: MemoryStorage | None = None
         self._spare_rules: dict[tuple[RateLimitRule, ...], tuple[RateLimitRule, ...]] = {}
+        self._spare_slots = MemorySlots()
         self._failing = False
 
     @property
@@ -51,12 +54,30 @@ class Limiter:
         except ConfigurationError:
             raise
         except Exception as exc:
-            self._note(exc)
+            self.note_failure(exc)
             return await self._without_storage(checked, identity, cost)
         if self._failing:
-            self._failing = False
-            logger.warning("the limiter's storage is back: it counts again")
+            self.note_success()
         return verdict
+
+    def slot(self, identity: str, rule: ConcurrencyRule) -> Slot:
+        """One of the rule's slots while an `async with` holds it; raises ConcurrencyExceeded where none is free.
+
+        For what no dependency and no middleware surrounds, such as a message of a WebSocket or a background task. Raises
+        ConfigurationError where the storage keeps no slots.
+        """
+        return Slot(self, self.slots, self._spare_slots, rule, identity)
+
+    @property
+    def slots(self) -> SlotStorage:
+        """Where the storage keeps slots."""
+        slots: SlotStorage | None = getattr(self.storage, "slots", None)
+        if slots is None:
+            raise ConfigurationError(
+                f"{self.storage!r} keeps no slots of requests at once: give it `slots`, a velocipy.limiter.storage.SlotStorage, "
+                f"or give the Limiter another storage"
+            )
+        return slots
 
     async def refund(self, identity: str, rules: Rules, cost: int | None = None) -> None:
         """Give back what a check took, as far as it still counts; nobody is told where the storage is out of order."""
@@ -76,10 +97,10 @@ class Limiter:
         try:
             await asked
         except Exception as exc:
-            self._note(exc)
+            self.note_failure(exc)
 
-    def _note(self, exc: Exception) -> None:
-        """One line of the log for each change, however many requests meet it."""
+    def note_failure(self, exc: Exception) -> None:
+        """The storage did not answer: one line of the log for each change, however many requests meet it."""
         if not self._failing:
             self._failing = True
             logger.warning(
@@ -87,6 +108,12 @@ class Limiter:
                 type(exc).__name__,
                 exc,
             )
+
+    def note_success(self) -> None:
+        """The storage answered."""
+        if self._failing:
+            self._failing = False
+            logger.warning("the limiter's storage is back: it counts again")
 
     async def _without_storage(
         self, rules: tuple[RateLimitRule, ...], identity: str, cost: int | None

@@ -65,11 +65,11 @@ class RateLimitRule:
 
     def __post_init__(self) -> None:
         where = f"RateLimitRule {self.name!r} ({caller_location()})"
-        _check_name(self.name, where)
+        check_name(self.name, where)
         object.__setattr__(self, "algorithm", _algorithm(self.algorithm, where))
-        _check_count("limit", self.limit, MAX_LIMIT, where)
-        _check_word("on_error", self.on_error, ("memory", "allow", "deny"), where)
-        _check_word("unit", self.unit, ("requests", "content-bytes"), where)
+        check_count("limit", self.limit, MAX_LIMIT, where)
+        check_word("on_error", self.on_error, ("memory", "allow", "deny"), where)
+        check_word("unit", self.unit, ("requests", "content-bytes"), where)
         micros = window_micros(self.window, where)
         if self.algorithm is RateLimitAlgorithm.TOKEN_BUCKET:
             self._check_bucket(micros, where)
@@ -82,7 +82,7 @@ class RateLimitRule:
                 f"{where}: a log of {self.limit} units takes {self.limit * 8} bytes for each identity; "
                 f"use SLIDING_WINDOW_COUNTER, or a limit of at most {MAX_LOG}"
             )
-        _check_count("cost", self.cost, MAX_LIMIT, where)
+        check_count("cost", self.cost, MAX_LIMIT, where)
         if self.cost > self.capacity:
             raise ConfigurationError(
                 f"{where}: a cost of {self.cost} is over {self.capacity}, so that no request would ever be admitted"
@@ -90,7 +90,7 @@ class RateLimitRule:
 
     def _check_bucket(self, micros: int, where: str) -> None:
         if self.burst is not None:
-            _check_count("burst", self.burst, MAX_LIMIT, where)
+            check_count("burst", self.burst, MAX_LIMIT, where)
         if micros // self.limit < 1:
             raise ConfigurationError(
                 f"{where}: a token bucket gives out at most one unit a microsecond; use a larger window or a smaller limit"
@@ -216,7 +216,8 @@ def _place() -> str:
     return f"{frame.f_globals.get('__name__')}:{frame.f_lineno}"
 
 
-def _check_name(name: object, where: str) -> None:
+def check_name(name: object, where: str) -> None:
+    """Raise ConfigurationError for what clients cannot be told as a name."""
     # A String of structured fields is printable ASCII (RFC 9651 section 3.3.3).
     if (
         not isinstance(name, str)
@@ -229,12 +230,14 @@ def _check_name(name: object, where: str) -> None:
         )
 
 
-def _check_count(what: str, value: object, most: int, where: str) -> None:
+def check_count(what: str, value: object, most: int, where: str) -> None:
+    """Raise ConfigurationError for what is no whole number from 1 to `most`."""
     if type(value) is not int or not 1 <= value <= most:
         raise ConfigurationError(f"{where}: {what} is a whole number from 1 to {most}, not {value!r}")
 
 
-def _check_word(what: str, value: object, allowed: tuple[str, ...], where: str) -> None:
+def check_word(what: str, value: object, allowed: tuple[str, ...], where: str) -> None:
+    """Raise ConfigurationError for a word that is not among those allowed."""
     if value not in allowed:
         raise ConfigurationError(f"{where}: {what} is one of {', '.join(map(repr, allowed))}, not {value!r}")
 

@@ -55,8 +55,8 @@ def limited_messages(
     """Messages until the peer closes, each counted: `async for message in limited_messages(websocket, limiter, ["10/second"])`.
 
     One that is over a limit closes the WebSocket with 1008 (RFC 6455 section 7.4.1), or waits until it fits, while the next ones
-    stay where the server keeps them (`over="wait"`), or is left out (`"drop"`). `cost=len` counts characters and bytes.
-    Raises ConfigurationError.
+    stay where the server keeps them (`over="wait"`), or is left out (`"drop"`). `cost=message_bytes` counts bytes in place of
+    messages. Raises ConfigurationError.
     """
     checked = check_rules(rules, "limited_messages")
     if over not in _OVER:
@@ -66,6 +66,11 @@ def limited_messages(
     return _messages(
         websocket, limiter, checked, client_address if identifier is None else identifier, cost, over
     )
+
+
+def message_bytes(message: Message) -> int:
+    """The bytes of a message on the wire, as a cost; text is UTF-8 there."""
+    return len(message if isinstance(message, bytes) else message.encode("utf-8", "surrogatepass"))
 
 
 async def _messages(

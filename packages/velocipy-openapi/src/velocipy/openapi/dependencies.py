@@ -16,16 +16,17 @@ from velocipy.routing.route import Route
 
 
 class Needed(NamedTuple):
-    """A callable on the way to an endpoint, and the scopes that are asked for around it."""
+    """What stands on the way to an endpoint, and the scopes that are asked for around it."""
 
-    call: Callable[..., Any]
+    call: Any
     scopes: tuple[str, ...]
 
 
 def needed_by(route: Route) -> tuple[Needed, ...]:
-    """Every dependency of a route at any depth, those of its layers first, and the endpoint itself at the end."""
+    """The middleware around a route, then every dependency of it at any depth, those of its layers first, and its endpoint."""
+    around = [Needed(middleware, ()) for layer in route.layers for middleware in layer.middleware]
     listed = [dependency for layer in route.layers for dependency in layer.dependencies]
-    return (*_walk([*listed, Dependency(route.endpoint)], (), ()),)
+    return (*around, *_walk([*listed, Dependency(route.endpoint)], (), ()))
 
 
 def _walk(

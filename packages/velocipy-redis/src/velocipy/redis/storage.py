@@ -18,6 +18,7 @@ from velocipy.storage import Storage, Update, check_ttl
 if TYPE_CHECKING:
     from velocipy.limiter.rule import RateLimitRule
     from velocipy.limiter.verdict import Verdict
+    from velocipy.redis.in_flight import Slots
     from velocipy.redis.limits import Limits
 
 TRIES: Final = 32
@@ -45,16 +46,13 @@ class RedisStorage(Storage):
         max_connections: int = 32,
         deadline: float = 0.25,
     ) -> None:
-        if not isinstance(prefix, str) or "{" in prefix or "}" in prefix or not prefix.isascii():
-            raise ConfigurationError(
-                f"prefix of a RedisStorage is ASCII text without braces, which are for hash tags, not {prefix!r}"
-            )
-        self._prefix = prefix
+        self._prefix = check_prefix(prefix, "a RedisStorage")
         self._link = Link(
             url, client, max_connections=max_connections, deadline=deadline, probe_key=f"{prefix}probe"
         )
         self._lines: WeakValueDictionary[tuple[int, str], Lock] = WeakValueDictionary()
         self._limits: Limits | None = None
+        self._slots: Slots | None = None
 
     def __repr__(self) -> str:
         return f"<RedisStorage {self._link.where}>"
@@ -135,6 +133,15 @@ class RedisStorage(Storage):
             self._limits = Limits(self._link, self._prefix)
         return self._limits
 
+    @property
+    def slots(self) -> Slots:
+        """The part that keeps slots of requests at once, loaded alike."""
+        if self._slots is None:
+            from velocipy.redis.in_flight import Slots
+
+            self._slots = Slots(self._link, self._prefix)
+        return self._slots
+
     # -- keys ------------------------------------------------------------------------------------------------------
 
     def _key(self, key: str) -> bytes:
@@ -149,6 +156,15 @@ class RedisStorage(Storage):
         if line is None:
             line = self._lines[place] = Lock()
         return line
+
+
+def check_prefix(prefix: object, what: str) -> str:
+    """What keys may begin with. Raises ConfigurationError."""
+    if not isinstance(prefix, str) or "{" in prefix or "}" in prefix or not prefix.isascii():
+        raise ConfigurationError(
+            f"prefix of {what} is ASCII text without braces, which are for hash tags, not {prefix!r}"
+        )
+    return prefix
 
 
 def _check_value(value: object) -> None:
