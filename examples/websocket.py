@@ -3,10 +3,12 @@
 granian websocket:app --interface rsgi        # or: uvicorn websocket:app
 open http://127.0.0.1:8000/ in two tabs and talk
 curl -N http://127.0.0.1:8000/rooms/lobby/log # the same room as a stream of lines
+REDIS_URL=redis://localhost:6379 granian websocket:app --interface rsgi --workers 4        # rooms of all workers
 
-Every worker has rooms of its own: run one, or give Channels a backend that connects them.
+Without REDIS_URL every worker has rooms of its own: run one.
 """
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,8 +17,19 @@ from velocipy import HTMLResponse, Query, StreamingResponse, VelociPy, WebSocket
 from velocipy.channels import Channels
 from velocipy.exceptions import InvalidMessage, WebSocketDisconnect
 
+
+def make_rooms() -> Channels:
+    """Over Redis where it is named, else in this process; velocipy-redis is imported only if it is needed."""
+    url = os.environ.get("REDIS_URL")
+    if url:
+        from velocipy.redis import RedisChannels
+
+        return Channels(RedisChannels(url, history=20), overflow="close")
+    return Channels(history=20, overflow="close")
+
+
 app = VelociPy(title="WebSockets")
-rooms = Channels(history=20, overflow="close")
+rooms = make_rooms()
 
 
 @dataclass

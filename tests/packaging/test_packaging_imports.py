@@ -33,7 +33,7 @@ ORDER = (
     ),
     ("codings", "http", "json", "models", "signing", "storage"),
     ("protocols", "bridge", "encoded"),
-    ("websocket", "socket_models", "channels", "channel_backends", "origins", "sessions"),
+    ("websocket", "socket_models", "channels", "channel_backends", "origins", "sessions", "subscriptions"),
     ("routing",),
     ("handlers",),
     ("config",),

@@ -1,7 +1,8 @@
-"""Two workers of a real server count in one Redis: examples/rate_limit.py in its Redis form, on Granian and Uvicorn."""
+"""Two workers of a real server share one Redis: examples/rate_limit.py in its Redis form counts, and rooms hear each other."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import websockets
 from redis_server import Server, free_port
 
 pytestmark = pytest.mark.servers
@@ -24,9 +26,12 @@ COMMANDS = {
 }
 
 
+HERE = Path(__file__).parent
+
+
 @contextmanager
-def serving(name: str, redis: str) -> Iterator[str]:
-    """The URL of the example, served by two workers."""
+def serving(name: str, redis: str, app: str = "rate_limit:app", folder: Path = EXAMPLES) -> Iterator[str]:
+    """The URL of an app, served by two workers."""
     port = free_port()
     command = [
         sys.executable,
@@ -40,12 +45,12 @@ def serving(name: str, redis: str) -> Iterator[str]:
         "2",
     ]
     process = subprocess.Popen(
-        [*command, "rate_limit:app"],
-        cwd=EXAMPLES,
+        [*command, app],
+        cwd=folder,
         env={
             **os.environ,
             "REDIS_URL": redis,
-            "PYTHONPATH": f"{EXAMPLES}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            "PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -81,3 +86,57 @@ def test_two_workers_share_one_limit_exactly(server: Server, name: str) -> None:
         statuses = [httpx2.get(f"{url}/search?q=boots").status_code for _ in range(20)]
     assert sorted(statuses) == [200] * 5 + [429] * 15
     assert server.ask("DBSIZE") != b":0"
+
+
+async def come(url: str) -> tuple[websockets.ClientConnection, str]:
+    """A visitor, and the worker that it has come to."""
+    socket = await websockets.connect(f"{url.replace('http', 'ws')}/rooms/lobby")
+    worker = await socket.recv()
+    assert await socket.recv() == "joined"
+    return socket, str(worker)
+
+
+async def visitors_of_two_workers(url: str) -> list[websockets.ClientConnection]:
+    """One visitor of each."""
+    found: dict[str, websockets.ClientConnection] = {}
+    while len(found) < 2:
+        socket, worker = await come(url)
+        if worker in found:
+            await socket.close()
+        else:
+            found[worker] = socket
+    return list(found.values())
+
+
+async def say(socket: websockets.ClientConnection, text: str) -> None:
+    """Say it until it was published, and heard by oneself."""
+    while True:
+        await socket.send(text)
+        if await socket.recv() == text:
+            return
+        await asyncio.sleep(0.05)
+
+
+def test_rooms_of_two_workers_hear_each_other_also_after_redis_was_killed(tmp_path: Path) -> None:
+    async def talk(url: str, redis: Server) -> None:
+        first, second = await visitors_of_two_workers(url)
+        await say(first, "hello")
+        assert await second.recv() == "hello"
+        await say(second, "good day")
+        assert await first.recv() == "good day"
+        await asyncio.to_thread(redis.stop)
+        await first.send("anybody?")
+        assert await first.recv() == "try again"
+        await asyncio.to_thread(redis.start)
+        await say(first, "still here")
+        assert await second.recv() == "still here"
+        await say(second, "so am I")
+        assert await first.recv() == "so am I"
+        for socket in (first, second):
+            await socket.close()
+
+    with (
+        Server(tmp_path, "--save", "") as redis,
+        serving("granian", redis.url, "redis_chat:app", HERE) as url,
+    ):
+        asyncio.run(asyncio.wait_for(talk(url, redis), 60))

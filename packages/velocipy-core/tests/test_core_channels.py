@@ -14,6 +14,7 @@ from velocipy.channels import (
     MemoryBackend,
     Message,
     Published,
+    Stored,
     Subscription,
 )
 from velocipy.exceptions import ConfigurationError
@@ -305,11 +306,45 @@ def test_history_is_bounded_by_messages_and_by_names() -> None:
             await channels.publish("used", "y")
         assert len(backend._histories) == MAX_HISTORIES
         assert await backend.recent("room 0", 5) == []
-        assert await backend.recent("used", 5) == ["y", "y"]
+        assert [stored.message for stored in await backend.recent("used", 5)] == ["y", "y"]
         await channels.close()
         assert await backend.recent("used", 5) == []
 
     run(test, Channels(backend))
+
+
+def test_who_knows_the_last_id_gets_what_came_after_it() -> None:
+    async def test(channels: Channels) -> None:
+        for number in range(8):
+            await channels.publish("a", str(number))
+        async with channels.subscribe("a", history=3) as subscription:
+            assert await take(subscription, 2) == ["5", "6"]
+            seen = subscription.last_id
+            assert await take(subscription, 1) == ["7"]
+        await channels.publish("a", "8")
+        async with channels.subscribe("a", after=seen, history=1) as subscription:
+            await channels.publish("a", "new")
+            assert await take(subscription, 3) == ["7", "8", "new"]
+            last = subscription.last_id
+        async with channels.subscribe("b") as subscription:
+            await subscription.join("a", after=last)
+            await channels.publish("b", "only")
+            assert await take(subscription, 1) == ["only"]
+        for unknown in ("0-0", "x", "é"):  # made up, or of the process before this one: all that is kept
+            async with channels.subscribe("a", after=unknown) as subscription:
+                assert await take(subscription, 5) == ["5", "6", "7", "8", "new"]
+        async with channels.subscribe("a", after="0-0", max_queue=2) as subscription:
+            assert await take(subscription, 2) == ["8", "new"]
+        async with channels.subscribe("a", after="") as subscription:
+            await channels.publish("a", "alone")
+            assert await take(subscription, 1) == ["alone"]
+
+    run(test, Channels(history=5))
+
+
+def test_an_id_is_of_one_name() -> None:
+    with pytest.raises(ValueError, match="one name"):
+        Channels(history=5).subscribe("a", "b", after="1")
 
 
 # -- backends ----------------------------------------------------------------------------------------------------------------
@@ -352,9 +387,9 @@ class Wire:
         await asyncio.sleep(0)
         self.names.remove(name)
 
-    async def recent(self, name: str, limit: int) -> Sequence[Message]:
+    async def recent(self, name: str, limit: int, after: str | None = None) -> Sequence[Stored]:
         await self.publish(name, "meanwhile")
-        return ["old"]
+        return [Stored("old")]
 
 
 def test_a_backend_carries_messages_and_is_asked_once_for_a_name() -> None:
@@ -379,6 +414,26 @@ def test_a_backend_carries_messages_and_is_asked_once_for_a_name() -> None:
         assert [wire.calls for wire in wires] == [["start", "stop"]] * 2
 
     run(test, here)
+
+
+def test_what_comes_while_a_history_is_read_comes_once_and_in_order() -> None:
+    class Kept(Wire):
+        async def recent(self, name: str, limit: int, after: str | None = None) -> Sequence[Stored]:
+            assert self.deliver is not None
+            for number in (3, 4, 5):
+                self.deliver(name, str(number), f"id {number}")
+            self.deliver("b", "between", "id 6")
+            return [Stored(str(number), f"id {number}") for number in (1, 2, 3, 4)]
+
+    async def test(channels: Channels) -> None:
+        async with channels.subscribe("b") as subscription:
+            await subscription.join("a", history=9)
+            assert await take(subscription, 6) == ["between", "1", "2", "3", "4", "5"]
+            assert subscription.last_id == "id 5"
+        async with channels.subscribe("a", history=2, max_queue=3) as subscription:
+            assert await take(subscription, 3) == ["3", "4", "5"]
+
+    run(test, Channels(Kept([])))
 
 
 def test_a_backend_that_is_down_is_told_to_the_subscriber_and_leaves_nothing() -> None:

@@ -57,7 +57,7 @@ ROWS = [
     {"codings", "http", "json", "models", "signing", "storage"},
     {"protocols", "bridge", "encoded"},
     {
-        *("websocket", "socket_models", "channels", "channel_backends", "origins"),
+        *("websocket", "socket_models", "channels", "channel_backends", "origins", "subscriptions"),
         *("background", "sessions", "state"),
     },
     {"routing"},

@@ -23,9 +23,11 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_the_storage_is_the_one_that_the_limiter_names() -> None:
+    import velocipy.storage
     from velocipy.limiter.storage import RedisStorage
 
-    assert RedisStorage is velocipy.redis.RedisStorage
+    assert RedisStorage is velocipy.redis.RedisStorage is velocipy.storage.RedisStorage
+    assert not hasattr(velocipy.storage, "NoStorage")
 
 
 def test_it_is_registered_by_name() -> None:
@@ -54,7 +56,7 @@ def test_one_module_imports_the_client() -> None:
 def test_every_script_is_beside_the_module_that_loads_it() -> None:
     folder = Path(velocipy.redis.__file__).parent
     names = sorted(path.stem for path in folder.glob("*.lua"))
-    assert names == ["in_flight", "limits", "swap"]
+    assert names == ["in_flight", "limits", "publish", "recent", "swap"]
     assert all(len(script(name).sha) == 40 for name in names)
 
 

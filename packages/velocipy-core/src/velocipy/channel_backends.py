@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import count
 from typing import Final, NamedTuple, Protocol
 
 Message = str | bytes
@@ -19,8 +21,19 @@ class Published(NamedTuple):
     message: Message
 
 
-Deliver = Callable[[str, Message], None]
-"""Hand a message to every subscriber of a name in this process; called in the loop that started the backend."""
+class Stored(NamedTuple):
+    """A message that a backend keeps, and the id by which a subscriber may ask for what came after it."""
+
+    message: Message
+    id: str | None = None
+
+
+class Deliver(Protocol):
+    """Hand a message to every subscriber of a name in this process; called in the loop that started the backend."""
+
+    def __call__(self, name: str, message: Message, id: str | None = None) -> None:
+        """`id` is that of a message that is kept."""
+        ...
 
 
 class ChannelsBackend(Protocol):
@@ -49,8 +62,11 @@ class ChannelsBackend(Protocol):
         """Deliver none of them any more."""
         ...
 
-    async def recent(self, name: str, limit: int) -> Sequence[Message]:
-        """At most so many of the last messages of a name, the oldest first."""
+    async def recent(self, name: str, limit: int, after: str | None = None) -> Sequence[Stored]:
+        """At most so many of the last messages of a name, the oldest first: of those after an id, or of all that are kept.
+
+        An id that is not known, which a client may have made up, is as none.
+        """
         ...
 
 
@@ -58,9 +74,12 @@ class MemoryBackend:
     """Delivers within this process, at once, and keeps the last `history` messages of a name, of 1,000 names."""
 
     def __init__(self, history: int = 0) -> None:
-        self._deliver: Deliver = lambda name, message: None
+        self._deliver: Deliver = _to_nobody
         self._length = history
-        self._histories: OrderedDict[str, deque[Message]] = OrderedDict()
+        self._histories: OrderedDict[str, deque[Stored]] = OrderedDict()
+        self._run = secrets.token_hex(8)
+        """In front of ids: those of another process, or of another start, are not known."""
+        self._numbers = count(1)
 
     async def start(self, deliver: Deliver) -> None:
         """Nothing is to be connected."""
@@ -72,9 +91,11 @@ class MemoryBackend:
 
     async def publish(self, name: str, message: Message) -> None:
         """Keep and deliver it."""
+        id = None
         if self._length:
-            self._history(name).append(message)
-        self._deliver(name, message)
+            id = f"{self._run}-{next(self._numbers)}"
+            self._history(name).append(Stored(message, id))
+        self._deliver(name, message, id)
 
     async def subscribe(self, name: str) -> None:
         """Nothing is to be asked for."""
@@ -82,14 +103,21 @@ class MemoryBackend:
     async def unsubscribe(self, name: str) -> None:
         """Nothing is to be given up."""
 
-    async def recent(self, name: str, limit: int) -> Sequence[Message]:
+    async def recent(self, name: str, limit: int, after: str | None = None) -> Sequence[Stored]:
         """The last messages; none of a name that was never published to."""
         kept = list(self._histories.get(name, ()))
+        ids = [stored.id for stored in kept]
+        if after in ids:
+            kept = kept[ids.index(after) + 1 :]
         return kept[max(len(kept) - limit, 0) :]
 
-    def _history(self, name: str) -> deque[Message]:
+    def _history(self, name: str) -> deque[Stored]:
         history = self._histories.setdefault(name, deque(maxlen=self._length))
         self._histories.move_to_end(name)
         if len(self._histories) > MAX_HISTORIES:
             self._histories.popitem(last=False)
         return history
+
+
+def _to_nobody(name: str, message: Message, id: str | None = None) -> None:
+    """Before it is started."""

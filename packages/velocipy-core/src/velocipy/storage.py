@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from velocipy import plugins
 from velocipy.exceptions import ConfigurationError
@@ -19,6 +19,8 @@ from velocipy.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
+
+    RedisStorage: Any
 
 GROUP: Final = "velocipy.storages"
 
@@ -212,3 +214,10 @@ def find_storage(choice: str | Storage | type[Storage]) -> Storage:
 def _size(key: str, value: bytes) -> int:
     """Bytes that count against `max_bytes`; a key counts by its characters."""
     return len(key) + len(value)
+
+
+def __getattr__(name: str) -> Any:
+    """`RedisStorage`, which velocipy-redis has. Raises MissingAdapterError where that is not installed."""
+    if name == "RedisStorage":
+        return plugins.load(GROUP, "redis")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

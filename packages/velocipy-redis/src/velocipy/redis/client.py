@@ -156,3 +156,13 @@ async def drop_connections(client: RedisClient) -> None:
             await disconnect(inuse_connections=False)
         except (RedisError, OSError):
             pass  # they are gone then
+
+
+def connection_of(client: RedisClient) -> Any:
+    """A connection as the client's pool makes them, and none of them. Raises ConfigurationError for a client that has no pool."""
+    make = getattr(getattr(client, "connection_pool", None), "make_connection", None)
+    if make is None:
+        raise ConfigurationError(
+            f"{client!r} cannot listen to channels, it has no connection_pool: pass a redis.asyncio.Redis, or a URL"
+        )
+    return make()
