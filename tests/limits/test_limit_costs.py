@@ -12,17 +12,17 @@ from velocipy.limiter.storage import MemoryStorage
 RULES = (RateLimitRule("a", 1_000, 60_000),)
 INTERVAL = 60_000_000
 BURST = 60_000_000_000
-# The budget is 3; a machine that does other things beside the tests may be that much further off.
-MOST = 3 * 1.3
+MOST = 3
+"""The budget. CPython 3.11.7 needs 2.7, 3.12.1 2.6 and 3.13.0 2.5, in the time of the thread, whatever else the machine does."""
 
 
 class Bare:
-    """GCRA on a dict: no lock, no bound, and no answer but yes or no; awaited, as every storage is."""
+    """GCRA on a dict, called and not awaited: no lock, no bound, and no answer but yes or no."""
 
     def __init__(self) -> None:
         self.states: dict[str, int] = {}
 
-    async def decide(self, identity: str) -> bool:
+    def decide(self, identity: str) -> bool:
         now = monotonic_ns() // 1000
         full = self.states.get(identity, now)
         if full < now:
@@ -48,7 +48,7 @@ async def nanoseconds(count: int, rounds: int) -> tuple[float, float]:
             await storage.decide(RULES, key)
         middle = time.thread_time_ns()
         for key in keys:
-            await bare.decide(key)
+            bare.decide(key)
         end = time.thread_time_ns()
         if round_:
             ours, others = min(ours, (middle - begin) / count), min(others, (end - middle) / count)

@@ -14,7 +14,8 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
-from velocipy.limiter.algorithms import Algorithm, State, algorithm_of
+from velocipy.limiter.algorithms import Algorithm, State, TokenBucket, algorithm_of
+from velocipy.limiter.at_once import MemorySlots, SlotStorage
 from velocipy.limiter.deciding import decide_settled
 from velocipy.limiter.key_value import KeyValueLimiterStorage
 from velocipy.limiter.rule import RateLimitRule
@@ -24,7 +25,7 @@ from velocipy.limiter.verdict import Standing, Verdict
 if TYPE_CHECKING:
     RedisStorage: Any
 
-__all__ = ["KeyValueLimiterStorage", "LimiterStorage", "MemoryStorage", "RedisStorage"]
+__all__ = ["KeyValueLimiterStorage", "LimiterStorage", "MemoryStorage", "RedisStorage", "SlotStorage"]
 
 logger = logging.getLogger("velocipy.limiter")
 
@@ -42,7 +43,8 @@ Clock = Callable[[], int]
 class LimiterStorage(Protocol):
     """What a Limiter asks. An exception of any of these means that the storage is out of order, and `on_error` applies.
 
-    `rules` is a tuple that stays the same object from one request to the next; `cost` None means each rule's own.
+    `rules` is a tuple that stays the same object from one request to the next; `cost` None means each rule's own. What has `slots`
+    as well, a SlotStorage, can limit requests at once.
     """
 
     async def decide(
@@ -82,17 +84,31 @@ class _Lazy(_Fact, Verdict):
         return (self.algorithm.look(self.state, self.now, self.units),)
 
 
-_new = tuple.__new__
-"""`_new(_Lazy, (...))` makes one in half the time of `_Lazy(...)`: 110 ns of a decision's 700."""
+class _Admitted(Verdict):
+    """The verdict of a token bucket that admits, with as little in it as can be: made in a third less time than a tuple's subclass."""
+
+    __slots__ = ("algorithm", "now", "state")
+
+    allowed = True
+
+    algorithm: Algorithm
+    state: int
+    now: int
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        return (self.algorithm.look(self.state, self.now, 0),)
 
 
 _Single = tuple[Algorithm, Callable[[State | None, int, int], State | None], dict[Key, State], int]
+_Bucket = tuple[Algorithm, dict[Key, int], int, int]
+"""A token bucket, its states, the microseconds that its own cost is worth, and those of a full bucket."""
 
 
 class _Plan:
     """The rules of a decision with their arithmetic and their tables, found once."""
 
-    __slots__ = ("pairs", "rules", "single")
+    __slots__ = ("bucket", "pairs", "rules", "single")
 
     def __init__(self, rules: tuple[RateLimitRule, ...], tables: Sequence[Table]) -> None:
         self.rules = rules
@@ -101,6 +117,9 @@ class _Plan:
         if len(rules) == 1:
             algorithm, table = self.pairs[0]
             self.single = algorithm, algorithm.attempt, table.states, algorithm.cost
+        self.bucket: _Bucket | None = None
+        if len(rules) == 1 and isinstance(algorithm, TokenBucket):
+            self.bucket = algorithm, table.states, algorithm.cost * algorithm.interval, algorithm.depth
 
 
 class MemoryStorage:
@@ -119,10 +138,14 @@ class MemoryStorage:
         self._max_keys = max_keys
         self._clock = clock
         self._lock = Lock()
+        # What `with` calls, found once: of a decision's time `with` takes a quarter, these two a tenth.
+        self._acquire, self._release = self._lock.acquire, self._lock.release
         self._plans: dict[int, _Plan] = {}
         self._last = _Plan((), ())
         """What was asked for last, which most often is asked for next."""
         self._tables: dict[tuple[str, str], Table] = {}
+        self.slots: SlotStorage = MemorySlots()
+        """Of requests at once."""
 
     async def decide(
         self, rules: tuple[RateLimitRule, ...], identity: str, cost: int | None = None
@@ -131,13 +154,38 @@ class MemoryStorage:
         plan = self._last
         if plan.rules is not rules:
             plan = self._last = self._plan(rules)
+        if plan.bucket is None or cost is not None:
+            return self._decide_slowly(plan, identity, cost)
+        # What nearly every decision is, with the arithmetic of TokenBucket.attempt in place of a call.
+        algorithm, states, step, depth = plan.bucket
+        self._acquire()
+        try:
+            # Inside: a time that another thread has passed would turn the clock back.
+            now = self._clock() // 1000
+            state = states.get(identity)
+            if state is None:
+                return self._decide_other(plan, identity, now)
+            if state < now:
+                state = now
+            state += step
+            if state - now > depth:
+                return _refuse(plan, identity, now)
+            states[identity] = state
+        finally:
+            self._release()
+        verdict = _Admitted()
+        verdict.algorithm = algorithm
+        verdict.state = state
+        verdict.now = now
+        return verdict
+
+    def _decide_slowly(self, plan: _Plan, identity: str, cost: int | None) -> Verdict:
+        """Any other algorithm, several rules, and a cost of its own."""
         if plan.single is None or cost is not None:
             return self._decide_all(plan, identity, cost)
         algorithm, attempt, states, units = plan.single
         with self._lock:
-            now = (
-                self._clock() // 1000
-            )  # inside: a time that another thread has passed would turn the clock back
+            now = self._clock() // 1000
             state = states.get(identity)
             if state is None:
                 return self._decide_other(plan, identity, now)
@@ -145,7 +193,7 @@ class MemoryStorage:
             if after is None:
                 return _refuse(plan, identity, now)
             states[identity] = after
-        return _new(_Lazy, (True, algorithm, after, now, 0))
+        return _Lazy(True, algorithm, after, now, 0)
 
     def _decide_other(self, plan: _Plan, identity: str, now: int) -> Verdict:
         """An identity that is new, or whose key is not its own text."""
@@ -155,7 +203,7 @@ class MemoryStorage:
         if after is None:
             return _refuse(plan, key, now)
         table.put(key, after, algorithm, now)
-        return _new(_Lazy, (True, algorithm, after, now, 0))
+        return _Lazy(True, algorithm, after, now, 0)
 
     def _decide_all(self, plan: _Plan, identity: str, cost: int | None) -> Verdict:
         key = key_of(identity)
@@ -219,7 +267,7 @@ def _refuse(plan: _Plan, key: Key, now: int) -> Verdict:
     algorithm, table = plan.pairs[0]
     state = _settled(algorithm, table, key, now)
     table.put(key, state, algorithm, now)
-    return _new(_Lazy, (False, algorithm, state, now, algorithm.cost))
+    return _Lazy(False, algorithm, state, now, algorithm.cost)
 
 
 def _settled(algorithm: Algorithm, table: Table, key: Key, now: int) -> Any:
