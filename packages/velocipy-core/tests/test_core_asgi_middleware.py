@@ -424,7 +424,7 @@ async def starlette_style(request: Request, call_next: Any) -> Any:
         (
             RequestIDMiddleware,
             {},
-            r"RequestIDMiddleware \(.*\) is middleware of VelociPy's own.*app.add_middleware",
+            r"RequestIDMiddleware is middleware of VelociPy's own.*app.add_middleware",
         ),
         (RequestIDMiddleware(), {}, "VelociPy's own"),
         (

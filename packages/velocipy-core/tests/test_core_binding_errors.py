@@ -48,8 +48,8 @@ def test_a_hole_that_no_parameter_takes_asks_whether_another_name_was_meant() ->
     async def endpoint(userid: int) -> None: ...
 
     assert refusal(endpoint, "/users/{user_id}") == (
-        f"GET /users/{{user_id}}: no parameter of {place(endpoint)} takes {{user_id}}; did you mean 'userid'?; "
-        "add user_id: str"
+        f"GET /users/{{user_id}}: no parameter of {place(endpoint)} takes {{user_id}}; did you mean 'userid' in the "
+        "path, or 'user_id' in the function?"
     )
 
 
@@ -92,7 +92,7 @@ def test_a_path_marker_needs_a_hole() -> None:
     async def endpoint(user: Annotated[int, Path()], users: str) -> None: ...
 
     assert refusal(endpoint, "/{users}") == (
-        f"parameter 'user' of {place(endpoint)}: '/{{users}}' has no hole {{user}}; did you mean 'users'?; write one, or "
+        f"parameter 'user' of {place(endpoint)}: '/{{users}}' has no hole {{user}}; did you mean 'users'? Write one, or "
         "read it from elsewhere with Query()"
     )
 
@@ -337,17 +337,17 @@ def test_a_before_hook_must_not_yield() -> None:
     async def endpoint() -> None: ...
 
     message = refusal(endpoint, middleware=[Yielding()])
-    assert re.fullmatch(r"before \(.*:\d+\) is a before-hook and must return, not yield", message)
+    assert re.match(r"before \(.*:\d+\) is a before-hook and must return, not yield: ", message)
 
 
 def test_listed_dependencies_are_wrapped_in_depends() -> None:
     async def endpoint() -> None: ...
 
     message = refusal(endpoint, dependencies=[generating])
-    assert message.startswith(
-        f"dependencies of GET / ({__file__}:{endpoint.__code__.co_firstlineno}) holds <function"
+    assert message == (
+        f"dependencies of GET / ({__file__}:{endpoint.__code__.co_firstlineno}) holds generating itself: "
+        "write Depends(generating)"
     )
-    assert message.endswith("write Depends(...)")
 
 
 @pytest.mark.parametrize(("outer", "inner"), [("request", None), ("request", "function"), (None, "function")])

@@ -228,7 +228,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_no_value_with_it(
     variables(APP_DEBUG="hunter2", APP_NAMES="x")
     with pytest.raises(ConfigError) as caught:
         App(prot=1)
-    text = str(caught.value)
+    text = caught.value.message
     assert text.splitlines()[1:] == [
         "  prot (keyword): " + App.__qualname__ + " has no such setting; did you mean 'port'?",
         f"  APP_PORT ({tmp_path}/.env:2): not a valid integer",
@@ -258,10 +258,10 @@ def test_a_broken_file_is_one_problem_among_the_others(variables: SetVariables, 
 
     variables(APP_PORT="x")
     assert problems_of(App) == [
-        f"{tmp_path}/.env:2: not NAME=value, nor a comment",
-        f"APP_KEY ({secrets}/APP_KEY): not UTF-8 text",
-        f"APP_TOKEN ({secrets}/APP_TOKEN): not a file",
-        f"APP_LONG ({secrets}/APP_LONG): more than 65536 bytes, which no settings have",
+        f"{tmp_path}/.env:2: not NAME=value, nor a comment: write # before what is none",
+        f"APP_KEY ({secrets}/APP_KEY): not UTF-8 text: save it as UTF-8",
+        f"APP_TOKEN ({secrets}/APP_TOKEN): not a file: give the path of one",
+        f"APP_LONG ({secrets}/APP_LONG): more than 65536 bytes, which no settings have: is it the right file?",
         "APP_PORT (the environment): not a valid integer",
     ]
 

@@ -144,7 +144,7 @@ def test_text_responses_and_the_long_way_through_middleware(interface: Any) -> N
 @pytest.mark.parametrize(
     ("formats", "message"),
     [
-        (["jsn"], "'jsn' is no format, did you mean 'json'\\?"),
+        (["jsn"], "'jsn' is no format; did you mean 'json'\\?"),
         ([], "formats names no format"),
         ("xml", "'xml' is no format"),
     ],

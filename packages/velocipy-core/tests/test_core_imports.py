@@ -52,7 +52,7 @@ def test_an_app_with_routes_brings_no_library_that_it_does_not_use() -> None:
 ROWS = [
     {
         *("__about__", "exports", "status", "exceptions", "plugins", "scalars", "threads"),
-        *("annotations", "constraints", "formats", "messages", "stopping", "validation"),
+        *("annotations", "constraints", "formats", "messages", "places", "stopping", "validation"),
     },
     {"codings", "http", "json", "models", "signing", "storage"},
     {"protocols", "bridge", "encoded"},
@@ -64,7 +64,7 @@ ROWS = [
     {"handlers"},
     {"config"},
     {"middleware"},
-    {"entry", "dispatch", "lifespan", "error_handlers", "overrides"},
+    {"entry", "debugging", "dispatch", "lifespan", "error_handlers", "overrides"},
     {"static", "templating", "mounts", "asgi_middleware"},
     {"app"},
     {"testing"},

@@ -391,7 +391,7 @@ def test_every_template_can_be_checked_at_start(root: Path) -> None:
     (root / "sub" / "broken.html").write_text("\n{{ x")
     with pytest.raises(ConfigurationError) as caught:
         pages.check()
-    assert str(caught.value).splitlines() == [
+    assert caught.value.message.splitlines() == [
         "2 templates cannot be read:",
         f"  {root}/sub/broken.html:2: unexpected end of template, expected 'end of print statement'.",
         f"  {root}/syntax.html:2: Expected an expression, got 'end of statement block'",

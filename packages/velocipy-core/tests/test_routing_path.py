@@ -101,7 +101,7 @@ def test_a_template_that_cannot_be_read_shows_where_and_the_fix(text: str, at: i
     """The message is the reason, then the template, then a caret under the place."""
     with pytest.raises(PathError) as caught:
         parse(text)
-    reason, shown, caret = str(caught.value).split("\n")
+    reason, shown, caret = caught.value.message.split("\n")
     assert fix in reason or re.search(fix, reason)
     assert len(shown) == len("    " + text)
     assert caret == "    " + " " * at + "^"
@@ -110,7 +110,7 @@ def test_a_template_that_cannot_be_read_shows_where_and_the_fix(text: str, at: i
 
 @pytest.mark.parametrize("text", [None, 3, b"/a"])
 def test_a_template_is_text(text: object) -> None:
-    with pytest.raises(PathError, match="a path is a str"):
+    with pytest.raises(PathError, match="a path is a text"):
         parse(text)  # type: ignore[arg-type]
 
 

@@ -347,7 +347,7 @@ def test_a_template_of_the_page_has_the_token_without_being_given_it(interface: 
         (lambda: CSRF(SECRET, field_name='"x'), "no name of a field"),
         (lambda: CSRF(SECRET, field_name=""), "no name of a field"),
         (lambda: CSRF(SECRET, header_name="x csrf"), "header_name"),
-        (lambda: CSRF(SECRET, trusted_origins=["*"]), "is no origin"),
+        (lambda: CSRF(SECRET, trusted_origins=["*"]), "every page there is"),
         (lambda: CrossOriginCheck("*"), "every page there is"),
         (lambda: CrossOriginCheck("https://a.example"), "write \\['https://a.example'\\]"),
         (lambda: CrossOriginCheck(["null"]), "every page there is"),

@@ -350,7 +350,7 @@ def test_a_scheme_of_ones_own_is_a_guard_like_ours(interface: str) -> None:
         (lambda: APIKeyHeader("k", keys=["é" * 20]), "visible ASCII"),
         (lambda: APIKeyHeader("k", keys=[None]), "visible ASCII"),  # type: ignore[list-item]
         (lambda: APIKeyHeader("k", keys=KEY), "write \\[key\\]"),
-        (lambda: APIKeyHeader("k", scheme_name="my key"), "a key in the OpenAPI document"),
+        (lambda: APIKeyHeader("k", scheme_name="my key"), "no key of an OpenAPI document"),
         (lambda: HTTPBasic(realm='a"b'), "without quotes"),
         (lambda: HTTPBearer(realm="a\r\nb"), "without quotes"),
         (lambda: OAuth2PasswordBearer("http://login.example/token"), "neither a path nor https"),

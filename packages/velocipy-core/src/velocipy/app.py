@@ -12,6 +12,7 @@ from velocipy.background import Jobs
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.formats import check_formats
 from velocipy.lifespan import Lifespan, LifespanFactory, Served
+from velocipy.messages import did_you_mean
 from velocipy.overrides import Overrides
 from velocipy.routing.path import PathTemplate, check_place
 from velocipy.routing.route import (
@@ -53,7 +54,7 @@ _serials = itertools.count(1)
 class VelociPy(APIRouter):
     """An application: `app = VelociPy()`, then `@app.get("/")`. One object serves RSGI and ASGI.
 
-    `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
+    `debug` answers errors with pages that show code and values, to who sits at this machine; `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
     with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
     have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `problem_details`
     words every error as application/problem+json (RFC 9457); `shutdown_grace` is how many seconds background tasks and streams have to end when the app
@@ -98,11 +99,12 @@ class VelociPy(APIRouter):
         )
         if trailing_slash not in TRAILING_SLASH:
             raise ConfigurationError(
-                f"trailing_slash is one of {', '.join(TRAILING_SLASH)}, not {trailing_slash!r}"
+                f"trailing_slash is one of {', '.join(map(repr, TRAILING_SLASH))}, not {trailing_slash!r}"
+                f"{did_you_mean(str(trailing_slash), TRAILING_SLASH)}"
             )
         self.title = title
         self.version = version
-        self.debug = debug
+        self.debug = _check_switch("debug", debug)
         self.docs_url = check_place("docs_url", docs_url)
         self.openapi_url = check_place("openapi_url", openapi_url)
         self.openapi_config = openapi
@@ -164,7 +166,9 @@ class VelociPy(APIRouter):
 
     def _mount_app(self, prefix: str, target: VelociPy, name: str | None) -> None:
         if target is self or self in target._descendants():
-            raise ConfigurationError("an app cannot be mounted in itself, directly or through others")
+            raise ConfigurationError(
+                "an app cannot be mounted in itself, directly or through others: leave this mount out"
+            )
         if target._asgi_middleware:
             from velocipy.asgi_middleware import INSIDE
 
@@ -319,7 +323,7 @@ class VelociPy(APIRouter):
         clash = next((other for other in named if other.options.name), None)
         if clash is not None:
             raise RouteConflictError(
-                f"the name {route.name!r} of {route.title} ({route.location}) belongs to {clash.title} ({clash.location})"
+                f"the name {route.name!r} of {route.title} ({route.location}) belongs to {clash.title} ({clash.location}): give one another name"
             )
         self._dispatcher.add(mounted)
         self._routes.append(mounted)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from velocipy.bridge import ASGIApp, ForeignLifespan, Message, Receive, Send, call_http, call_socket, scope_of
-from velocipy.error_handlers import Failure, fail_socket, finish_socket, merge_handlers
+from velocipy.error_handlers import Failure, fail_socket, finish_socket, merge_handlers, pages_of
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.results import Results
 from velocipy.handlers.source import Source
@@ -66,7 +66,7 @@ def asgi_middleware(factory: Any, options: Mapping[str, Any]) -> ASGIMiddleware:
     """A factory and its options, checked as far as can be seen. Raises ConfigurationError that says what it is instead."""
     if _is_ours(factory):
         raise ConfigurationError(
-            f"{shown(factory)} is middleware of VelociPy's own, not an ASGI one: "
+            f"{callable_name(factory)} is middleware of VelociPy's own, not an ASGI one: "
             f"app.add_middleware({callable_name(factory)}, ...)"
         )
     if not callable(factory):
@@ -124,7 +124,7 @@ class Bridged:
         # What fails out here is answered and logged as what fails inside, and the log wants to know where that was.
         self._route = Route(("*",), template, wrapped, RouteOptions(), layers, app, NO_LIMIT, is_ours=True)
         results = Results(app.json_encoder, app.models.find)
-        self._failure = Failure(merge_handlers((app.layer,)), results, app.wording)
+        self._failure = Failure(merge_handlers((app.layer,)), results, app.wording, pages_of(app))
         self._socket_options = SocketOptions(max_message_size=NO_LIMIT)
 
     def entry(self, dialect: Dialect) -> Callable[..., Awaitable[None]]:

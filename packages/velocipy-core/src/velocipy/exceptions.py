@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 
+from velocipy.places import names_a_place, own_location
 from velocipy.status import phrase
 
 if TYPE_CHECKING:
@@ -38,7 +39,21 @@ class VelociPyException(Exception):
 
 
 class ConfigurationError(VelociPyException, ValueError):
-    """The app is put together wrongly; the message names file:line and the fix."""
+    """The app is put together wrongly; the message names file:line and the fix.
+
+    `message` says what and the fix, `location` is the file:line of the user's that was running. Where the message itself names no
+    place, `str()` adds it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = own_location()
+
+    def __str__(self) -> str:
+        if self.location is None or names_a_place(self.message):
+            return self.message
+        return f"{self.message}\n    at {self.location}"
 
 
 class PathError(ConfigurationError):

@@ -48,7 +48,7 @@ def check_formats(names: Iterable[str]) -> tuple[Format, ...]:
         if name not in FORMATS:
             near = get_close_matches(str(name), FORMATS, 1)
             raise ConfigurationError(
-                f"{name!r} is no format{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(FORMATS)}"
+                f"{name!r} is no format{f'; did you mean {near[0]!r}?' if near else '.'} There are {', '.join(FORMATS)}"
             )
     if not wanted:
         raise ConfigurationError("formats names no format: leave it out, or write formats=['json']")

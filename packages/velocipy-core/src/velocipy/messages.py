@@ -1,18 +1,31 @@
-"""Parts that messages about mistakes have in common: what was probably meant, and where it is written. Raises nothing itself."""
+"""Parts that messages about mistakes have in common: what was probably meant, and of what request they are."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 from velocipy.exceptions import ConfigurationError
+from velocipy.places import caller_location
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'page'?" where something known is spelled much like it, else ""."""
     near = get_close_matches(name, list(known), 1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def missing_attribute(owner: object, name: str) -> object:
+    """For `__getattr__`: raises AttributeError with the name that was probably meant.
+
+    A property whose code raised AttributeError ends here too. It is asked again, so that its own error is the one that is seen.
+    """
+    kind = type(owner)
+    if hasattr(kind, name):
+        return object.__getattribute__(owner, name)
+    public = [known for known in dir(kind) if not known.startswith("_")]
+    meant = "" if name.startswith("_") else did_you_mean(name, public)
+    raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{meant}")
 
 
 def if_asgi_middleware(item: object) -> str:
@@ -29,14 +42,6 @@ def if_asgi_middleware(item: object) -> str:
     return f"; ASGI middleware goes to app.add_asgi_middleware({getattr(item, '__name__', type(item).__name__)}, ...)"
 
 
-def caller_location() -> str:
-    """file:line of the nearest caller outside of VelociPy: of the line that the user wrote."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "velocipy":
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
 def about_request(method: str, template: str, path: str, request_id: object = None) -> str:
     """ "GET /items/{id} ('/items/7'), request id r-42": which request a record of the log is about; the path is escaped."""
     return f"{method} {template} ({path!r}){f', request id {request_id}' if request_id else ''}"
@@ -49,6 +54,6 @@ def check_keywords(
     for name in given:
         if name not in known:
             raise ConfigurationError(
-                f"{what} ({where or caller_location()}) takes no {name!r}{did_you_mean(name, known)} "
+                f"{what} ({where or caller_location()}) takes no {name!r}{did_you_mean(name, known) or '.'} "
                 f"It takes {', '.join(sorted(known))}"
             )

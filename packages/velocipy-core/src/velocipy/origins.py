@@ -62,6 +62,7 @@ def origin_policy(
     *,
     require_origin: bool = False,
     allow_credentials: bool = False,
+    setting: str = "allowed_origins",
 ) -> OriginPolicy:
     """`["https://app.example", "same-origin"]` -> the policy that takes these origins, exactly, and no other.
 
@@ -75,8 +76,12 @@ def origin_policy(
             'allow_credentials goes with allowed_origins="*": origins in a list may always send them'
         )
     if isinstance(allowed_origins, str) and not anyone:
-        raise ConfigurationError(f'allowed_origins is "*" or a list: write [{allowed_origins!r}]')
-    listed = None if anyone or allowed_origins is None else frozenset(map(_check_entry, allowed_origins))
+        raise ConfigurationError(f'{setting} is "*" or a list: write [{allowed_origins!r}]')
+    listed = (
+        None
+        if anyone or allowed_origins is None
+        else frozenset(_check_entry(entry, setting) for entry in allowed_origins)
+    )
     return OriginPolicy(listed, require_origin, allow_credentials)
 
 
@@ -153,11 +158,11 @@ def _with_port(netloc: str, scheme: str) -> tuple[str, int]:
     return host, DEFAULT_PORTS[scheme] if port is None else port
 
 
-def _check_entry(entry: object) -> str:
-    """An entry of a WebSocket's allow-list."""
+def _check_entry(entry: object, setting: str) -> str:
+    """An entry of an allow-list."""
     if isinstance(entry, str) and entry.lower() in (SAME_ORIGIN, NULL):
         return entry.lower()
-    return check_listed(entry, "allowed_origins", f", or {SAME_ORIGIN!r}")
+    return check_listed(entry, setting, f", or {SAME_ORIGIN!r}")
 
 
 def check_listed(entry: object, setting: str, hint: str = "") -> str:

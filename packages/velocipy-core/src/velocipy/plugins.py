@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from velocipy.exceptions import MissingAdapterError
+from velocipy.places import caller_location
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -112,7 +113,7 @@ def _load_third_party(group: str, name: str) -> object:
     near = get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise MissingAdapterError(
-        f"no adapter {name!r} in the entry-point group {group!r}: {hint}installed are {', '.join(known) or 'none'}"
+        f"no adapter {name!r} ({caller_location()}) in the entry-point group {group!r}: {hint}installed are {', '.join(known) or 'none'}"
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, Self, ge
 
 from velocipy.channel_backends import Message, Published, Stored
 from velocipy.exceptions import ConfigurationError, WebSocketDisconnect
+from velocipy.messages import did_you_mean
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -275,6 +276,6 @@ def check_overflow(value: object) -> Overflow:
     """One of the three words. Raises ConfigurationError."""
     if value not in get_args(Overflow):
         raise ConfigurationError(
-            f"overflow is one of {', '.join(map(repr, get_args(Overflow)))}, not {value!r}"
+            f"overflow is one of {', '.join(map(repr, get_args(Overflow)))}, not {value!r}{did_you_mean(str(value), get_args(Overflow))}"
         )
     return value  # type: ignore[return-value]

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 from velocipy import plugins
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
+from velocipy.messages import did_you_mean
 
 GROUP: Final = "velocipy.codings"
 
@@ -79,7 +80,7 @@ def find_codings(names: Iterable[str] | None, levels: Mapping[str, int] | None =
     for name in levels:
         if name not in chosen:
             raise ConfigurationError(
-                f"a level is given for {name!r}, which is not among the codings {', '.join(chosen)}"
+                f"a level is given for {name!r}, which is not among the codings {', '.join(chosen)}: add it there, or leave the level out"
             )
     found = []
     for name in chosen:
@@ -97,7 +98,9 @@ def _check_names(names: Iterable[str] | None) -> tuple[str, ...]:
     chosen = tuple(LEVELS) if names is None else tuple(names)
     unknown = [name for name in chosen if name not in LEVELS]
     if unknown or not chosen or len(set(chosen)) < len(chosen):
-        raise ConfigurationError(f"codings are some of {', '.join(LEVELS)}, each once, not {list(chosen)!r}")
+        raise ConfigurationError(
+            f"codings are some of {', '.join(LEVELS)}, each once, not {list(chosen)!r}{did_you_mean(str((unknown or [''])[0]), LEVELS)}"
+        )
     return chosen
 
 

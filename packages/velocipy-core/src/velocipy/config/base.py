@@ -150,7 +150,9 @@ class Config:
         if isinstance(key, type):
             return _register(key, None)
         if not isinstance(key, str) or not key:
-            raise ConfigurationError(f"a Config is registered under a name, not {key!r}")
+            raise ConfigurationError(
+                f"a Config is registered under a name, not {key!r}: write @Config.register('app')"
+            )
         return lambda registered: _register(registered, key)
 
     @overload
@@ -277,7 +279,7 @@ def _value(
         try:
             found = sources.find(variables)
         except ConfigurationError as exc:
-            problems.append(problem_of(str(exc), variables[0]))
+            problems.append(problem_of(exc.message, variables[0]))
             return None
         if found is not None:
             return _held(setting.read, found.text, found.variable, found.source, problems)
@@ -341,12 +343,16 @@ def _refuse_clashes(cls: type[Config], prefix: str) -> None:
     for variable, field in cls._variables(prefix):
         other = seen.setdefault(variable, field)
         if other != field:
-            raise ConfigurationError(f"{cls.__qualname__}: {other} and {field} are both read from {variable}")
+            raise ConfigurationError(
+                f"{cls.__qualname__}: {other} and {field} are both read from {variable}: give one another Env(...)"
+            )
 
 
 def _register(registered: Any, key: str | None) -> type[Config]:
     if not (isinstance(registered, type) and issubclass(registered, Config)):
-        raise ConfigurationError(f"{registered!r} is no Config: class App(Config): ...")
+        raise ConfigurationError(
+            f"{registered!r} is no Config: write class {getattr(registered, '__name__', 'App')}(Config)"
+        )
     with _lock:
         other = None if key is None else _registered.get(key)
         if other is not None and _title(other) != _title(registered):

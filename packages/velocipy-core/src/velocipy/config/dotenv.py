@@ -44,9 +44,11 @@ def parse_dotenv(text: str, where: str = ".env") -> dict[str, Entry]:
     Raises ConfigurationError with `where` and the line for what is none of the grammar; the message holds no value.
     """
     if len(text) > MAX_SIZE:
-        raise ConfigurationError(f"{where}: more than {MAX_SIZE} characters, which no settings have")
+        raise ConfigurationError(
+            f"{where}: more than {MAX_SIZE} characters, which no settings have: is it the right file?"
+        )
     if "\0" in text:
-        raise ConfigurationError(f"{where}: a NUL character, so no text")
+        raise ConfigurationError(f"{where}: a NUL character, so no text: save it as UTF-8")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     found: dict[str, Entry] = {}
     at, line = 0, 1
@@ -56,12 +58,16 @@ def parse_dotenv(text: str, where: str = ".env") -> dict[str, Entry]:
         if blank is None:
             name = _NAME.match(text, at)
             if name is None:
-                raise ConfigurationError(f"{where}:{line}: not NAME=value, nor a comment")
+                raise ConfigurationError(
+                    f"{where}:{line}: not NAME=value, nor a comment: write # before what is none"
+                )
             value, end = _value(text, name.end(), f"{where}:{line}")
             found[name[1]] = Entry(value, line)
             blank = _BLANK.match(text, end)
             if blank is None:
-                raise ConfigurationError(f"{where}:{line}: more stands after the closing quote of {name[1]}")
+                raise ConfigurationError(
+                    f"{where}:{line}: more stands after the closing quote of {name[1]}: write one value, a comment begins with #"
+                )
         line += text.count("\n", at, blank.end())
         at = blank.end()
     return found
@@ -78,7 +84,7 @@ def _value(text: str, at: int, where: str) -> tuple[str, int]:
         return plain[0][:length].strip(" \t"), at + length
     found = (_SINGLE if quote == "'" else _DOUBLE).match(text, at)
     if found is None:
-        raise ConfigurationError(f"{where}: a quote {quote} is never closed")
+        raise ConfigurationError(f"{where}: a quote {quote} is never closed: close it, or leave it out")
     if quote == "'":
         return found[1], found.end()
 

@@ -22,13 +22,13 @@ def hints_of(cls: type, base: type) -> dict[str, Any]:
             hints = typing.get_type_hints(cls, localns=_local_names(cls.__module__), include_extras=True)
     except Exception as exc:
         raise ConfigurationError(
-            f"the settings of {cls.__module__}.{cls.__qualname__} cannot be read: {exc}"
+            f"the settings of {cls.__module__}.{cls.__qualname__} cannot be read: {exc}; import or define the name in the module of the class, and not only under TYPE_CHECKING"
         ) from None
     fields = {name: hint for name, hint in hints.items() if ClassVar not in (hint, get_origin(hint))}
     for name in fields:
         if name.startswith("_") or hasattr(base, name):
             raise ConfigurationError(
-                f"{cls.__qualname__}.{name} cannot be a setting: names that begin with _, and those of Config itself, are taken"
+                f"{cls.__qualname__}.{name} cannot be a setting: names that begin with _, and those of Config itself, are taken: give it another"
             )
     return fields
 

@@ -45,7 +45,9 @@ class Env:
 
     def __init__(self, *names: str) -> None:
         if not names or not all(isinstance(name, str) and name and "=" not in name for name in names):
-            raise ConfigurationError(f"Env takes the names of variables, not {names!r}")
+            raise ConfigurationError(
+                f"Env takes the names of variables, not {', '.join(map(repr, names)) or 'nothing'}: write Env('APP_PORT')"
+            )
         object.__setattr__(self, "names", names)
 
 

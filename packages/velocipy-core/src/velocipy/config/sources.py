@@ -44,7 +44,7 @@ class Sources:
             try:
                 self._files.append((path, _read_dotenv(path)))
             except ConfigurationError as exc:
-                self.problems.append(problem_of(str(exc)))
+                self.problems.append(problem_of(exc.message))
 
     def find(self, variables: Iterable[str]) -> Found | None:
         """The first of the variables that is anywhere; a source counts before every later one, whatever the variable."""
@@ -100,7 +100,7 @@ def _read(path: Path, limit: int) -> bytes | None:
     """A regular file's bytes; None where there is no such file. Raises ConfigurationError for all that cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ConfigurationError(f"{path}: not a file")
+            raise ConfigurationError(f"{path}: not a file: give the path of one")
         with path.open("rb") as file:
             raw = file.read(limit + 1)
     except (FileNotFoundError, NotADirectoryError):
@@ -108,7 +108,9 @@ def _read(path: Path, limit: int) -> bytes | None:
     except OSError as exc:
         raise ConfigurationError(f"{path}: cannot be read ({exc.strerror})") from None
     if len(raw) > limit:
-        raise ConfigurationError(f"{path}: more than {limit} bytes, which no settings have")
+        raise ConfigurationError(
+            f"{path}: more than {limit} bytes, which no settings have: is it the right file?"
+        )
     return raw
 
 
@@ -116,4 +118,4 @@ def _text(raw: bytes, path: Path) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{path}: not UTF-8 text") from None
+        raise ConfigurationError(f"{path}: not UTF-8 text: save it as UTF-8") from None

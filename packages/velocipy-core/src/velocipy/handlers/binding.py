@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from velocipy.exceptions import BindingError
@@ -33,7 +34,6 @@ from velocipy.handlers.signature import (
     read_signature,
 )
 from velocipy.handlers.sources import FindBackend, given_by
-from velocipy.messages import did_you_mean
 from velocipy.models.base import FindEncoder
 from velocipy.routing.route import Route, callable_name, shown
 
@@ -103,7 +103,7 @@ class Binder:
         for dependency in listed:
             if not isinstance(dependency, Dependency) or dependency.call is the_annotation:
                 raise BindingError(
-                    f"dependencies of {self.route.title} ({self.route.location}) holds {dependency!r}: write Depends(...)"
+                    f"dependencies of {self.route.title} ({self.route.location}) holds {_listed(dependency)}"
                 )
         called = [*map(self._resolve, listed), self.route.endpoint]
         seen: set[int] = set()
@@ -118,7 +118,9 @@ class Binder:
         needs = self._needs(function)
         how = how_called(function)
         if how in ENTERED:
-            raise BindingError(f"{shown(function)} is a before-hook and must return, not yield")
+            raise BindingError(
+                f"{shown(function)} is a before-hook and must return, not yield: what comes after stands in finish(token, response)"
+            )
         how = How.PLAIN if how is How.THREAD else how  # hooks are short and run in the event loop
         call = Call(token, function, how, needs.positional, needs.keywords)
         return [*needs.reads, *_check(needs.reads), *needs.calls, call]
@@ -355,7 +357,7 @@ class Binder:
             names = [parameter.name for parameter in self._signature(self.route.endpoint)]
             raise BindingError(
                 f"{self.route.title}: no parameter of {shown(self.route.endpoint)} takes "
-                f"{{{open_holes[0]}}}{did_you_mean(open_holes[0], names)}; add {open_holes[0]}: str"
+                f"{{{open_holes[0]}}}{_rename(open_holes[0], names)}"
             )
 
     def _takes_exchange(self, dependency: Dependency) -> bool:
@@ -375,3 +377,20 @@ def _check(reads: Sequence[Step]) -> list[Step]:
         for step in reads
     )
     return [Check()] if can_fail else []
+
+
+def _rename(hole: str, names: Sequence[str]) -> str:
+    """What to do about a hole that none of the parameters takes."""
+    near = get_close_matches(hole, names, 1)
+    return (
+        f"; did you mean {near[0]!r} in the path, or {hole!r} in the function?"
+        if near
+        else f": add {hole}: str"
+    )
+
+
+def _listed(dependency: object) -> str:
+    """What stands in a list of dependencies and is none, and what to write in its place."""
+    if not callable(dependency) or isinstance(dependency, Dependency):
+        return f"{dependency!r}: write Depends(...) with a function"
+    return f"{callable_name(dependency)} itself: write Depends({callable_name(dependency)})"

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, TypedDict, TypeVar, Unpack, overload
 
 from velocipy.constraints import NO_LIMITS, Constraints
 from velocipy.exceptions import ConfigurationError, HTTPException
-from velocipy.messages import caller_location, check_keywords
+from velocipy.messages import check_keywords, did_you_mean
+from velocipy.places import caller_location
 
 T = TypeVar("T")
 Scope = Literal["function", "request", "app"]
@@ -75,7 +76,7 @@ class Dependency:
 def the_annotation() -> Any:
     """What `Depends()` calls, until the signature in which it stands is read and tells."""
     raise ConfigurationError(
-        "Depends() without a function stands in a signature only, where the annotation is called"
+        "Depends() without a function stands in a signature only, where the annotation is called: write Depends(open_db)"
     )
 
 
@@ -196,13 +197,13 @@ def _bounds(source: Source, bounds: dict[str, Any]) -> Constraints:
     try:
         return Constraints(**bounds)
     except ConfigurationError as exc:
-        raise ConfigurationError(f"{source.capitalize()}() ({caller_location()}): {exc}") from None
+        raise ConfigurationError(f"{source.capitalize()}() ({caller_location()}): {exc.message}") from None
 
 
 def _checked(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
     if value not in allowed:
         raise ConfigurationError(
-            f"{name} ({caller_location()}) is one of {', '.join(map(repr, allowed))}, not {value!r}"
+            f"{name} ({caller_location()}) is one of {', '.join(map(repr, allowed))}, not {value!r}{did_you_mean(str(value), allowed)}"
         )
     return value
 

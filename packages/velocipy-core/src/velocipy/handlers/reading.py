@@ -195,7 +195,7 @@ class Reading:
         key = key_of(parameter)
         if key not in self.holes:
             raise BindingError(
-                f"{parameter.where}: {self.route.path!r} has no hole {{{key}}}{did_you_mean(key, self.holes)}; write one, "
+                f"{parameter.where}: {self.route.path!r} has no hole {{{key}}}{did_you_mean(key, self.holes) or '.'} Write one, "
                 f"or read it from elsewhere with Query()"
             )
         index = self.holes[key]
@@ -367,7 +367,7 @@ class Reading:
         except BindingError:
             raise
         except ConfigurationError as exc:
-            raise BindingError(f"{parameter.where}: {exc}") from None
+            raise BindingError(f"{parameter.where}: {exc.message}") from None
 
     def _backend(self, parameter: Parameter) -> ModelBackend:
         backend = self._find_backend(parameter.annotation)
@@ -380,7 +380,7 @@ class Reading:
     def _unbindable(self, parameter: Parameter, source: Source | None = None) -> str:
         if source in _SPREADABLE | _NO_COLLECTIONS and parameter.annotation is not UNANNOTATED:
             kinds = "a scalar" if source in _NO_COLLECTIONS else "a scalar, a list of scalars or a model"
-            return f"{parameter.where}: {type_name(parameter.annotation)} cannot be read from the {source}, which gives {kinds}"
+            return f"{parameter.where}: {type_name(parameter.annotation)} cannot be read from the {source}, which gives {kinds}: annotate it so, or take it as the body"
         return unbindable(parameter, did_you_mean(parameter.name, set(self.holes) - self.taken))
 
 
@@ -452,7 +452,7 @@ def _refuse_misplaced(parameter: Parameter, scalar: Scalar | None, limits: Const
         for name in limits.names if scalar else ():
             if not any(can_compare(name, getattr(limits, name), kind) for kind in kinds):
                 raise BindingError(
-                    f"{parameter.where}: {name}={getattr(limits, name)!r} cannot be held against {type_name(annotation)}"
+                    f"{parameter.where}: {name}={getattr(limits, name)!r} cannot be held against {type_name(annotation)}: give a {type_name(annotation)}"
                 )
         return
     advice = "leave it out" if scalar else f"bound its items: list[Annotated[int, Query({wrong}=...)]]"

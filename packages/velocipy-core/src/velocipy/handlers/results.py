@@ -170,7 +170,9 @@ def response_models(
                 for format in route.formats
             ]
         except ConfigurationError as exc:
-            raise BindingError(f"the response model of {route.title} ({route.location}): {exc}") from None
+            raise BindingError(
+                f"the response model of {route.title} ({route.location}): {exc.message}"
+            ) from None
         return tuple(replace(dumper, annotation=hint) for dumper in dumpers)
     if declared is FROM_ANNOTATION:
         return (None,) * len(route.formats)

@@ -115,7 +115,9 @@ def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError) as exc:
-        raise BindingError(f"the signature of {shown(function)} cannot be read: {exc}") from None
+        raise BindingError(
+            f"the signature of {shown(function)} cannot be read ({exc}): call it in a function of your own"
+        ) from None
     hints = _annotations(function)
     bound = _bound_keywords(function)
     return tuple(
@@ -280,7 +282,9 @@ def _annotations(function: Callable[..., Any]) -> Mapping[str, Any]:
         hints = _LOCAL_HINTS[target] = _local_annotations(function, target)
         return hints
     except Exception as exc:
-        raise BindingError(f"{shown(function)} has an annotation that cannot be evaluated: {exc}") from exc
+        raise BindingError(
+            f"{shown(function)} has an annotation that cannot be evaluated: {exc}; write a type"
+        ) from exc
 
 
 def _is_evaluated(hint: Any) -> bool:

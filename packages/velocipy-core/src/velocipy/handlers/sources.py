@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from types import UnionType
+from types import FunctionType, MethodType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from velocipy.annotations import strip_optional, type_name
 from velocipy.background import BackgroundTasks
-from velocipy.exceptions import BindingError
+from velocipy.exceptions import BindingError, ConfigurationError
 from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.convert import PARSERS, find_collection, find_scalar
 from velocipy.handlers.markers import Dependency, Marker, Source
@@ -29,7 +29,7 @@ from velocipy.protocols import (
     RequestRootPath,
     RequestScheme,
 )
-from velocipy.routing.route import AllowedMethods, Route
+from velocipy.routing.route import AllowedMethods, Route, callable_name
 from velocipy.sessions import Session
 from velocipy.state import State
 from velocipy.websocket import WebSocket
@@ -157,9 +157,34 @@ def not_offered(parameter: Parameter, route: Route) -> str:
 
 def unbindable(parameter: Parameter, near: str) -> str:
     """Why nothing fills a parameter, and what to write."""
+    why = _no_type(parameter) or _broken_model(parameter.annotation)
+    if why:
+        return f"{parameter.where}{why}"
     if parameter.annotation is UNANNOTATED:
         return f"{parameter.where} has no annotation: write {parameter.name}: str, or Request, or Depends(...){near}"
     return (
         f"{parameter.where}: nothing fills {type_name(parameter.annotation)}. A scalar is read from the query, a model, dict or "
         f"list from the body; for anything else write Depends(...){near}"
     )
+
+
+def _no_type(parameter: Parameter) -> str:
+    """ " is annotated with the value 1, ..." where an object stands in the place of a type, else ""."""
+    given, name = parameter.annotation, parameter.name
+    if isinstance(given, (FunctionType, MethodType)):
+        made = callable_name(given)
+        return f" is annotated with the function {made}: write {name}: Annotated[<its type>, Depends({made})]"
+    if isinstance(given, (int, float, complex, str, bytes, list, dict, set, tuple)):
+        return f" is annotated with {given!r}, which is a value and no type: write {name}: {type(given).__name__}"
+    return ""
+
+
+def _broken_model(annotation: Any) -> str:
+    """ ": Raptor.cry: complex is no type of JSON, ..." of a dataclass or its like that no backend can read, else ""."""
+    from velocipy.models.walk import Compiler
+
+    try:
+        Compiler().node(strip_optional(annotation)[0])
+    except ConfigurationError as exc:
+        return f": {exc.message}" if hasattr(annotation, "__annotations__") and "." in exc.message else ""
+    return ""

@@ -96,7 +96,7 @@ def _field(parameter: Parameter, marker: Marker, field: ModelField) -> _Field:
     if collection is None or marker.source == "cookie":
         raise BindingError(
             f"{parameter.where}: field {field.name!r} of {type_name(parameter.annotation)} is {type_name(annotation)}, which "
-            f"cannot be read from the {marker.source}: only scalars{'' if marker.source == 'cookie' else ' and lists of scalars'} can"
+            f"cannot be read from the {marker.source}: only scalars{'' if marker.source == 'cookie' else ' and lists of scalars'} can: make it flat, or take the model as the body"
         )
     reader = make_collection_reader(place, collection, None, limits, marker.separator)
     return _Field(key, field.key, reader, True, field.required)

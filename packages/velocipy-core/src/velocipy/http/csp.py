@@ -72,7 +72,9 @@ class ContentSecurityPolicy:
             if value is not None and value is not False
         )
         if not self._directives:
-            raise ConfigurationError("a ContentSecurityPolicy without directives restricts nothing")
+            raise ConfigurationError(
+                "a ContentSecurityPolicy without directives restricts nothing: write such as {'default-src': ['self']}"
+            )
 
     @property
     def has_nonce(self) -> bool:
@@ -105,7 +107,7 @@ def _sources(name: str, value: Sources) -> tuple[str, ...]:
         raise ConfigurationError(f"{name} of a ContentSecurityPolicy is empty: write ['none']")
     if "'none'" in sources and len(sources) > 1:
         raise ConfigurationError(
-            f"{name} of a ContentSecurityPolicy: 'none' stands alone, else browsers ignore it"
+            f"{name} of a ContentSecurityPolicy: 'none' stands alone, else browsers ignore it: leave it or the others out"
         )
     if name in _SCRIPTS and "'unsafe-inline'" in sources and not _overrides_inline(sources):
         raise ConfigurationError(

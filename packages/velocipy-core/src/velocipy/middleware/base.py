@@ -140,7 +140,9 @@ def _check_hook(item: Any) -> None:
     if _method(item, "header") is not None and _method(item, "headers") is not None:
         raise ConfigurationError(f"{item!r} has header and headers: make all of them in headers")
     if _method(item, "finishes") is not None and _method(item, "finish") is None:
-        raise ConfigurationError(f"{item!r} has finishes, but no finish(token, response)")
+        raise ConfigurationError(
+            f"{item!r} has finishes, but no finish(token, response): add it, or leave finishes out"
+        )
     least = getattr(item, "finishes_from", 0)
     if type(least) is not int or least < 0:
         raise ConfigurationError(

@@ -306,7 +306,9 @@ def _check_method(method: str) -> str:
     try:
         return check_name(method).upper()
     except ValueError:
-        raise ConfigurationError(f"{method!r} in allow_methods of CORSMiddleware is no method") from None
+        raise ConfigurationError(
+            f"{method!r} in allow_methods of CORSMiddleware is no method: write each by itself, such as 'GET'"
+        ) from None
 
 
 def _names(setting: str, names: Iterable[str]) -> tuple[str, ...]:

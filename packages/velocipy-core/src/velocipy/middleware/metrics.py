@@ -73,7 +73,9 @@ class MetricsMiddleware(Middleware):
 
     def __init__(self, *, prefix: str = "http", buckets: Sequence[float] = BUCKETS) -> None:
         if not re.fullmatch(r"[a-zA-Z_:][a-zA-Z0-9_:]*", prefix):
-            raise ConfigurationError(f"prefix begins names of Prometheus' metrics, which {prefix!r} cannot")
+            raise ConfigurationError(
+                f"prefix begins names of Prometheus' metrics, which {prefix!r} cannot: use letters, digits and _"
+            )
         if not buckets or sorted({float(bound) for bound in buckets}) != [float(bound) for bound in buckets]:
             raise ConfigurationError(f"buckets are ascending seconds, not {buckets!r}")
         self.prefix = prefix

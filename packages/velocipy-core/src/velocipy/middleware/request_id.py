@@ -46,7 +46,9 @@ class RequestIDMiddleware(Middleware):
 
     def __init__(self, header_name: str = "x-request-id", *, traceparent: bool = False) -> None:
         if not re.fullmatch(r"[A-Za-z0-9-]+", header_name):
-            raise ConfigurationError(f"{header_name!r} is not a name for a request id header")
+            raise ConfigurationError(
+                f"{header_name!r} is not a name for a request id header: use letters, digits and -, as in 'x-request-id'"
+            )
         self.header_name = header_name.lower()
         before = _before(self.header_name)
         self.before = _before_traced(before) if traceparent else before

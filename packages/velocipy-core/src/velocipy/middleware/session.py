@@ -210,6 +210,6 @@ def _check_times(idle_timeout: int | None, max_age: int, clock: Callable[[], flo
             )
     if idle_timeout is not None and idle_timeout > max_age:
         raise ConfigurationError(
-            f"SessionMiddleware: idle_timeout={idle_timeout} never comes, since a session ends after max_age={max_age}"
+            f"SessionMiddleware: idle_timeout={idle_timeout} never comes, since a session ends after max_age={max_age}: use a larger one"
         )
     return Times(min(IDLE_TIMEOUT, max_age) if idle_timeout is None else idle_timeout, max_age, clock)

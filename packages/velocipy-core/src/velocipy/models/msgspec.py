@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-from velocipy.annotations import is_hashable, split_annotated, union_members
+from velocipy.annotations import is_hashable, split_annotated, type_name, union_members
 from velocipy.constraints import NO_LIMITS, Constraints, foreign_constraints
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem
 from velocipy.json.base import decode_body, encode_extra
@@ -67,7 +67,9 @@ def _fields(annotation: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
     try:
         return msgspec.structs.fields(annotation)
     except (NameError, TypeError) as exc:
-        raise ConfigurationError(f"the fields of {annotation!r} cannot be read: {exc}") from None
+        raise ConfigurationError(
+            f"the fields of {type_name(annotation)} cannot be read: {exc}; the types of a Struct must be importable names of its module"
+        ) from None
 
 
 def _field(info: msgspec.structs.FieldInfo) -> Field:
@@ -236,7 +238,7 @@ def _decoder(annotation: Any) -> Callable[[bytes], Any]:
     try:
         return msgspec.json.Decoder(annotation).decode
     except (TypeError, NameError, RecursionError) as exc:
-        raise ConfigurationError(f"msgspec cannot decode {annotation!r}: {exc}") from None
+        raise ConfigurationError(f"msgspec cannot decode {type_name(annotation)}: {exc}") from None
 
 
 Explain = Callable[..., Any]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 import pydantic
 from pydantic_core import SchemaValidator
 
-from velocipy.annotations import split_annotated, union_members
+from velocipy.annotations import split_annotated, type_name, union_members
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem, ResultError
 from velocipy.json.base import decode_body, encode_extra
 from velocipy.json.stdlib import StdlibJSON
@@ -221,7 +221,9 @@ def _adapter(annotation: Any) -> Adapter:
         try:
             adapter()  # there may be no schema for it, which must be said at registration
         except (pydantic.errors.PydanticUserError, NameError) as exc:
-            raise ConfigurationError(f"pydantic cannot check {annotation!r}: {exc}") from None
+            raise ConfigurationError(
+                f"pydantic cannot check {type_name(annotation)}: {str(exc).partition(chr(10))[0]}"
+            ) from None
     return adapter
 
 

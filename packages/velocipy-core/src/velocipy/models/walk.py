@@ -15,7 +15,7 @@ from enum import Enum
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
-from velocipy.annotations import is_hashable, split_annotated, union_members
+from velocipy.annotations import is_hashable, split_annotated, type_name, union_members
 from velocipy.constraints import (
     NO_LIMITS,
     Constraints,
@@ -41,7 +41,7 @@ from velocipy.models.leaves import (
     scalar_node,
 )
 from velocipy.models.objects import Model
-from velocipy.models.shapes import Describe, Shape, describe
+from velocipy.models.shapes import Describe, Field, Shape, describe
 from velocipy.models.unions import union_node
 from velocipy.validation import Place
 
@@ -208,15 +208,21 @@ class Compiler:
         if self._language.lenient:
             return ANY_NODE
         raise ConfigurationError(
-            f"{annotation!r} is no type of JSON: use scalars, list, set, tuple, dict, dataclass, TypedDict, NamedTuple "
+            f"{type_name(annotation)} is no type of JSON: use scalars, list, set, tuple, dict, dataclass, TypedDict, NamedTuple "
             f"or a model of an installed library"
         )
 
     def _model(self, annotation: Any, shape: Shape) -> Node:
         model = Model(shape)
         node = self._nodes[annotation] = model.node()
-        model.fill([self.node(field.annotation) for field in shape.fields])
+        model.fill([self._field(annotation, field) for field in shape.fields])
         return node
+
+    def _field(self, annotation: Any, field: Field) -> Node:
+        try:
+            return self.node(field.annotation)
+        except ConfigurationError as exc:
+            raise ConfigurationError(f"{type_name(annotation)}.{field.name}: {exc.message}") from None
 
     def _mapping(self, annotation: Any) -> Node:
         key, item = get_args(annotation) or (Any, Any)
@@ -230,7 +236,7 @@ class Compiler:
         make = CONTAINERS[origin]
         if make in (set, frozenset) and not self._can_be_in_a_set(item):
             raise ConfigurationError(
-                f"{annotation!r}: a set cannot hold {item!r}, which has no hash; use a list"
+                f"{type_name(annotation)}: a set cannot hold {type_name(item)}, which has no hash; use a list"
             )
         return array_node(self.node(item), make)
 
@@ -310,4 +316,6 @@ def _allowed(bare: Any) -> frozenset[str]:
 def _refuse_others(annotation: Any, limits: Constraints, allowed: frozenset[str]) -> None:
     others = [name for name in limits.names if name not in allowed]
     if others:
-        raise ConfigurationError(f"{annotation!r} cannot be bounded by {', '.join(others)}")
+        raise ConfigurationError(
+            f"{type_name(annotation)} cannot be bounded by {', '.join(others)}: leave {'it' if len(others) == 1 else 'them'} out"
+        )

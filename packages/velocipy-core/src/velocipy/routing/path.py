@@ -224,7 +224,7 @@ def _error(text: str, at: int, reason: str) -> PathError:
 
 def _refuse_text(text: str) -> None:
     if not isinstance(text, str):
-        raise PathError(f"a path is a str, not {text!r}")
+        raise PathError(f"a path is a text such as '/items', not {text!r}")
     if not text.startswith("/"):
         raise _error(text, 0, f'a path begins with "/": write {"/" + text!r}')
     found = _REFUSED.search(text)
@@ -275,7 +275,7 @@ def _parse_hole(text: str, at: int, inner: str) -> Hole:
     try:
         converter = find_converter("path" if starred else kind if colon else "str")
     except PathError as reason:
-        raise _error(text, at + len(name) + 1, str(reason)) from None
+        raise _error(text, at + len(name) + 1, reason.message) from None
     return Hole(name, converter, converter.name == "path")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.formats import check_formats
-from velocipy.messages import check_keywords, if_asgi_middleware
+from velocipy.messages import check_keywords, if_asgi_middleware, missing_attribute
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import (
     FROM_ANNOTATION,
@@ -129,6 +129,11 @@ class APIRouter:
         self._children: list[APIRouter] = []
         self._listeners: list[Callable[[Route | None], None]] = []
 
+    if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+
+        def __getattr__(self, name: str) -> object:
+            return missing_attribute(self, name)
+
     @property
     def routes(self) -> tuple[Route, ...]:
         """Every route of this router and those included in it, in the order of registration."""
@@ -156,6 +161,8 @@ class APIRouter:
         self, path: str, methods: Iterable[str] | None = None, **keywords: Unpack[RouteKeywords]
     ) -> Callable[[E], E]:
         """Decorator for any set of methods: `@router.route("/x", {"GET", "POST"})`."""
+
+        _refuse_uncalled(path)
 
         def declare(endpoint: E) -> E:
             self.add_route(path, endpoint, methods, **keywords)
@@ -197,6 +204,7 @@ class APIRouter:
 
     def websocket(self, path: str, **keywords: Unpack[SocketKeywords]) -> Callable[[E], E]:
         """Decorator: serve WebSockets."""
+        _refuse_uncalled(path)
 
         def declare(endpoint: E) -> E:
             self.add_websocket_route(path, endpoint, **keywords)
@@ -207,7 +215,9 @@ class APIRouter:
     def include_router(self, router: APIRouter, prefix: str = "", *, tags: Sequence[str] = ()) -> None:
         """Take in every route of `router`, now and in future, below `prefix`."""
         if router is self or self in router._descendants():
-            raise ConfigurationError("a router cannot include itself, directly or through others")
+            raise ConfigurationError(
+                "a router cannot include itself, directly or through others: leave this one out"
+            )
         if prefix:
             PathTemplate.parse(prefix)
 
@@ -229,7 +239,7 @@ class APIRouter:
         """
         if options and not isinstance(middleware, type):
             raise ConfigurationError(
-                f"{middleware!r} is no class, so it takes no options: {', '.join(options)}"
+                f"{middleware!r} is no class, so it takes no options: pass its class, or give it {', '.join(options)} where it is made"
             )
         if isinstance(middleware, type) and (meant := if_asgi_middleware(middleware)):
             raise ConfigurationError(f"{shown(middleware)} takes an app{meant}")
@@ -243,7 +253,9 @@ class APIRouter:
     def middleware(self, kind: str = "http") -> Callable[[H], H]:
         """Decorator for `async def f(request, call_next)`."""
         if kind != "http":
-            raise ConfigurationError(f"middleware is of kind 'http', not {kind!r}")
+            raise ConfigurationError(
+                f"middleware is of kind 'http', not {kind!r}: write @app.middleware('http')"
+            )
 
         def declare(function: H) -> H:
             self.add_middleware(function)
@@ -292,7 +304,7 @@ class APIRouter:
             if methods == (WEBSOCKET,):
                 options = replace(options, socket=_socket_options(keywords))
         except ValueError as exc:
-            raise type(exc)(f"{exc} ({callable_name(endpoint)} at {location_of(endpoint)})") from None
+            raise type(exc)(f"{exc.args[0]} ({callable_name(endpoint)} at {location_of(endpoint)})") from None
         route = Route(methods, template, endpoint, options, (_own_layer(keywords),))
         self._add(route.under(self.prefix if path else "", self.layer, self.tags, self.name))
         return self._routes[-1]
@@ -311,6 +323,15 @@ class APIRouter:
             listener(change)
 
 
+def _refuse_uncalled(path: object) -> None:
+    """`@app.get` without its parentheses is called with the endpoint, and would declare nothing."""
+    if callable(path):
+        name = callable_name(path)
+        raise ConfigurationError(
+            f"the decorator above {name} ({location_of(path)}) is called with its path: write such as @app.get('/{name}')"
+        )
+
+
 def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...]:
     if isinstance(methods, str):
         raise ConfigurationError(
@@ -320,7 +341,7 @@ def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...
     for name in names:
         if _METHOD.fullmatch(name) is None:
             raise ConfigurationError(
-                f"{name!r} at {location_of(endpoint)} is not an HTTP method (RFC 9110 section 9.1)"
+                f"{name!r} at {location_of(endpoint)} is not an HTTP method (RFC 9110 section 9.1): write each by itself, as in ['GET', 'POST']"
             )
     if "GET" in names:
         names["HEAD"] = None
@@ -329,7 +350,9 @@ def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...
 
 def _check_endpoint(endpoint: Endpoint, path: str) -> Endpoint:
     if not callable(endpoint):
-        raise ConfigurationError(f"the endpoint of {path!r} is {endpoint!r}, which cannot be called")
+        raise ConfigurationError(
+            f"the endpoint of {path!r} is {endpoint!r}, which cannot be called: give the function itself, without ()"
+        )
     return endpoint
 
 

@@ -14,7 +14,8 @@ from jinja2 import nodes
 
 from velocipy.constraints import counted
 from velocipy.exceptions import ConfigurationError
-from velocipy.messages import caller_location, did_you_mean
+from velocipy.messages import did_you_mean
+from velocipy.places import caller_location
 from velocipy.templating.base import Context, Engine
 
 OF_REQUESTS = frozenset({"request", "url_for", "flashes"})

@@ -17,7 +17,7 @@ from velocipy.exceptions import ConfigurationError
 from velocipy.http.request import Request
 from velocipy.http.response import HTML_TYPE, HTMLResponse
 from velocipy.http.streaming import StreamingResponse
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 from velocipy.templating.base import Context, Engine
 from velocipy.threads import in_thread
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from velocipy.exceptions import ConfigurationError
 from velocipy.limiter.rule import OnError, check_count, check_name, check_word
 from velocipy.limiter.tables import Key, key_of
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 
 MAX_AT_ONCE: Final = 100_000
 """The largest limit: no more than so many slots of one identity are kept."""

@@ -19,7 +19,7 @@ from velocipy.limiter.marks import Charge, Hold, Mark, fields_of, marks_of
 from velocipy.limiter.rule import MAX_LIMIT, RateLimitRule, check_cost, check_rules
 from velocipy.limiter.slots import Slot
 from velocipy.limiter.verdict import Verdict
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 
 Cost = int | Callable[..., "int | Awaitable[int]"] | None
 """Units, or a function of the request that says how many; None is each rule's own."""

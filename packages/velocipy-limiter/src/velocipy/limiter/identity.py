@@ -14,7 +14,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_network
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.forwarded import parse_address
 from velocipy.http.request import Exchange, Request
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 
 Identify = Callable[..., "str | None | Awaitable[str | None]"]
 """(request or WebSocket) -> who it is; sync functions are called in the event loop and must be short."""
@@ -129,7 +129,7 @@ def for_paths(*prefixes: str) -> Exempt:
     for prefix in prefixes:
         if not prefix.startswith("/"):
             raise ConfigurationError(
-                f"for_paths ({caller_location()}): {prefix!r} does not begin with a slash"
+                f"for_paths ({caller_location()}): {prefix!r} does not begin with a slash: write {chr(47) + prefix!r}"
             )
     bare = tuple(prefix.rstrip("/") for prefix in prefixes)
     return lambda exchange: any(exchange.path == one or exchange.path.startswith(f"{one}/") for one in bare)
@@ -159,11 +159,12 @@ def for_networks(*networks: str) -> Exempt:
 
 def check_exempt(exempt: Exempt | Iterable[Exempt] | None, what: str) -> tuple[Exempt, ...]:
     """One function, several or none, as a tuple. Raises ConfigurationError for what cannot be called."""
+    given: object = exempt
     listed = () if exempt is None else (exempt,) if callable(exempt) else tuple(exempt)
     for one in listed:
         if not callable(one):
             raise ConfigurationError(
-                f"{what} ({caller_location()}): exempt is a function of a request, or a list of them, not {one!r}"
+                f"{what} ({caller_location()}): exempt is a function of a request, or a list of them, not {given if isinstance(given, str) else one!r}"
             )
     return listed
 

@@ -12,7 +12,8 @@ from typing import Final, Literal
 from zlib import crc32
 
 from velocipy.exceptions import ConfigurationError
-from velocipy.messages import caller_location, did_you_mean
+from velocipy.messages import did_you_mean
+from velocipy.places import caller_location
 
 OnError = Literal["memory", "allow", "deny"]
 Unit = Literal["requests", "content-bytes"]
@@ -85,7 +86,7 @@ class RateLimitRule:
         check_count("cost", self.cost, MAX_LIMIT, where)
         if self.cost > self.capacity:
             raise ConfigurationError(
-                f"{where}: a cost of {self.cost} is over {self.capacity}, so that no request would ever be admitted"
+                f"{where}: a cost of {self.cost} is over {self.capacity}, so that no request would ever be admitted: raise the limit or the burst, or lower the cost"
             )
 
     def _check_bucket(self, micros: int, where: str) -> None:
@@ -96,7 +97,9 @@ class RateLimitRule:
                 f"{where}: a token bucket gives out at most one unit a microsecond; use a larger window or a smaller limit"
             )
         if self.capacity * (micros // self.limit) > MAX_WINDOW:
-            raise ConfigurationError(f"{where}: a burst of {self.burst} would take over ten years to fill")
+            raise ConfigurationError(
+                f"{where}: a burst of {self.burst} would take over ten years to fill: use a smaller one"
+            )
 
     @property
     def capacity(self) -> int:
@@ -122,7 +125,9 @@ def window_micros(window: object, where: str) -> int:
         )
     micros = round(seconds * 1_000_000)
     if micros < 1:
-        raise ConfigurationError(f"{where}: a window of {window!r} seconds is shorter than a microsecond")
+        raise ConfigurationError(
+            f"{where}: a window of {window!r} seconds is shorter than a microsecond: use a longer one"
+        )
     return micros
 
 
@@ -144,11 +149,13 @@ def check_rules(rules: Iterable[RateLimitRule | str], what: str) -> CheckedRules
         raise ConfigurationError(f"{where}: rules is a list: write rules=[...]")
     read = CheckedRules(limit(rule) if isinstance(rule, str) else rule for rule in rules)
     if not 1 <= len(read) <= MAX_RULES:
-        raise ConfigurationError(f"{where} needs 1 to {MAX_RULES} rules, and has {len(read)}")
+        raise ConfigurationError(
+            f"{where} needs 1 to {MAX_RULES} rules, and has {len(read)}: write such as rules=['100/minute']"
+        )
     seen: set[str] = set()
     for rule in read:
         if not isinstance(rule, RateLimitRule):
-            raise ConfigurationError(f"{where}: {rule!r} is no RateLimitRule")
+            raise ConfigurationError(f"{where}: {rule!r} is no RateLimitRule: write such as '100/minute'")
         if rule.name in seen:
             raise ConfigurationError(
                 f"{where}: two rules are named {rule.name!r}; give each a name of its own"
@@ -239,7 +246,9 @@ def check_count(what: str, value: object, most: int, where: str) -> None:
 def check_word(what: str, value: object, allowed: tuple[str, ...], where: str) -> None:
     """Raise ConfigurationError for a word that is not among those allowed."""
     if value not in allowed:
-        raise ConfigurationError(f"{where}: {what} is one of {', '.join(map(repr, allowed))}, not {value!r}")
+        raise ConfigurationError(
+            f"{where}: {what} is one of {', '.join(map(repr, allowed))}, not {value!r}{did_you_mean(str(value), allowed)}"
+        )
 
 
 def _algorithm(value: str, where: str) -> RateLimitAlgorithm:

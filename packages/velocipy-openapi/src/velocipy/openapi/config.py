@@ -77,5 +77,5 @@ def _check_url(url: str) -> None:
         urlsplit(url.replace("{", "").replace("}", ""))
     except ValueError:
         raise ConfigurationError(
-            f"a server of OpenAPI(servers=...) has the url {url!r}, which is none"
+            f"a server of OpenAPI(servers=...) has the url {url!r}, which is none: write such as 'https://api.example/v1'"
         ) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from velocipy.exceptions import ConfigurationError, HTTPException
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 
 if TYPE_CHECKING:
     from velocipy.origins import Lookup
@@ -43,8 +43,8 @@ class SecurityBase:
         self.scheme_name = type(self).__name__ if scheme_name is None else scheme_name
         if not isinstance(self.scheme_name, str) or _NAME.fullmatch(self.scheme_name) is None:
             raise ConfigurationError(
-                f"scheme_name {scheme_name!r} of {type(self).__name__} ({caller_location()}) has letters, digits, '.', '-' and "
-                "'_' only, since it is a key in the OpenAPI document"
+                f"scheme_name {scheme_name!r} of {type(self).__name__} ({caller_location()}) is no key of an OpenAPI document: "
+                "use letters, digits, '.', '-' and '_' only"
             )
         self.scheme: Mapping[str, Any] = MappingProxyType(
             {key: value for key, value in scheme.items() if value is not None}
@@ -78,7 +78,7 @@ def check_quotable(name: str, value: object) -> str:
     """A text that can stand between quotes in a header as it is. Raises ConfigurationError for any other."""
     if not isinstance(value, str) or not value or _QUOTABLE.fullmatch(value) is None:
         raise ConfigurationError(
-            f"{name} {value!r} ({caller_location()}) is text of visible ASCII without quotes and backslashes"
+            f"{name} {value!r} ({caller_location()}) cannot stand in a header: use visible ASCII without quotes and backslashes"
         )
     return value
 
@@ -106,7 +106,7 @@ def check_url(name: str, url: object) -> str:
         and not (parts.netloc and (parts.scheme == "https" or parts.scheme == "http" and local))
     ):
         raise ConfigurationError(
-            f"{name} {url!r} ({caller_location()}) takes passwords or tokens and is neither a path nor https"
+            f"{name} {url!r} ({caller_location()}) takes passwords or tokens and is neither a path nor https: write one of them"
         )
     return text
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from velocipy.config import Secret
 from velocipy.exceptions import ConfigurationError
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 
 MIN_KEY: Final = 16
 """Characters of the shortest key that may be accepted; `secrets.token_urlsafe(32)` gives 43 (ASVS 11.5.1: 128 bits)."""

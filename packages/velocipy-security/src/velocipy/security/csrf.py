@@ -18,8 +18,8 @@ from velocipy.handlers.markers import Cookie
 from velocipy.http.cookies import format_cookie
 from velocipy.http.request import Exchange, Request
 from velocipy.http.response import Response
-from velocipy.messages import caller_location
 from velocipy.origins import SAFE_METHODS, check_cross_origin, origin_policy
+from velocipy.places import caller_location
 from velocipy.protocols import RequestHeaders, RequestHosts, RequestMethod
 from velocipy.security.base import check_token
 from velocipy.security.compare import same_secret
@@ -106,7 +106,9 @@ class CSRF:
         self._trusted = _trusted(trusted_origins)
         self._header = check_token("header_name", header_name).lower()
         if field_name is not None and _FIELD.fullmatch(field_name) is None:
-            raise ConfigurationError(f"field_name {field_name!r} ({caller_location()}) is no name of a field")
+            raise ConfigurationError(
+                f"field_name {field_name!r} ({caller_location()}) is no name of a field: write such as 'csrf_token', or None for the header alone"
+            )
         self.field_name = field_name
         self.cookie_name = ("__Host-csrf" if secure else "csrf") if cookie_name is None else cookie_name
         self._attributes: dict[str, Any] = {
@@ -202,7 +204,8 @@ def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Pa
 
 
 def _trusted(origins: Iterable[str]) -> frozenset[str]:
-    listed = origin_policy(list(origins) if not isinstance(origins, str) else origins).listed
+    given = origins if isinstance(origins, str) else list(origins)
+    listed = None if "*" in given else origin_policy(given, setting="trusted_origins").listed
     if listed is None or listed & {"null", "same-origin"}:
         raise ConfigurationError(
             f"trusted_origins ({caller_location()}) is a list of origins such as 'https://app.example': '*' and 'null' are every "

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from velocipy.exceptions import ConfigurationError, HTTPException
 from velocipy.http.request import Exchange, Request
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 from velocipy.security.base import MISSING, WRONG, SecurityBase, authorization, check_quotable
 from velocipy.security.compare import same_secret
 from velocipy.signing import LEEWAY, Secrets, Signer

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar, overload
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.markers import Dependency, Depends
 from velocipy.handlers.schemes import SecurityScopes
-from velocipy.messages import caller_location
+from velocipy.places import caller_location
 
 __all__ = ["Security", "SecurityScopes", "check_scopes", "is_scope"]
 
