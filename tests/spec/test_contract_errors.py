@@ -591,7 +591,9 @@ def logged_once(caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
 def test_unhandled_exceptions_answer_a_bare_500(
     interface: str, place: Callable[..., Any], debug: bool
 ) -> None:
-    answer = client_of(failing_app(place, debug=debug), interface).get("/a/fail")
+    """In debug too, but for who sits at the machine."""
+    headers = {"x-forwarded-for": "192.0.2.1"}
+    answer = client_of(failing_app(place, debug=debug), interface).get("/a/fail", headers=headers)
     assert (answer.status_code, answer.content) == (500, BARE)
     assert answer.headers["content-type"] == "application/json"
 

@@ -228,7 +228,7 @@ def test_the_time_to_stop_is_the_apps_and_a_margin() -> None:
     [
         ("*/*", "text/plain; charset=utf-8", "x < <b>\n"),
         ("text/html,*/*;q=0.8", "text/html; charset=utf-8", "x &lt; &lt;b&gt;"),
-        ("application/json", "application/json", '"problem":"x < <b>"'),
+        ("application/json", "application/json", '"hint": "x < <b>"'),
     ],
 )
 def test_a_broken_app_says_so_in_the_form_that_is_asked_for(
@@ -289,3 +289,44 @@ def test_every_server_that_can_be_chosen_is_described() -> None:
     parser = argparse.ArgumentParser()
     running.add_arguments(parser)
     assert parser.parse_args([]).server == "granian"
+
+
+def test_an_app_under_development_is_in_debug_and_no_other(project: Any, told: list[Serving]) -> None:
+    project.write("main.py", APP.replace("VelociPy()", "VelociPy(debug=True)"))
+    outcome = project.run("run", f"--port={free_port('127.0.0.1')}")
+    assert outcome.err == "velocipy: main:app has debug=True, which is left out here: velocipy dev has it\n"
+    assert not told[0].load().debug
+    project.run("dev")
+    assert told[1].load().debug
+
+
+def test_a_module_that_cannot_be_imported_is_shown_with_its_own_lines(
+    project: Any, told: list[Serving]
+) -> None:
+    project.write(
+        "main.py", "secret_key = 'hunter2'\n\n\ndef start():\n    raise OSError('no disk')\n\n\nstart()"
+    )
+    project.run("dev")
+    with TestClient(told[0].load()) as client:
+        answer = client.get("/", headers={"accept": "application/json"})
+        assert answer.status_code == 500
+        (raised,) = answer.json()["debug"]["exceptions"]
+        assert [(frame["line"], frame["code"]) for frame in raised["frames"]] == [
+            (5, "raise OSError('no disk')"),
+            (8, "start()"),
+        ]
+        page = client.get("/", headers={"accept": "text/html"})
+        assert " data-waits" in page.text
+        assert "no disk" in page.text
+        assert "hunter2" not in page.text
+        stranger = client.get("/", headers={"x-forwarded-for": "192.0.2.1"})
+        assert stranger.json() == {"detail": "The app cannot be loaded"}
+
+
+def test_a_syntax_error_is_shown_where_it_is(project: Any, told: list[Serving]) -> None:
+    project.write("main.py", "x = 1\ndef f(:\n    pass\n")
+    project.run("dev")
+    with TestClient(told[0].load()) as client:
+        answer = client.get("/", headers={"accept": "application/json"})
+        (raised,) = answer.json()["debug"]["exceptions"]
+        assert (raised["frames"][0]["line"], raised["frames"][0]["code"]) == (2, "def f(:")

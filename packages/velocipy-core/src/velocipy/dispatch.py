@@ -12,7 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from velocipy.entry import Entry, Find, Found, Handler
-from velocipy.error_handlers import Failure, fail_socket, find_handler, finish_socket, merge_handlers
+from velocipy.error_handlers import (
+    Failure,
+    fail_socket,
+    find_handler,
+    finish_socket,
+    merge_handlers,
+    pages_of,
+)
 from velocipy.exceptions import BadRequest, HTTPException, MethodNotAllowed, NotFound, RouteConflictError
 from velocipy.handlers.binding import Binder
 from velocipy.handlers.compiler import Tools, compile_plan
@@ -202,7 +209,9 @@ class Dispatcher:
     def _compile(self, route: Route, dialect: Dialect) -> tuple[Handler, str]:
         encoder = route.app.json_encoder
         find_backend = route.app.models.find
-        failure = Failure(merge_handlers(route.layers), Results(encoder, find_backend), route.wording)
+        failure = Failure(
+            merge_handlers(route.layers), Results(encoder, find_backend), route.wording, pages_of(self._app)
+        )
         tools = Tools(
             encoder,
             find_backend,
@@ -253,7 +262,7 @@ class Dispatcher:
     def _not_found(self, dialect: Dialect) -> Handler:
         """A constant, unless an exception handler wants to word it."""
         handled = find_handler(merge_handlers((self._app.layer,)), NotFound()) is not None
-        if handled:
+        if handled or self._app.debug:
             return self._own_handler(self._nowhere, "404", _raise_not_found, dialect)
         return self._own_handler(
             self._nowhere, "404", _raise_not_found, dialect, status=404, constant=self._app.wording.bare(404)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from velocipy.background import BackgroundTask, BackgroundTasks, tasks_of
 from velocipy.exceptions import (
     ClientDisconnected,
     HTTPException,
+    NotFound,
     PayloadTooLargeException,
     WebSocketDisconnect,
     WebSocketException,
@@ -24,6 +25,10 @@ from velocipy.messages import about_request
 from velocipy.routing.route import Layer, shown
 from velocipy.threads import in_thread
 from velocipy.websocket import MAX_REASON, SocketState, WebSocket, check_close
+
+if TYPE_CHECKING:
+    from velocipy.app import VelociPy
+    from velocipy.debugging.pages import Pages
 
 logger = logging.getLogger("velocipy")
 
@@ -49,13 +54,25 @@ def find_handler(table: HandlerTable, exc: Exception) -> ExceptionHandler | None
     return next((table[kind] for kind in type(exc).__mro__ if kind in table and kind is not Exception), None)
 
 
-class Failure:
-    """Answers the exceptions of one route."""
+def pages_of(app: VelociPy) -> Pages | None:
+    """What words errors for who writes the app, where that is in debug: a mounted app's are those of the app that is served."""
+    if not app.debug:
+        return None
+    from velocipy.debugging.pages import Pages
 
-    def __init__(self, table: HandlerTable, results: Results, wording: Wording) -> None:
+    return Pages(lambda: app.routes)
+
+
+class Failure:
+    """Answers the exceptions of one route; `pages` are those of an app in debug."""
+
+    def __init__(
+        self, table: HandlerTable, results: Results, wording: Wording, pages: Pages | None = None
+    ) -> None:
         self._table = table
         self._results = results
         self._wording = wording
+        self._pages = pages
 
     async def fail(self, request: Request, exc: Exception) -> Response:
         """The answer to any exception, at the outermost place: what nobody handles is logged and becomes a bare 500."""
@@ -63,7 +80,7 @@ class Failure:
             return await self._answer(request, exc) or await self._unhandled(request, exc)
         except Exception as second:
             log_unhandled(request, second, "the exception handler itself failed")
-            return self._wording.response(500)
+            return self._bare(request, second)
 
     async def fail_alone(self, request: Request, exc: Exception) -> Response:
         """The same for a Request that nobody knows but the exception handler: the answer takes along what it leaves to be done."""
@@ -89,6 +106,8 @@ class Failure:
         handler = find_handler(self._table, exc)
         if handler is not None:
             return await self._call(handler, request, exc)
+        if isinstance(exc, NotFound) and self._pages is not None and request.route.leads_nowhere:
+            return self._pages.missing(request, self._wording.response(404))
         if isinstance(exc, HTTPException):
             content = self._wording.content(exc, request.path)
             response = JSONResponse(content, exc.status_code, exc.headers, self._wording.media_type)
@@ -102,7 +121,11 @@ class Failure:
         """A handler for Exception or 500 words this answer; it is logged all the same."""
         log_unhandled(request, exc, "unhandled exception")
         handler = self._table.get(Exception) or self._table.get(500)
-        return self._wording.response(500) if handler is None else await self._call(handler, request, exc)
+        return self._bare(request, exc) if handler is None else await self._call(handler, request, exc)
+
+    def _bare(self, request: Request, exc: Exception) -> Response:
+        bare = self._wording.response(500)
+        return bare if self._pages is None else self._pages.unhandled(request, exc, bare)
 
     async def _call(self, handler: ExceptionHandler, request: Request, exc: Exception) -> Response:
         """What the handler makes of it; a result that is no Response is sent with the exception's own status, never as a 200."""

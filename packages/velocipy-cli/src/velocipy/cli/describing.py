@@ -29,6 +29,7 @@ class Description:
     first: str
     docs: str | None
     grace: float
+    debug: bool = False
 
 
 def describe(target: Target) -> Description:
@@ -71,6 +72,7 @@ def description_of(app: VelociPy) -> Description:
         first="/" if "/" in paths or not paths else paths[0],
         docs=docs if docs in {route.path for route in declared} else None,
         grace=app.shutdown_grace,
+        debug=app.debug,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from velocipy import VelociPy
 from velocipy.cli.errors import CommandError
 from velocipy.cli.finding import Target
+from velocipy.places import is_own
 
 FACTORIES = ("create_app", "make_app", "build_app", "get_app")
 """Names under which a function that makes an app is looked for, to name it in a message."""
@@ -53,9 +54,9 @@ def _module(target: Target) -> ModuleType:
             raise CommandError(
                 f"there is no module {target.module} in {target.folder}{_near_module(target)}"
             ) from None
-        raise CommandError(failure(exc, target)) from None
+        raise CommandError(failure(exc, target)) from exc
     except (Exception, SystemExit) as exc:
-        raise CommandError(failure(exc, target)) from None
+        raise CommandError(failure(exc, target)) from exc
     _check_place(module, target)
     return module
 
@@ -117,24 +118,20 @@ def _called(factory: Callable[..., Any], target: Target) -> Any:
     try:
         return factory()
     except (Exception, SystemExit) as exc:
-        raise CommandError(failure(exc, target)) from None
+        raise CommandError(failure(exc, target)) from exc
 
 
 def failure(exc: BaseException, target: Target) -> str:
-    """What went wrong in the user's code: the frames below the target's folder, or all if none is, and the exception."""
+    """What went wrong in the user's code: its frames, or all if none is the user's, and the exception."""
     # A SyntaxError says itself where it is, and nothing of the module has run.
-    frames = [] if isinstance(exc, SyntaxError) else users_frames(exc.__traceback__, target.folder)
+    frames = [] if isinstance(exc, SyntaxError) else users_frames(exc.__traceback__)
     text = "".join(traceback.format_list(frames)) if frames else ""
     what = "".join(traceback.format_exception_only(exc)).rstrip()
     return f"{target} cannot be loaded:\n{text}{what}"
 
 
-def users_frames(tb: TracebackType | None, folder: Path) -> list[traceback.FrameSummary]:
-    """The frames in files below the folder that are no installed package's; all frames where there are none."""
-    frames = list(traceback.extract_tb(tb))
-    own = [frame for frame in frames if _is_own(Path(frame.filename), folder)]
-    return own or frames
-
-
-def _is_own(path: Path, folder: Path) -> bool:
-    return path.is_relative_to(folder.resolve()) and "site-packages" not in path.parts
+def users_frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:
+    """The frames of what the user wrote; all frames where there are none."""
+    frames = list(traceback.walk_tb(tb))
+    own = [(frame, line) for frame, line in frames if is_own(frame)]
+    return list(traceback.StackSummary.extract(iter(own or frames)))

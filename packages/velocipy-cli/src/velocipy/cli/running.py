@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,6 +62,10 @@ def run(options: Namespace) -> int:
     target = target_of(options)
     port = checked_port(options.host, options.port or PORT)
     app = describe(target)
+    if app.debug:
+        print(
+            f"velocipy: {target} has debug=True, which is left out here: velocipy dev has it", file=sys.stderr
+        )
     name_target(target)
     SERVERS[options.server](
         Serving(

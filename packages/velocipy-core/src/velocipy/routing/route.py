@@ -159,6 +159,11 @@ class Route:
         return self.methods == (WEBSOCKET,)
 
     @property
+    def leads_nowhere(self) -> bool:
+        """Whether it answers for what no declared route takes, of a mounted app's too."""
+        return self.is_ours or self.methods == (FALLBACK,)
+
+    @property
     def allowed(self) -> AllowedMethods | None:
         """What an Allow field would say; None where it stands in the first value: our own 405 and answer to OPTIONS."""
         if self.is_ours:
