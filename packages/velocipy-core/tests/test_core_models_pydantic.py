@@ -2,6 +2,7 @@
 
 import datetime
 import enum
+import json
 import sys
 import time
 from decimal import Decimal
@@ -293,6 +294,79 @@ def test_of_very_many_errors_only_their_number_is_told() -> None:
     value, errors = decode(list[Point], "[" + ",".join(["{}"] * 20_000) + "]")
     assert value is None
     assert errors == [{"loc": ["body"], "msg": "Invalid body: 20000 errors", "type": "too_many_errors"}]
+
+
+class Order(pydantic.BaseModel):
+    lines: list[Point]
+    when: list["datetime.date"] = pydantic.Field(default=[], strict=True)
+    parts: "list[Order]" = []
+
+
+LONG = "x" * 70_000
+
+
+def test_a_long_body_is_told_every_error_too() -> None:
+    lines = [{"x": "a"} if index % 1_000 == 0 else {"x": index} for index in range(6_000)]
+    order = {"lines": lines, "when": ["2020-01-02", 3], "parts": [{"lines": 1}, {"parts": [{"lines": [7]}]}]}
+    body = json.dumps(order)
+    assert len(body) > 64 * 1024
+    value, errors = decode(Order, body)
+    assert value is None
+    assert [error["loc"][1:] for error in errors] == [
+        *(["lines", index, "x"] for index in range(0, 6_000, 1_000)),
+        ["when", 1],
+        ["parts", 0, "lines"],
+        ["parts", 1, "lines"],
+        ["parts", 1, "parts", 0, "lines", 0],
+    ]
+
+
+def test_a_long_item_of_a_list_is_told_every_error_too() -> None:
+    tree = {"lines": [], "parts": [{"lines": [{"x": LONG}, {}, {"x": 1}, {"y": "b"}]}, {}]}
+    _, errors = decode(list[Order], json.dumps([tree]))
+    assert [error["loc"][1:] for error in errors] == [
+        [0, "parts", 0, "lines", 0, "x"],
+        [0, "parts", 0, "lines", 1, "x"],
+        [0, "parts", 0, "lines", 3, "x"],
+        [0, "parts", 0, "lines", 3, "y"],
+        [0, "parts", 1, "lines"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "item", "at"),
+    [
+        (list[int], "a", [99]),
+        (set[int], "a", [99]),
+        (tuple[int, ...], "a", [99]),
+        (list[int] | list[bool], "a", [99]),
+        (Numbers, "a", [99]),
+        (dict[str, list[Point]], {}, ["k", 99, "x"]),
+    ],
+    ids=str,
+)
+def test_of_a_long_body_of_errors_the_first_hundred_are_told(annotation: Any, item: Any, at: list[Any]) -> None:
+    items = [item] * 100_000
+    value, errors = decode(annotation, json.dumps({"k": items} if annotation == dict[str, list[Point]] else items))
+    assert value is None
+    assert len(errors) == 100
+    assert errors[-1]["loc"][1:] == at
+
+
+def test_a_validator_that_looks_around_itself_is_not_asked_about_single_items() -> None:
+    def above(value: int, info: pydantic.ValidationInfo) -> int:
+        assert value > info.data["least"]
+        return value
+
+    class Bounded(pydantic.BaseModel):
+        least: int
+        values: list[Annotated[int, pydantic.AfterValidator(above)]]
+
+    body = {"least": 3, "values": [4] * 40_000}
+    value, errors = decode(Bounded, json.dumps(body))
+    assert (value, errors) == (Bounded.model_validate(body), [])
+    _, errors = decode(Bounded, json.dumps({"least": 3, "values": [4, 1, 2] * 40_000}))
+    assert [error["loc"] for error in errors] == [["body", "values", 1]]
 
 
 def test_values_of_python_become_models() -> None:

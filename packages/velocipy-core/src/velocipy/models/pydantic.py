@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextvars import ContextVar
 from types import NoneType
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import pydantic
-from pydantic_core import SchemaValidator
+from pydantic_core import PydanticOmit, SchemaValidator, to_json
 
 from velocipy.annotations import split_annotated, type_name, union_members
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem, ResultError
@@ -44,7 +45,10 @@ from velocipy.models.write import EVERY_ITEM
 from velocipy.validation import MAX_ERRORS, Place, invalid
 
 LONG_BODY: Final = 64 * 1024
-"""Bytes of a body up to which every error of a list is looked for."""
+"""Bytes of a body up to which pydantic may make every error at once."""
+
+MAX_FOUND: Final = 10 * MAX_ERRORS
+"""Errors of a longer body after which its other items are left alone; those of a union become one entry."""
 
 MAX_REFUSALS: Final = 10_000
 """Errors of one body that are looked at one by one: pydantic makes them all at once, and each takes a kilobyte then."""
@@ -81,10 +85,10 @@ class PydanticBackend(ModelBackend):
     def decoder(self, annotation: Any, find_encoder: FindEncoder) -> Decode:
         """pydantic's own parser, kept to what JSON is."""
         adapter, encoder = _adapter(annotation), functools.cache(find_encoder)
-        quick = functools.cache(lambda: _failing_fast(adapter()))
+        long = functools.cache(lambda: _Long(adapter().core_schema))
 
         def validator_for(body: bytes) -> Callable[[bytes], Any]:
-            return adapter().validator.validate_json if len(body) <= LONG_BODY else quick()
+            return adapter().validator.validate_json if len(body) <= LONG_BODY else long().validate
 
         def decode(body: bytes, errors: list[ErrorItem]) -> Any:
             if may_be_read_otherwise(body):
@@ -186,19 +190,102 @@ def _is_model(annotation: Any) -> bool:
     )
 
 
-def _failing_fast(adapter: pydantic.TypeAdapter[Any]) -> Callable[[bytes], Any]:
-    """A validator that leaves each list at its first wrong item.
+class _Search:
+    """How many errors are still looked for, and the lists, by the schema of their items, whose other items are left alone."""
 
-    pydantic makes every error before it tells one: for 9 MB of wrong items that is 1.5 GB and 5 s.
+    __slots__ = ("ended", "left")
+
+    def __init__(self) -> None:
+        self.left = MAX_FOUND
+        self.ended: set[int] = set()
+
+
+class _Long:
+    """A schema for long bodies, whose lists may hold very many wrong items.
+
+    pydantic makes every error before it tells one: for 9 MB of wrong items that is 1.5 GB and 5 s. So each list is left at its first
+    wrong item; where there is one, the body is gone through again, each item of a list by itself, until there are MAX_FOUND errors.
     """
-    return SchemaValidator(_leaving_lists(adapter.core_schema)).validate_json
+
+    def __init__(self, schema: Any) -> None:
+        self._definitions: list[Any] = schema["definitions"] if schema["type"] == "definitions" else []
+        self._validate = _validator(_changed(schema, _left_at_the_first))
+        self._validate_items = functools.cache(lambda: _validator(self._by_items(schema)))
+        self._search: ContextVar[_Search] = ContextVar("search")
+
+    def validate(self, body: bytes) -> Any:
+        """The value. Raises pydantic's ValidationError."""
+        try:
+            return self._validate(body)
+        except pydantic.ValidationError as first:
+            if _is_no_json(first):
+                raise
+            raise self._every_error(body) or first from None
+
+    def _every_error(self, body: bytes) -> pydantic.ValidationError | None:
+        search = self._search.set(_Search())
+        try:
+            self._validate_items()(body)
+        except pydantic.ValidationError as exc:
+            return exc if exc.error_count() <= MAX_REFUSALS else None
+        except Exception:  # a validator of the user's that looks at what stands around an item, or at how many there are
+            return None
+        finally:
+            self._search.reset(search)
+        return None
+
+    def _by_items(self, schema: Any) -> Any:
+        return _changed(schema, self._counted)
+
+    def _counted(self, schema: dict[str, Any]) -> dict[str, Any]:
+        items = schema.get("items_schema")
+        if items is None:
+            return schema
+        counted = [self._item(item) for item in items] if isinstance(items, list) else self._item(items)
+        return {**schema, "items_schema": counted}
+
+    def _item(self, schema: Any) -> Any:
+        """A schema that reads an item as JSON of its own, since a strict model takes a date as text from there alone."""
+        whole = {"type": "definitions", "schema": schema, "definitions": self._definitions}
+        short = functools.cache(lambda: SchemaValidator(whole).validate_json)
+        long = functools.cache(lambda: _validator(self._by_items(whole)))
+
+        def validate(value: Any) -> Any:
+            search = self._search.get()
+            if id(schema) in search.ended:
+                raise PydanticOmit
+            body = to_json(value, inf_nan_mode="constants")
+            try:
+                return (short if len(body) <= LONG_BODY else long)()(body)
+            except pydantic.ValidationError as exc:
+                if len(body) <= LONG_BODY:  # otherwise its own items have counted
+                    search.left -= exc.error_count()
+                if search.left <= 0:  # not before its first error, or another member of a union would take what is not looked at
+                    search.ended.add(id(schema))
+                raise
+
+        return {"type": "function-plain", "function": {"type": "no-info", "function": validate}}
 
 
-def _leaving_lists(schema: Any) -> Any:
+def _validator(schema: Any) -> Callable[[bytes], Any]:
+    """The validator of a changed schema; pydantic takes a model's own in its place unless it is told not to, which it can be since 2.13."""
+    try:
+        return SchemaValidator(schema, None, False).validate_json
+    except TypeError:
+        return SchemaValidator(schema).validate_json
+
+
+def _changed(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """A schema with its lists changed, and the lists in what is left of their items."""
     if isinstance(schema, dict):
-        changed = {key: _leaving_lists(value) for key, value in schema.items()}
-        return {**changed, "fail_fast": True} if changed.get("type") in _LISTS else changed
-    return [_leaving_lists(item) for item in schema] if isinstance(schema, list) else schema
+        if schema.get("type") in _LISTS:
+            schema = change(schema)
+        return {key: _changed(value, change) for key, value in schema.items()}
+    return [_changed(item, change) for item in schema] if isinstance(schema, list) else schema
+
+
+def _left_at_the_first(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "fail_fast": True}
 
 
 _LISTS: Final = frozenset({"list", "set", "frozenset", "tuple"})
