@@ -345,9 +345,13 @@ def test_a_long_item_of_a_list_is_told_every_error_too() -> None:
     ],
     ids=str,
 )
-def test_of_a_long_body_of_errors_the_first_hundred_are_told(annotation: Any, item: Any, at: list[Any]) -> None:
+def test_of_a_long_body_of_errors_the_first_hundred_are_told(
+    annotation: Any, item: Any, at: list[Any]
+) -> None:
     items = [item] * 100_000
-    value, errors = decode(annotation, json.dumps({"k": items} if annotation == dict[str, list[Point]] else items))
+    value, errors = decode(
+        annotation, json.dumps({"k": items} if annotation == dict[str, list[Point]] else items)
+    )
     assert value is None
     assert len(errors) == 100
     assert errors[-1]["loc"][1:] == at

@@ -106,7 +106,8 @@ class Reading:
     def source(self, parameter: Parameter) -> From | None:
         """Where a parameter comes from; None where nothing fills it."""
         if parameter not in self._sources:
-            self._sources[parameter] = source_of(parameter, self.holes, self._find_backend)
+            with self._placed(parameter):
+                self._sources[parameter] = source_of(parameter, self.holes, self._find_backend)
         return self._sources[parameter]
 
     def needs_body(self, parameter: Parameter) -> bool:
@@ -370,7 +371,8 @@ class Reading:
             raise BindingError(f"{parameter.where}: {exc.message}") from None
 
     def _backend(self, parameter: Parameter) -> ModelBackend:
-        backend = self._find_backend(parameter.annotation)
+        with self._placed(parameter):
+            backend = self._find_backend(parameter.annotation)
         if backend is None:
             raise BindingError(self._unbindable(parameter))
         return backend

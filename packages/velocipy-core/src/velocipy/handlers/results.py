@@ -152,14 +152,17 @@ def response_models(
     """
     options = route.options
     declared = options.response_model
-    hint = result_type(returned if declared is FROM_ANNOTATION else declared)
+    try:
+        hint = result_type(returned if declared is FROM_ANNOTATION else declared)
+        backend = None if hint is NO_MODEL else find_backend(hint)
+    except ConfigurationError as exc:
+        raise BindingError(f"the response model of {route.title} ({route.location}): {exc}") from None
     if hint is NO_MODEL:
         if options.serialization is not None:
             raise BindingError(
                 f"{route.title} ({route.location}) says how a response model is written, but has none: give response_model"
             )
         return (None,) * len(route.formats)
-    backend = find_backend(hint)
     if backend is not None:
         how = options.serialization or AS_IT_IS
         try:

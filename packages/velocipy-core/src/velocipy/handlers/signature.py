@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-import typing
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +13,8 @@ from types import FrameType, FunctionType, NoneType, UnionType
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-from velocipy.annotations import is_hashable, split_annotated, union_members, union_of
-from velocipy.exceptions import BindingError
+from velocipy.annotations import is_hashable, read_hints, split_annotated, union_members, union_of
+from velocipy.exceptions import BindingError, ConfigurationError
 from velocipy.handlers.markers import MARKER_FUNCTIONS, MISSING, Dependency, Depends, Marker, the_annotation
 from velocipy.routing.route import shown
 
@@ -189,7 +188,10 @@ def as_context_manager(function: Callable[..., Any], how: How) -> Callable[..., 
 
 
 def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint: Any) -> Parameter:
-    annotation, extras = split_annotated(hint)
+    try:
+        annotation, extras = split_annotated(hint)
+    except ConfigurationError as exc:
+        raise BindingError(f"{_where(function, parameter.name)}: {exc}") from None
     annotation, lifted = _lift_markers(annotation)
     extras = (*lifted, *extras)
     default = parameter.default
@@ -277,7 +279,7 @@ def _annotations(function: Callable[..., Any]) -> Mapping[str, Any]:
         hints = getattr(target, "__annotations__", {})
         if all(map(_is_evaluated, hints.values())):
             return cast("Mapping[str, Any]", hints)
-        return typing.get_type_hints(target, include_extras=True)
+        return read_hints(target)
     except NameError:
         hints = _LOCAL_HINTS[target] = _local_annotations(function, target)
         return hints
@@ -321,7 +323,7 @@ def _local_annotations(function: Callable[..., Any], target: Any) -> Mapping[str
             names = {**frame.f_locals, **names}
         frame = frame.f_back
     try:
-        return typing.get_type_hints(target, localns=names, include_extras=True)
+        return read_hints(target, names)
     except Exception as exc:
         raise BindingError(
             f"{shown(function)} has an annotation that cannot be evaluated: {exc}; import or define the name "

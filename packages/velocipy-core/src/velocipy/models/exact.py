@@ -92,19 +92,31 @@ class Exactness:
     def __init__(self, language: Language = PYTHON) -> None:
         self._language = language
         self._known: dict[Any, Is] = {}
+        self._made: dict[tuple[Any, bool], Is] = {}
+        self._open: set[tuple[Any, bool]] = set()
 
     def of(self, annotation: Any, inside: bool = False) -> Is:
         """The test of a type; `inside` a model, whose scalars are trusted."""
         bare, extras = split_annotated(annotation)
-        describe = self._language.describe
-        if inside and not holds(bare, self._is_model, describe):
+        if inside and not holds(bare, self._is_model, self._language.describe):
             return _anything
         if not inside and limits_of(extras) != NO_LIMITS:
             return _never
+        if not is_hashable(bare):
+            return self._unnamed(bare, inside)
+        key = (bare, inside)
+        if key in self._open and not isinstance(bare, type):  # an alias inside itself
+            return lambda value: self._made[key](value)
+        self._open.add(key)
+        test = self._made[key] = self._unnamed(bare, inside)
+        self._open.discard(key)
+        return test
+
+    def _unnamed(self, bare: Any, inside: bool) -> Is:
         members = union_members(bare)
         if members:
             return _one_of([self._member(member, inside) for member in members])
-        shape = describe(bare)
+        shape = self._language.describe(bare)
         if shape is not None:
             return self._model(bare, shape)
         if is_array(bare) or is_mapping(bare):

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-from velocipy.annotations import is_hashable, split_annotated, type_name, union_members
+from velocipy.annotations import is_alias, is_hashable, split_annotated, type_name, union_members
 from velocipy.constraints import NO_LIMITS, Constraints, foreign_constraints
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem
 from velocipy.json.base import decode_body, encode_extra
@@ -238,7 +238,16 @@ def _decoder(annotation: Any) -> Callable[[bytes], Any]:
     try:
         return msgspec.json.Decoder(annotation).decode
     except (TypeError, NameError, RecursionError) as exc:
-        raise ConfigurationError(f"msgspec cannot decode {type_name(annotation)}: {exc}") from None
+        advice = (
+            "; it reads no alias that holds itself: make the alias a Struct, or the Struct a dataclass"
+            if holds(annotation, _is_recursive, describe_struct)
+            else ""
+        )
+        raise ConfigurationError(f"msgspec cannot decode {type_name(annotation)}: {exc}{advice}") from None
+
+
+def _is_recursive(annotation: Any) -> bool:
+    return is_alias(annotation) and holds_itself(annotation, describe_struct)
 
 
 Explain = Callable[..., Any]
@@ -304,7 +313,7 @@ def quick_decoder(annotation: Any, otherwise: Decode) -> Decode:
         return otherwise
     try:
         decode_typed = msgspec.json.Decoder(annotation).decode
-    except TypeError:  # a union that it cannot choose from
+    except (TypeError, RecursionError):  # a union that it cannot choose from, an alias that holds itself
         return otherwise
 
     deep = holds_itself(annotation)

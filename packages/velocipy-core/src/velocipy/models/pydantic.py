@@ -228,7 +228,9 @@ class _Long:
             self._validate_items()(body)
         except pydantic.ValidationError as exc:
             return exc if exc.error_count() <= MAX_REFUSALS else None
-        except Exception:  # a validator of the user's that looks at what stands around an item, or at how many there are
+        except (
+            Exception
+        ):  # a validator of the user's that looks at what stands around an item, or at how many there are
             return None
         finally:
             self._search.reset(search)
@@ -260,7 +262,9 @@ class _Long:
             except pydantic.ValidationError as exc:
                 if len(body) <= LONG_BODY:  # otherwise its own items have counted
                     search.left -= exc.error_count()
-                if search.left <= 0:  # not before its first error, or another member of a union would take what is not looked at
+                if (
+                    search.left <= 0
+                ):  # not before its first error, or another member of a union would take what is not looked at
                     search.ended.add(id(schema))
                 raise
 

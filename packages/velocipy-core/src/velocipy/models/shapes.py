@@ -25,7 +25,7 @@ from typing import (
     get_origin,
 )
 
-from velocipy.annotations import is_hashable, split_annotated, union_members
+from velocipy.annotations import is_alias, is_hashable, read_hints, split_annotated, union_members
 from velocipy.exceptions import ConfigurationError
 from velocipy.models.base import ModelField
 
@@ -59,6 +59,9 @@ class Shape:
     """The key and value by which a union knows it."""
     omits_defaults: bool = False
 
+
+MAX_ALIASES: Final = 200
+"""Aliases with parameters that one type may be made of: `type L[T] = list[L[list[T]]]` is made of ever more."""
 
 Describe = Callable[[Any], Shape | None]
 """A type without its Annotated -> its shape, or None for what is no model."""
@@ -117,15 +120,22 @@ def members_of(annotation: Any, describe: Describe) -> Iterator[Any]:
 def holds(annotation: Any, is_meant: Callable[[Any], bool], describe: Describe = describe) -> bool:
     """Whether a type or one that it is made of, at any depth and with its Annotated, is meant.
 
-    Models that cannot be read are not looked into.
+    Models that cannot be read are not looked into. Raises ConfigurationError for an alias that grows without end.
     """
     waiting, seen = [annotation], set()
+    aliases = 0
     while waiting:
         member = waiting.pop()
         if is_hashable(member):  # models are, so what holds itself is seen
             if member in seen:
                 continue
             seen.add(member)
+        if get_args(member) and is_alias(member):
+            aliases += 1
+            if aliases > MAX_ALIASES:
+                raise ConfigurationError(
+                    f"{annotation!r} has no end: an alias in it holds itself with ever other parameters"
+                )
         if is_meant(member):
             return True
         try:
@@ -164,7 +174,7 @@ def hints_of(cls: type, annotation: Any) -> dict[str, Any]:
     Raises ConfigurationError for a name that is not found, which `from __future__ import annotations` finds out late.
     """
     try:
-        hints = typing.get_type_hints(cls, include_extras=True)
+        hints = read_hints(cls)
     except (NameError, AttributeError, TypeError, SyntaxError) as exc:
         raise ConfigurationError(
             f"the fields of {cls.__module__}.{cls.__qualname__} cannot be read: {exc}; the types of a model must be "

@@ -15,7 +15,7 @@ from enum import Enum
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
-from velocipy.annotations import is_hashable, split_annotated, type_name, union_members
+from velocipy.annotations import is_alias, is_hashable, split_annotated, type_name, union_members
 from velocipy.constraints import (
     NO_LIMITS,
     Constraints,
@@ -170,7 +170,7 @@ class Compiler:
         known = self._nodes.get(annotation)
         if known is not None:
             return known
-        if annotation in self._open:  # `type Tree = list[Tree]`: an alias inside itself
+        if annotation in self._open and is_alias(annotation):  # `type Tree = list[Tree]`
             return ANY_NODE._replace(check=lambda *args: self._nodes[annotation].check(*args))
         self._open.add(annotation)
         try:

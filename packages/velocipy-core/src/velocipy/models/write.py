@@ -8,7 +8,7 @@ What holds no model is written as it is: encoders know scalars and containers th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, get_args, get_origin
 
 from velocipy.annotations import is_hashable, split_annotated, union_members
@@ -76,6 +76,7 @@ class Writing:
         self._how = how
         self._absent = absent
         self._known: dict[Any, ModelWriter] = {}
+        self._open: list[tuple[Any, Filter, list[Write]]] = []
 
     def of(self, annotation: Any) -> Write:
         """The writer of a type."""
@@ -85,12 +86,22 @@ class Writing:
         bare, _ = split_annotated(annotation)
         if not holds(bare, lambda member: self._shape(member) is not None, self._language.describe):
             return as_it_is
-        members = union_members(bare)
-        if members:
-            return self._union(members, which)
         shape = self._shape(bare)
         if shape is not None:
             return self._model(bare, shape, which)
+        for other, filter, found in self._open:
+            if other == bare and filter == which:  # an alias inside itself
+                return lambda value: found[0](value)
+        made: list[Write] = []
+        self._open.append((bare, which, made))
+        made.append(self._container(bare, which))
+        self._open.pop()
+        return made[0]
+
+    def _container(self, bare: Any, which: Filter) -> Write:
+        members = union_members(bare)
+        if members:
+            return self._union(members, which)
         args = get_args(bare)
         if is_mapping(bare):
             return _mapping(self._of(args[1], which.of_items()))
@@ -114,7 +125,7 @@ class Writing:
         return writer
 
     def _union(self, members: Sequence[Any], which: Filter) -> Write:
-        bare = [split_annotated(member)[0] for member in members]
+        bare = [*_flat(members)]
         shapes = {member: self._shape(member) for member in bare if is_hashable(member)}
         models = {member: shape for member, shape in shapes.items() if shape is not None}
         by_class = {
@@ -134,6 +145,17 @@ class Writing:
     def _items(self, arrays: Sequence[Any], which: Filter) -> Write:
         items = [arg for array in arrays for arg in get_args(array) if arg is not Ellipsis]
         return self._union(items, which.of_items()) if items else as_it_is
+
+
+def _flat(members: Sequence[Any]) -> Iterator[Any]:
+    """The members of a union and of the unions in it, without their Annotated."""
+    for member in members:
+        bare, _ = split_annotated(member)
+        inner = union_members(bare)
+        if inner:
+            yield from _flat(inner)
+        else:
+            yield bare
 
 
 class ModelWriter:

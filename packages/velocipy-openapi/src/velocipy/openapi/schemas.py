@@ -15,7 +15,7 @@ from enum import Enum
 from types import NoneType
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
-from velocipy.annotations import is_hashable, split_annotated, union_members
+from velocipy.annotations import alias_value, is_hashable, split_annotated, union_members
 from velocipy.constraints import foreign_documentation
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.markers import Marker
@@ -83,7 +83,7 @@ class Schemas:
     def _alias(self, annotation: Any, direction: Direction) -> Schema:
         self._open_aliases.append(annotation)
         try:
-            return self.of(annotation.__value__, direction)
+            return self.of(alias_value(annotation), direction)
         finally:
             self._open_aliases.pop()
 
