@@ -26,6 +26,7 @@ from velocipy.handlers.compiler import Tools, compile_plan
 from velocipy.handlers.plan import Plan
 from velocipy.handlers.results import Results, response_models
 from velocipy.handlers.signature import read_signature, return_annotation
+from velocipy.handlers.streams import item_dumper
 from velocipy.http.headers import ResponseHeaders
 from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
@@ -152,6 +153,7 @@ class Dispatcher:
             frozenset(binder.dependencies),
             tuple(binder.app_scoped),
             response_models(route, returned, app.models.find, lambda: app.json_encoder),
+            item_dumper(route, returned, app.models.find, lambda: app.json_encoder),
         )
 
     def _make_leaf(self, template: PathTemplate) -> Leaf:

@@ -32,8 +32,10 @@ from velocipy.handlers.signature import (
     how_called,
     identity,
     read_signature,
+    return_annotation,
 )
 from velocipy.handlers.sources import FindBackend, given_by
+from velocipy.handlers.streams import check_stream, yields
 from velocipy.models.base import FindEncoder
 from velocipy.routing.route import Route, callable_name, shown
 
@@ -135,14 +137,17 @@ class Binder:
         guards = [step for dependency in self._hidden_guards(endpoint) for step in self._guard(dependency)]
         needs = self._needs(endpoint)
         how = how_called(endpoint)
-        if how in ENTERED:
+        cancels = self.route.options.on_disconnect == "cancel" and how is not How.ASYNC_GENERATOR
+        if yields(endpoint) and not self.route.is_socket:
+            check_stream(self.route, return_annotation(endpoint))
+            how = How.THREAD if cancels else How.PLAIN  # the call alone runs nothing
+        elif how in ENTERED:
             raise BindingError(
-                f"the endpoint {shown(endpoint)} yields: return StreamingResponse(rows()) instead"
+                f"the endpoint {shown(endpoint)} is a context manager, or yields on a WebSocket: it must return"
             )
         self._refuse_open_holes()
         if self.route.constant is not None:
             return [*guards, Always(self.route.constant, self.route.wording.media_type)]
-        cancels = self.route.options.on_disconnect == "cancel"
         if cancels and how is not How.AWAIT:
             raise BindingError(
                 f"the endpoint {shown(endpoint)} is sync, which nothing can cancel: make it async, or leave on_disconnect out"

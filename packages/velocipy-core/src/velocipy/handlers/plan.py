@@ -285,6 +285,8 @@ class Plan:
     app_scoped: tuple[Dependency, ...] = ()
     models: tuple[Dumper | None, ...] = (None,)
     """What checks and writes results, one for each format of the route."""
+    items: Dumper | None = None
+    """What checks and writes each item of a stream."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -318,7 +320,8 @@ class Plan:
     def _describe_result(self) -> str:
         options = self.route.options
         if options.response_class is not None:
-            what = f"as {options.response_class.__name__}"
+            items = "" if self.items is None else f" of {type_name(self.items.annotation)}"
+            what = f"as {options.response_class.__name__}{items}"
         elif self.models[0] is not None:
             what = f"JSON of {type_name(self.models[0].annotation)}"
         else:

@@ -11,6 +11,7 @@ from velocipy.exceptions import BindingError, ConfigurationError, HTTPException
 from velocipy.formats import JSON, find_messagepack
 from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.sources import FindBackend
+from velocipy.handlers.streams import UNSAID, ItemEncoder, item_type
 from velocipy.http.gate import BODYLESS
 from velocipy.http.response import (
     APPENDED,
@@ -105,20 +106,25 @@ MakeResponse = Callable[[Any], Response]
 
 
 def response_maker(
-    results: Results, status: int | None, response_class: type[Response] | None = None
+    results: Results,
+    status: int | None,
+    response_class: type[Response] | None = None,
+    items: Dumper | None = None,
 ) -> MakeResponse:
     """The function that makes a Response of any result; `status` is the route's, which a Response of the endpoint's overrides.
 
     None is 204, iterators stream, text is text/plain, bytes are octets, everything else is JSON; a response model makes JSON of
-    all but Responses and iterators, and a response class takes all but Responses.
+    all but Responses and iterators, and a response class takes all but Responses, whose stream has `items` written so.
     """
     success = status or 200
+    item_encoder = results.encoder if items is None else ItemEncoder(items, results.encoder)
 
     def make_response(result: Any) -> Response:
         if isinstance(result, Response):
             response = result
         elif response_class is not None:
             response = response_class(result, success)
+            response.bind(item_encoder)
         elif result is None and results.is_responded(type(None)):
             return Response(None, status or 204)
         elif success in BODYLESS:
@@ -158,7 +164,8 @@ def response_models(
     except ConfigurationError as exc:
         raise BindingError(f"the response model of {route.title} ({route.location}): {exc}") from None
     if hint is NO_MODEL:
-        if options.serialization is not None:
+        streamed = returned if declared is FROM_ANNOTATION else declared
+        if options.serialization is not None and item_type(streamed) is UNSAID:
             raise BindingError(
                 f"{route.title} ({route.location}) says how a response model is written, but has none: give response_model"
             )

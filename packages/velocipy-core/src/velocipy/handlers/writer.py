@@ -95,7 +95,8 @@ class SegmentWriter:
         """The expression of the function that makes a Response of a result, by the format that was chosen if there are several."""
         options = self.plan.route.options
         makers = [
-            response_maker(results, options.status_code, options.response_class) for results in self.results
+            response_maker(results, options.status_code, options.response_class, self.plan.items)
+            for results in self.results
         ]
         if len(makers) == 1:
             return self.source.bind("make_response", makers[0])

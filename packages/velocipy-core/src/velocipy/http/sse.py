@@ -98,6 +98,8 @@ class EventSourceResponse(StreamingResponse):
 
     __slots__ = ("_encoder", "heartbeat", "stop")
     media_type = EVENT_STREAM
+    takes_values = True
+    own_items = (ServerSentEvent,)
 
     def __init__(
         self,

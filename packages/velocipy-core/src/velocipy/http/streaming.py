@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from types import AsyncGeneratorType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from velocipy.http.gate import BODYLESS
 from velocipy.http.response import TEXT_TYPE, Response, as_bytes
@@ -37,6 +37,10 @@ class StreamingResponse(Response):
     __slots__ = ("bulk", "content", "max_rate")
     media_type = TEXT_TYPE
     streams = True
+    takes_values: ClassVar[bool] = False
+    """Whether items are whatever JSON can say, and not text or bytes alone."""
+    own_items: ClassVar[tuple[type, ...]] = ()
+    """Items that say by themselves what is sent."""
 
     def __init__(
         self,
@@ -122,6 +126,7 @@ class NDJSONResponse(StreamingResponse):
 
     __slots__ = ("_encoder",)
     media_type = "application/x-ndjson"
+    takes_values = True
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.markers import Error
 from velocipy.handlers.plan import Body, Check, Form, Plan
 from velocipy.handlers.signature import return_annotation
+from velocipy.handlers.streams import yields
 from velocipy.http.gate import BODYLESS
 from velocipy.http.response import BYTES_TYPE, RedirectResponse, Response
 from velocipy.http.streaming import StreamingResponse
@@ -102,8 +103,9 @@ def _success(plan: Plan, schemas: Schemas) -> Schema:
     response: Schema = {"description": phrase(plan.status)}
     if plan.status in BODYLESS:
         return response
-    if options.response_class is not None:
-        return {**response, **_of_class(options.response_class)}
+    sent = options.response_class or (StreamingResponse if yields(plan.route.endpoint) else None)
+    if sent is not None:
+        return {**response, **_of_class(sent)}
     dumper = plan.models[0]
     if dumper is not None:
         schema = schemas.of(dumper.annotation, "output")
