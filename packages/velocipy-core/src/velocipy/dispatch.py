@@ -221,6 +221,7 @@ class Dispatcher:
             failure.fail,
             failure.fail_alone,
             failure.answer,
+            failure.takes(412, 416),
             finish_socket,
             fail_socket,
             self._serial,

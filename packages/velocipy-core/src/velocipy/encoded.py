@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from velocipy.codings.base import Coding
     from velocipy.http.leaving import Leaving
-    from velocipy.http.wording import Wording
+    from velocipy.http.wording import Refuse, Wording
     from velocipy.protocols import HeaderPairs
 
 WHOLE: Final = 1024 * 1024
@@ -88,9 +88,9 @@ class Encoded(Response):
         """Have the response let go of its content."""
         await self.response.discard()
 
-    def worded(self, wording: Wording) -> Encoded:
+    def worded(self, wording: Wording, refuse: Refuse | None = None) -> Encoded:
         """What is encoded words its own errors."""
-        response = self.response.worded(wording)
+        response = self.response.worded(wording, refuse)
         if response is self.response:
             return self
         twin = self.fresh()

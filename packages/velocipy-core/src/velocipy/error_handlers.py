@@ -99,6 +99,10 @@ class Failure:
             raise exc
         return response
 
+    def takes(self, *statuses: int) -> bool:
+        """Whether an exception handler answers an HTTPException of one of these."""
+        return any(find_handler(self._table, HTTPException(status)) is not None for status in statuses)
+
     async def _answer(self, request: Request, exc: Exception) -> Response | None:
         request.drop_background()
         if isinstance(exc, (PayloadTooLargeException, ClientDisconnected)):

@@ -38,6 +38,8 @@ class Tools:
     """The same for a Request that was made for this call: what it leaves to be done, the Response takes along."""
     answer: Fail
     """The same inside wrapping middleware: raises again what no exception handler takes."""
+    takes_refusals: bool
+    """Whether an exception handler takes the 412 or 416 of a file, which is found out when that is sent."""
     finish_socket: Fail
     fail_socket: Fail
     serial: int
@@ -339,6 +341,8 @@ class SegmentWriter:
         more = (
             "" if defaults == "()" and self._request_id() == "None" else f", {defaults}, {self._request_id()}"
         )
+        if self.tools.takes_refusals and not self.plan.route.is_socket:
+            more += f", refuse=lambda exc: {self._fail_late()}({self._request_or_new()}, exc)"
         deliver_line = f"await deliver({connect}, response, {self.plan.route.path!r}{more})"
         if self.plan.enters:
             deliver_line = f"broken = {deliver_line}"
@@ -354,6 +358,14 @@ class SegmentWriter:
                 self.source.line("broken = None")
         with self.source.block("else:"):
             self.source.line(deliver_line)
+
+    def _fail_late(self) -> str:
+        """What answers an exception once the answer is on its way."""
+        return (
+            self.fail
+            if self._needs_request_local()
+            else self.source.bind("fail_alone", self.tools.fail_alone)
+        )
 
     def _request_id(self) -> str:
         """The local in which a hook of this segment has left the request's id, for the log."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from velocipy.exceptions import ClientDisconnected
 from velocipy.http.leaving import Presence, once_it_waits
 from velocipy.http.response import Response
-from velocipy.http.wording import DETAILS, Wording
+from velocipy.http.wording import DETAILS, Refuse, Wording
 from velocipy.messages import about_request
 from velocipy.stopping import of_loop
 
 if TYPE_CHECKING:
     from velocipy.background import BackgroundTask, BackgroundTasks
+    from velocipy.exceptions import HTTPException
     from velocipy.protocols import HTTPConnection
 
 logger = logging.getLogger("velocipy")
@@ -27,6 +28,19 @@ class Unread(Response):
     __slots__ = ()
 
 
+class Refusing:
+    """Has exception handlers answer, and remembers what they did: that is what was sent, and what it leaves to be done is done."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        self._refuse = refuse
+        self.response: Response | None = None
+
+    async def __call__(self, exc: HTTPException) -> Response:
+        """The answer to an exception."""
+        self.response = await self._refuse(exc)
+        return self.response
+
+
 async def deliver(
     connection: HTTPConnection,
     response: Response,
@@ -34,10 +48,12 @@ async def deliver(
     defaults: Sequence[tuple[str, str]] = (),
     request_id: object = None,
     wording: Wording = DETAILS,
+    refuse: Refuse | None = None,
 ) -> Exception | None:
     """Send a response with the headers that middleware adds -> None, or what kept it from being sent whole.
 
-    `template` is the route's path, which with the request id tells the log what it was about; `wording` is that of its app.
+    `template` is the route's path, which with the request id tells the log what it was about; `wording` is that of its app,
+    and `refuse` has exception handlers answer what the response finds out while it is sent.
 
     What is wrong with it is logged and becomes a 500 if nothing was sent yet; a body that breaks off later is logged once and
     leaves a connection that the server closes, where it has a way to. A client that left is nobody's error.
@@ -47,8 +63,11 @@ async def deliver(
             response = response.fresh()
             response.add_defaults(defaults)
         if response.streams:
-            response = response.worded(wording)
+            refusing = None if refuse is None else Refusing(refuse)
+            response = response.worded(wording, refusing)
             await once_it_waits(response.send(connection), _attended, connection)
+            if refusing is not None and refusing.response is not None:
+                response = refusing.response
         else:
             await response.send(connection)
         if response.background is not None:

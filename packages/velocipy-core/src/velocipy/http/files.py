@@ -10,6 +10,7 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from velocipy.exceptions import HTTPException
 from velocipy.http.conditional import SAFE, Validators, failed_precondition, is_same_version
 from velocipy.http.disk import chunks_of, open_regular
 from velocipy.http.disposition import content_disposition
@@ -17,7 +18,7 @@ from velocipy.http.gate import BODYLESS, check_status
 from velocipy.http.headers import ResponseHeaders, http_date
 from velocipy.http.ranges import Multipart, Span, content_range, multipart, parse_ranges
 from velocipy.http.response import BYTES_TYPE, Response
-from velocipy.http.wording import DETAILS, Wording
+from velocipy.http.wording import DETAILS, Refuse, Wording
 from velocipy.threads import iterate
 
 if TYPE_CHECKING:
@@ -132,6 +133,9 @@ _NOT_IN_304: Final = frozenset(
 _NOT_IN_ERROR: Final = _NOT_IN_304 | {"cache-control", "content-location", "etag", "expires", "last-modified"}
 """What is said of the file, and not true of a 412 or 416 in its place: no cache may keep that as long as the file."""
 
+_REFUSALS: Final = frozenset({412, 416})
+_OF_CONTENT: Final = frozenset({"content-length", "content-type"})
+
 
 def guess_type(path: str | os.PathLike[str]) -> str:
     """ "a/b.CSS" -> "text/css; charset=utf-8"; application/octet-stream for a suffix that is not in the table."""
@@ -166,7 +170,7 @@ class FileResponse(Response):
     part of the path is checked: never build it from a request's text, for that there is StaticFiles.
     """
 
-    __slots__ = ("_wording", "path", "size")
+    __slots__ = ("_refuse", "_wording", "path", "size")
     streams = True
 
     def __init__(
@@ -190,6 +194,7 @@ class FileResponse(Response):
         self.path = path
         self.size = found.st_size
         self._wording: Wording = DETAILS
+        self._refuse: Refuse | None = None
         self._describe(found)
         if cache_control is not None:
             self._headers["cache-control"] = cache_control
@@ -221,13 +226,14 @@ class FileResponse(Response):
                 return self._part(headers.get_all("range"))
         return self._whole()
 
-    def worded(self, wording: Wording) -> FileResponse:
-        """This response, or one that refuses with a 412 or 416 of another wording."""
-        if self._wording is wording:
+    def worded(self, wording: Wording, refuse: Refuse | None = None) -> FileResponse:
+        """This response, or one that refuses with a 412 or 416 of another wording, or as exception handlers answer it."""
+        if self._wording is wording and self._refuse is refuse:
             return self
         twin = self.fresh()
         assert isinstance(twin, FileResponse)
         twin._wording = wording
+        twin._refuse = refuse
         return twin
 
     def _whole(self) -> Answer:
@@ -274,6 +280,14 @@ class FileResponse(Response):
             headers["content-range"] = content_range
         return Answer(status, headers, body=body)
 
+    async def _refused(self, refuse: Refuse, answer: Answer) -> Response:
+        """What an exception handler makes of a refusal, with what else was said to the client."""
+        found = answer.headers.get("content-range")
+        headers = {} if found is None else {"content-range": found}
+        response = (await refuse(HTTPException(answer.status, headers=headers))).fresh()
+        response.add_defaults(pair for pair in answer.headers.raw if pair[0] not in _OF_CONTENT)
+        return response
+
     def _without(self, names: frozenset[str] | set[str]) -> ResponseHeaders:
         headers = self._headers.copy()
         for name in names & set(headers.keys()):
@@ -289,6 +303,10 @@ class FileResponse(Response):
         if self._status_code in BODYLESS:
             raise ValueError(f"status {self._status_code} has no body, but the response is a file")
         answer = self.answer(connection.method, connection.headers)
+        if self._refuse is not None and answer.status in _REFUSALS:
+            response = await self._refused(self._refuse, answer)
+            await response.send(connection)
+            return
         status, pairs = answer.status, answer.headers.raw
         if connection.method == "HEAD" or status == 304:
             await connection.send_empty(status, pairs)

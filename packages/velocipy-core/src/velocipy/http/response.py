@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from velocipy.background import BackgroundTask, BackgroundTasks
     from velocipy.http.headers import HeaderSource
-    from velocipy.http.wording import Wording
+    from velocipy.http.wording import Refuse, Wording
     from velocipy.protocols import HTTPConnection
 
 JSON_TYPE = "application/json"
@@ -88,8 +88,9 @@ class Response:
     def bind(self, encoder: JSONEncoder) -> None:
         """Take the app's encoder, where the response has none of its own; a body of bytes needs none."""
 
-    def worded(self, wording: Wording) -> Response:
-        """The response to send where errors that it finds out by itself, such as a range beyond a file, are worded so."""
+    def worded(self, wording: Wording, refuse: Refuse | None = None) -> Response:
+        """The response to send where errors that it finds out by itself, such as a range beyond a file, are worded so, or answered
+        by `refuse`."""
         return self
 
     def fresh(self) -> Response:

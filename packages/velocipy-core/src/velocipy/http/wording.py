@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -13,6 +14,9 @@ from velocipy.status import phrase
 
 if TYPE_CHECKING:
     from velocipy.exceptions import HTTPException
+
+Refuse = Callable[["HTTPException"], Awaitable[Response]]
+"""What a route's exception handlers answer to an error that a response finds out while it is sent."""
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
