@@ -1,4 +1,7 @@
-"""Apps below a `root_path`: what is routed, and what requests, links, redirects and mounted apps make of it. ASGI alone has it."""
+"""Apps below a `root_path`: what is routed, and what requests, links, redirects and mounted apps make of it.
+
+ASGI servers tell it; over RSGI, and where a server tells none, it is the app's own setting.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from velocipy import Request, Response, Templates, VelociPy, WebSocket
+from velocipy.exceptions import ConfigurationError
 from velocipy.middleware import HTTPSRedirectMiddleware, TrustedHostMiddleware
 from velocipy.static import StaticFiles
 from velocipy.testing import TestClient
@@ -188,3 +192,113 @@ def test_links_of_templates_lead_below_the_root(tmp_path: Any) -> None:
 
     with TestClient(app, root_path="/api") as client:
         assert client.get("/page").text == "/api/items/3"
+
+
+# -- VelociPy(root_path=...) --------------------------------------------------------------------------------------------
+
+both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+
+
+@both
+@pytest.mark.parametrize("sent", ["/items/3", "/api/items/3"])
+def test_an_app_with_a_root_is_below_it_whether_the_proxy_takes_it_off_or_not(
+    interface: Any, sent: str
+) -> None:
+    with TestClient(service(root_path="/api"), interface=interface) as client:
+        found = client.get(sent).json()
+        assert (found["root"], found["path"]) == ("/api", "/items/3")
+        assert (found["url"], found["next"]) == ("http://testserver/api/items/3", "/api/items/4")
+
+
+@both
+@pytest.mark.parametrize(
+    ("path", "routed"),
+    [("/api", "/"), ("/api/", "/"), ("/", "/"), ("/apiary", None), ("/api/api", None), ("/api//", None)],
+)
+def test_the_root_of_an_app_ends_at_a_slash(interface: Any, path: str, routed: str | None) -> None:
+    answer = TestClient(service(root_path="/api"), interface=interface).get(path)
+    assert (answer.text if answer.status_code == 200 else None) == routed
+
+
+@both
+@pytest.mark.parametrize("sent", ["/ws", "/api/ws"])
+def test_websockets_of_an_app_with_a_root_are_below_it(interface: Any, sent: str) -> None:
+    with (
+        TestClient(service(root_path="/api"), interface=interface) as client,
+        client.websocket_connect(sent) as websocket,
+    ):
+        assert websocket.receive_json() == ["/api", "/ws", "ws://testserver/api/ws", "/api/items/1"]
+
+
+@both
+def test_redirects_and_mounted_apps_of_an_app_with_a_root_are_below_it(interface: Any) -> None:
+    async def foreign(scope: Any, receive: Any, send: Any) -> None:
+        text = f"{scope['root_path']} {scope['path']}"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": text.encode()})
+
+    app = service(
+        root_path="/api",
+        trailing_slash="redirect",
+        middleware=[HTTPSRedirectMiddleware(exclude=["/foreign"])],
+    )
+    app.mount("/in", service(), name="in")
+    app.mount("/foreign", foreign)
+    with TestClient(app, interface=interface, base_url="https://testserver") as client:
+        assert client.get("/items/3/?a=1").headers["location"] == "/api/items/3?a=1"
+        assert client.get("/api/in/items/3").json()["url"] == "https://testserver/api/in/items/3"
+        assert client.get("/foreign/x").text == "/api/foreign /api/foreign/x"
+        insecure = client.get("http://testserver/api/items/3")
+        assert insecure.headers["location"] == "https://testserver/api/items/3"
+
+
+@both
+def test_asgi_middleware_around_an_app_with_a_root_is_told_it(interface: Any) -> None:
+    seen: list[str] = []
+
+    def telling(app: Any) -> Any:
+        async def call(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                seen.append(f"{scope['root_path']} {scope['path']}")
+            await app(scope, receive, send)
+
+        return call
+
+    app = service(root_path="/api")
+    app.add_asgi_middleware(telling)
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/api/items/3").json()["next"] == "/api/items/4"
+        assert client.get("/items/3").json()["path"] == "/items/3"
+    assert seen == ["/api /api/items/3", "/api /items/3"]
+
+
+def test_what_a_server_or_an_outer_app_tells_counts_before_the_setting() -> None:
+    with TestClient(service(root_path="/own"), root_path="/api") as client:
+        assert client.get("/items/3").json()["next"] == "/api/items/4"
+    with TestClient(
+        Starlette(routes=[Mount("/shop", service(root_path="/own"))]), interface="asgi"
+    ) as client:
+        assert client.get("/shop/items/3").json()["next"] == "/shop/items/4"
+
+
+@pytest.mark.parametrize(
+    "root", ["api", "/", "/api/", "//evil.example", "/a?b", "/a b", "/{x}", "/a\\b", None, 3]
+)
+def test_a_root_that_is_no_path_is_refused(root: Any) -> None:
+    with pytest.raises(ConfigurationError, match="root_path is a path such as '/api'"):
+        VelociPy(root_path=root)
+
+
+def test_an_app_with_a_root_is_mounted_nowhere() -> None:
+    with pytest.raises(
+        ConfigurationError, match="root_path='/api' cannot be mounted: give root_path to the app that"
+    ):
+        VelociPy(plugins=False).mount("/in", service(root_path="/api"))
+
+
+@both
+def test_pages_of_plugins_are_found_below_the_root(interface: Any) -> None:
+    app = VelociPy(root_path="/api", plugins=["openapi"])
+    with TestClient(app, interface=interface) as client:
+        for path in ("/docs", "/api/docs", "/openapi.json", "/api/openapi.json"):
+            assert client.get(path).status_code == 200

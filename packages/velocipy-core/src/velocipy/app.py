@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -61,7 +62,8 @@ class VelociPy(APIRouter):
     stops; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
     which of the installed plugins set the app up when it is first served: all, none, or those named; `proxy_headers` names the
     networks of the proxies whose Forwarded and X-Forwarded-* headers say who the client is, for this app and all mounted in it
-    ("*" is whoever connects, "unix" who does so over a Unix socket), or is a `velocipy.http.proxy.TrustedProxies`. `openapi_url` and `docs_url` are where velocipy-openapi, if
+    ("*" is whoever connects, "unix" who does so over a Unix socket), or is a `velocipy.http.proxy.TrustedProxies`; `root_path` is the
+    prefix, "/api" say, below which a proxy serves the app, where the server does not tell it. `openapi_url` and `docs_url` are where velocipy-openapi, if
     installed, serves the OpenAPI document and Swagger UI, None for nowhere; `openapi` is its OpenAPIConfig.
     """
 
@@ -81,6 +83,7 @@ class VelociPy(APIRouter):
         trailing_slash: Literal["ignore", "strict", "redirect"] = "ignore",
         plugins: bool | Sequence[str] = True,
         proxy_headers: ProxyEntries | TrustedProxies | None = None,
+        root_path: str = "",
         docs_url: str | None = "/docs",
         openapi_url: str | None = "/openapi.json",
         openapi: object | None = None,
@@ -114,6 +117,7 @@ class VelociPy(APIRouter):
         self.problem_details = _check_switch("problem_details", problem_details)
         self.shutdown_grace = _check_grace(shutdown_grace)
         self.proxies = None if proxy_headers is None else _find_proxies(proxy_headers)
+        self.root_path = _check_root(root_path)
         self.state = State()
         self.jobs = Jobs()
         self.dependency_overrides = Overrides(self._forget)
@@ -173,6 +177,11 @@ class VelociPy(APIRouter):
             from velocipy.asgi_middleware import INSIDE
 
             raise ConfigurationError(INSIDE)
+        if target.root_path:
+            raise ConfigurationError(
+                f"an app with root_path={target.root_path!r} cannot be mounted: give root_path to the app that is served, and mount "
+                f"this one at the prefix that it has there"
+            )
         target._is_mounted = True
 
         def adopt(route: Route | None) -> None:
@@ -349,7 +358,17 @@ class VelociPy(APIRouter):
     def _serve(self, protocol: str) -> Callable[..., Any]:
         dialect = _find_dialect(protocol)
         self.set_up_plugins()
-        return self._dispatcher.entry(dialect)
+        enter = self._dispatcher.entry(dialect)
+        return enter if self._asgi_middleware else self._below(dialect, enter)
+
+    def _below(self, dialect: Dialect, enter: Callable[..., Any]) -> Callable[..., Any]:
+        if not self.root_path:
+            return enter
+        if dialect.below is None:
+            raise ConfigurationError(
+                f"{dialect.name} knows no root_path: mount the app at {self.root_path!r} in another one"
+            )
+        return dialect.below(enter, self.root_path)
 
     def set_up_plugins(self) -> None:
         """Hand the app to what is installed in the group `velocipy.plugins`: once, when it is first served or looked at."""
@@ -372,7 +391,7 @@ class VelociPy(APIRouter):
             return enter
         from velocipy.asgi_middleware import wrapped
 
-        return wrapped(enter, self._asgi_middleware)
+        return self._below(_find_dialect("asgi"), wrapped(enter, self._asgi_middleware))
 
     @cached_property
     def __rsgi__(self) -> Callable[..., Any]:
@@ -427,6 +446,17 @@ def _check_switch(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} is True or False, not {value!r}")
     return value
+
+
+def _check_root(root: object) -> str:
+    if not isinstance(root, str) or (root and not _ROOT.fullmatch(root)):
+        raise ConfigurationError(
+            f"root_path is a path such as '/api', percent-decoded and without a slash at its end, not {root!r}"
+        )
+    return root
+
+
+_ROOT = re.compile(r"(?:/[^/\\?#\x00-\x20\x7f{}]+)+")
 
 
 def _find_proxies(entries: object) -> TrustedProxies | None:

@@ -270,6 +270,8 @@ class Dialect:
     hosts_of_headers: str | None = None
     """The same as an expression of `headers`, for handlers that have bound them already, where that is cheaper."""
     env: Mapping[str, object] = field(default_factory=dict)
+    below: Callable[[Callable[..., Any], str], Callable[..., Any]] | None = None
+    """(entry, root) -> the entry of an app that clients find below the root, "/api" say, of which the server knows nothing."""
     start: LifespanCall | None = None
     stop: LifespanCall | None = None
     """Lifespan by calls of the server's, with its loop, where the protocol has no messages for it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from velocipy.asgi.connection import ASGIConnection, HeaderView, read_body
 from velocipy.asgi.lifespan import serve_lifespan
-from velocipy.asgi.root import root_path, routed_path
+from velocipy.asgi.root import below, root_path, routed_path
 from velocipy.asgi.websocket import ASGIWebSocket
 from velocipy.protocols import Dialect
 
@@ -65,4 +65,5 @@ dialect = Dialect(
         "routed_path": routed_path,
         "serve_lifespan": serve_lifespan,
     },
+    below=below,
 )

@@ -7,8 +7,10 @@ understood, as Starlette does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+Entry = Callable[..., Any]
 
 
 def routed_path(scope: Mapping[str, Any]) -> str:
@@ -27,3 +29,14 @@ def root_path(scope: Mapping[str, Any]) -> str:
     """The root, percent-decoded, as "/api" or "": one slash before it and none behind, so that no link leads to another host."""
     root = (scope.get("root_path") or "").strip("/")
     return f"/{root}" if root else ""
+
+
+def below(enter: Entry, root: str) -> Entry:
+    """The same entry for an app that clients find below `root`, "/api" say, unless the server or who has mounted the app tells it."""
+
+    def enter_below(scope: Any, receive: Any, send: Any) -> Any:
+        if scope["type"] != "lifespan" and not scope.get("root_path"):
+            scope = {**scope, "root_path": root}
+        return enter(scope, receive, send)
+
+    return enter_below

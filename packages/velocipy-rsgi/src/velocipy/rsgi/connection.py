@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.protocols import HTTPConnection, RequestHeaders, ResponseStream
 from velocipy.rsgi.pipe import PIPES, RSGIPipe
+from velocipy.rsgi.root import root_path
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -195,6 +196,11 @@ class RSGIConnection(HTTPConnection):
     def path(self) -> str:  # type: ignore[override]
         """The percent-decoded path."""
         return str(self.scope.path)
+
+    @property
+    def root_path(self) -> str:  # type: ignore[override]
+        """What stands before it, where the app was told."""
+        return root_path(self.scope)
 
     @property
     def query_string(self) -> str:  # type: ignore[override]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from velocipy.protocols import Dialect
 from velocipy.rsgi.connection import RSGIConnection, read_body
 from velocipy.rsgi.lifespan import start, stop
+from velocipy.rsgi.root import below, root_path
 from velocipy.rsgi.websocket import RSGIWebSocket
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ dialect = Dialect(
     is_socket="scope.proto == 'ws'",
     method="scope.method",
     path="scope.path",
+    root_path="root_path(scope)",
     scheme="scope.scheme",
     headers="scope.headers",
     # HTTP/2 has no Host line; who has one does not pay for asking the server for the authority.
@@ -39,7 +41,13 @@ dialect = Dialect(
     enter=("def enter", ""),
     prelude=(),
     native=native,
-    env={"RSGIConnection": RSGIConnection, "RSGIWebSocket": RSGIWebSocket, "read_body": read_body},
+    env={
+        "RSGIConnection": RSGIConnection,
+        "RSGIWebSocket": RSGIWebSocket,
+        "read_body": read_body,
+        "root_path": root_path,
+    },
+    below=below,
     start=start,
     stop=stop,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from velocipy.exceptions import WebSocketDisconnect
 from velocipy.protocols import Capabilities, RequestHeaders, SocketMessage, WebSocketConnection
 from velocipy.rsgi.connection import address
+from velocipy.rsgi.root import root_path
 
 if TYPE_CHECKING:
     from velocipy.protocols import HeaderPairs
@@ -35,6 +36,11 @@ class RSGIWebSocket(WebSocketConnection):
     def path(self) -> str:  # type: ignore[override]
         """The percent-decoded path."""
         return str(self.scope.path)
+
+    @property
+    def root_path(self) -> str:  # type: ignore[override]
+        """What stands before it, where the app was told."""
+        return root_path(self.scope)
 
     @property
     def query_string(self) -> str:  # type: ignore[override]
