@@ -1,6 +1,7 @@
 """Granian embedded in a program: `python embedded_server.py rsgi module:app 8000`. Knows a loop that runs before the server does.
 
-It ends as the page on stopping says: SIGTERM tells the server to stop, and the program returns from `serve`.
+It ends as the page on stopping says: SIGTERM tells the server to stop, and the program returns from `serve`. SIGINT is nobody's, so
+that asyncio's runner cancels the program at Ctrl-C.
 """
 
 from __future__ import annotations

@@ -60,6 +60,22 @@ def test_shutdown_is_whole_although_the_program_returns_at_once(
     assert written(journal)[2:] == ["request", "stops", "timeouts work", "stopped"]
 
 
+@pytest.mark.parametrize(
+    ("interface", "loop"), [("rsgi", "asyncio"), ("asgi", "asyncio"), ("rsgi", "uvloop")]
+)
+def test_shutdown_is_whole_at_ctrl_c_that_nobody_handles(interface: str, loop: str, tmp_path: Path) -> None:
+    """`asyncio.run` cancels the program, the server with it, which tells the app nothing then."""
+    if loop != "asyncio":
+        pytest.importorskip(loop)
+    journal = tmp_path / "journal"
+    with embedded(interface, journal, loop=loop) as server:
+        assert httpx2.get(server.url, timeout=10).json() == 42
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(10)
+        assert "KeyboardInterrupt" in server.log(), server.tail()
+    assert written(journal)[2:] == ["request", "stops", "timeouts work", "stopped"]
+
+
 @pytest.mark.parametrize("interface", ["rsgi", "asgi"])
 def test_a_stop_ends_event_streams_and_websockets_at_once(interface: str, tmp_path: Path) -> None:
     journal = tmp_path / "journal"

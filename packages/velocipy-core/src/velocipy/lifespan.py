@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -31,20 +32,21 @@ Hold = Callable[["asyncio.Task[None]"], None]
 """Has requests wait until this start-up is over."""
 
 
-class Served:
+class Served(ABC):
     """What a server starts before its first request and stops after its last, on a loop that is still or runs already."""
 
     def __init__(self, hold: Hold) -> None:
         self._hold = hold
         self._tasks: set[asyncio.Task[None]] = set()
+        self._guards: dict[asyncio.Future[None], asyncio.Task[None]] = {}
 
+    @abstractmethod
     async def start(self) -> None:
         """Begin on the running loop; what it raises ends the server."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def stop(self) -> None:
         """End on the running loop; without effect where it has not begun."""
-        raise NotImplementedError
 
     def start_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Start on a loop that runs already, as embedded servers have it: requests wait until that is done.
@@ -54,14 +56,30 @@ class Served:
         task = self._keep(loop.create_task(self.start()))
         task.add_done_callback(_report)
         self._hold(task)
+        over: asyncio.Future[None] = loop.create_future()
+        self._guards[over] = loop.create_task(self._guard(task, over))
         return task
+
+    async def _guard(self, started: asyncio.Task[None], over: asyncio.Future[None]) -> None:
+        """Stop where everything is cancelled and nobody is told, as `asyncio.run` does at a Ctrl-C that it alone handles."""
+        try:
+            await asyncio.wait([started])
+            await over
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+        finally:
+            self._guards.pop(over, None)
 
     def stop_soon(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
         """Stop on a loop that goes on running, or is about to be closed by `asyncio.run`, which waits for the task then."""
         return self._keep(_Last(self.stop(), loop=loop))
 
     async def _settle(self) -> None:
-        """Wait for a start-up that is still going on."""
+        """Wait for a start-up that is still going on; whoever stops needs no guard any more."""
+        for over in [over for over in self._guards if over.get_loop() is asyncio.get_running_loop()]:
+            if not over.done():
+                over.set_result(None)
         starting = [task for task in self._tasks if task is not asyncio.current_task()]
         if starting:
             await asyncio.wait(starting)

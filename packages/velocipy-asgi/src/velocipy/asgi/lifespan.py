@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from typing import TYPE_CHECKING
@@ -22,7 +23,11 @@ async def serve_lifespan(lifespan: Served, receive: Receive, send: Send) -> None
         await send({"type": "lifespan.startup.failed", "message": _report(exc)})
         return
     await send({"type": "lifespan.startup.complete"})
-    await receive()
+    try:
+        await receive()
+    except asyncio.CancelledError:  # a program that ends at Ctrl-C, and its server that tells nobody
+        await lifespan.stop()
+        raise
     try:
         await lifespan.stop()
     except Exception as exc:
