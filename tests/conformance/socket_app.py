@@ -10,7 +10,7 @@ from typing import Any
 from velocipy import HTTPException, VelociPy, WebSocket
 from velocipy.channels import Channels
 from velocipy.exceptions import SendTimeout, WebSocketDisconnect
-from velocipy.websocket import socket_options
+from velocipy.socket_options import socket_options
 
 app = VelociPy(plugins=False)
 channels = Channels(max_queue=20, overflow="close")

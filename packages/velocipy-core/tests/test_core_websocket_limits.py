@@ -14,8 +14,9 @@ from velocipy.exceptions import (
     SendTimeout,
     WebSocketDisconnect,
 )
+from velocipy.socket_options import DEFAULT_OPTIONS, SocketOptions, socket_options
 from velocipy.testing import TestClient, WebSocketDenied
-from velocipy.websocket import DEFAULT_OPTIONS, SocketOptions, SocketState, socket_options
+from velocipy.websocket import SocketState
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 

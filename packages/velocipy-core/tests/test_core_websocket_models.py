@@ -16,8 +16,8 @@ from velocipy.exceptions import (
     ResultError,
     WebSocketDisconnect,
 )
+from velocipy.socket_options import socket_options
 from velocipy.testing import TestClient
-from velocipy.websocket import socket_options
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 

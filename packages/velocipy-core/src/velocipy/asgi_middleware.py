@@ -26,7 +26,8 @@ from velocipy.lifespan import Hold, Lifespan, Served
 from velocipy.middleware.base import Middleware
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import Layer, Route, RouteOptions, callable_name, shown
-from velocipy.websocket import SocketOptions, WebSocket
+from velocipy.socket_options import SocketOptions
+from velocipy.websocket import WebSocket
 
 if TYPE_CHECKING:
     from velocipy.protocols import Dialect, HTTPConnection, WebSocketConnection

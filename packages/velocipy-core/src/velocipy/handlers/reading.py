@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast, get_origin
+from typing import Any, cast
 
-from velocipy.annotations import strip_optional, type_name, union_members
+from velocipy.annotations import strip_optional, type_name
 from velocipy.constraints import (
     NO_LIMITS,
-    Check,
-    Constraints,
-    allowed_for,
-    can_compare,
-    foreign_constraints,
-    make_checks,
-    make_item_checks,
 )
 from velocipy.exceptions import BindingError, ConfigurationError, ErrorItem
 from velocipy.formats import JSON, Format, find_messagepack
@@ -34,9 +27,9 @@ from velocipy.handlers.bodies import (
     raw_validator,
     untyped,
 )
+from velocipy.handlers.bounds import body_checks, limits_of, marker_of, refuse_misplaced
 from velocipy.handlers.convert import (
     Reader,
-    Scalar,
     find_collection,
     find_scalar,
     make_collection_reader,
@@ -226,14 +219,14 @@ class Reading:
         place: Place = (source, key)
         scalar = find_scalar(annotation)
         if scalar is not None:
-            _refuse_misplaced(parameter, scalar, limits)
+            refuse_misplaced(parameter, scalar, limits)
             self._note(parameter, source, (key,))
             return Read(
                 local, source, key, make_reader(place, scalar, parameter.default, limits), parameter, index
             )
         collection = find_collection(annotation)
         if collection is not None and source not in _NO_COLLECTIONS:
-            _refuse_misplaced(parameter, None, limits)
+            refuse_misplaced(parameter, None, limits)
             self._note(parameter, source, (key,))
             separator = marker_of(parameter).separator
             reader = make_collection_reader(place, collection, parameter.default, limits, separator)
@@ -310,7 +303,7 @@ class Reading:
             absent = untyped({}) if optional else None
             steps.append(self._body("fields", parameter, absent, self._object_decoder, several=True))
         key = key_of(parameter)
-        validate, checks = self._validator(parameter), _body_checks(parameter)
+        validate, checks = self._validator(parameter), body_checks(parameter)
         reader = key_reader(key, bounded(validate, checks) if checks else validate, parameter.default)
         return [*steps, Read(local, "body", key, reader, parameter)]
 
@@ -331,7 +324,7 @@ class Reading:
         return Body(local, check_json_type, decoders[0], limit, parameter, several, choose)
 
     def _finished_decoder(self, parameter: Parameter, format: Format) -> Decode:
-        decode, checks = self._decoder(parameter, format), _body_checks(parameter)
+        decode, checks = self._decoder(parameter, format), body_checks(parameter)
         if checks:
             decode = bounded_decoder(decode, checks)
         return decode if parameter.default is MISSING else or_default(decode, parameter.default)
@@ -386,20 +379,6 @@ class Reading:
         return unbindable(parameter, did_you_mean(parameter.name, set(self.holes) - self.taken))
 
 
-def marker_of(parameter: Parameter) -> Marker:
-    """The marker of a parameter; what a query parameter has where there is none."""
-    return parameter.marker if isinstance(parameter.marker, Marker) else _NO_MARKER
-
-
-_NO_MARKER = Marker("query")
-
-
-def limits_of(parameter: Parameter) -> Constraints:
-    """The bounds of its marker, and those that other libraries wrote into its annotation."""
-    own = marker_of(parameter).constraints
-    return own.with_defaults(foreign_constraints(parameter.extras)) if parameter.extras else own
-
-
 def wire_key(parameter: Parameter, source: Source) -> str:
     """The name of a parameter in its source: `x_request_id` is the header `x-request-id`."""
     if source != "header":
@@ -417,45 +396,3 @@ def _file_reader(place: Place, default: Any) -> Reader:
         return default
 
     return read_file
-
-
-def _body_checks(parameter: Parameter) -> tuple[Check, ...]:
-    """The bounds of a body. Raises BindingError for bounds in the marker of a model, whose fields have their own."""
-    annotation, _ = strip_optional(parameter.annotation)
-    # Not every backend holds a list to what other libraries' bounds say of it: msgspec knows its own alone.
-    counted = (get_origin(annotation) or annotation) in _COUNTED
-    limits = limits_of(parameter) if counted else marker_of(parameter).constraints
-    if limits is NO_LIMITS:
-        return ()
-    if counted:
-        _refuse_misplaced(parameter, None, limits)
-        return make_item_checks(limits)
-    scalar = find_scalar(annotation)
-    if scalar is None:
-        raise BindingError(
-            f"{parameter.where}: Body() takes no bounds for a model: they belong to its fields"
-        )
-    _refuse_misplaced(parameter, scalar, limits)
-    return make_checks(limits)
-
-
-_COUNTED = (list, dict, set, frozenset, tuple)
-
-
-def _refuse_misplaced(parameter: Parameter, scalar: Scalar | None, limits: Constraints) -> None:
-    """Raise BindingError for a bound that values of this type cannot be held against: it would fail at the first request."""
-    if limits is NO_LIMITS:
-        return
-    annotation, _ = strip_optional(parameter.annotation)
-    kinds = union_members(annotation) or (annotation,)
-    allowed = frozenset.intersection(*(allowed_for(kind if scalar else list) for kind in kinds))
-    wrong = next((name for name in limits.names if name not in allowed), None)
-    if wrong is None:
-        for name in limits.names if scalar else ():
-            if not any(can_compare(name, getattr(limits, name), kind) for kind in kinds):
-                raise BindingError(
-                    f"{parameter.where}: {name}={getattr(limits, name)!r} cannot be held against {type_name(annotation)}: give a {type_name(annotation)}"
-                )
-        return
-    advice = "leave it out" if scalar else f"bound its items: list[Annotated[int, Query({wrong}=...)]]"
-    raise BindingError(f"{parameter.where}: {wrong} says nothing about {type_name(annotation)}: {advice}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from velocipy.handlers.writer import SegmentWriter
-from velocipy.websocket import DEFAULT_OPTIONS
+from velocipy.socket_options import DEFAULT_OPTIONS
 
 
 class SocketWriter(SegmentWriter):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from velocipy.http.response import Response
     from velocipy.http.wording import Wording
     from velocipy.models.base import Serialization
-    from velocipy.websocket import SocketOptions
+    from velocipy.socket_options import SocketOptions
 
 Endpoint = Callable[..., Any]
 OnDisconnect = Literal["cancel", "continue"]

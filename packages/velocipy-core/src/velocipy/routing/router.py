@@ -24,7 +24,7 @@ from velocipy.routing.route import (
     location_of,
     shown,
 )
-from velocipy.websocket import SocketOptions, socket_options
+from velocipy.socket_options import SocketOptions, socket_options
 
 if TYPE_CHECKING:
     from velocipy.http.forms import FormLimits
@@ -79,7 +79,7 @@ class RouteKeywords(TypedDict, total=False):
 
 
 class SocketKeywords(RouteKeywords, total=False):
-    """What a WebSocket route takes besides: `velocipy.websocket.socket_options` says what each means."""
+    """What a WebSocket route takes besides: `velocipy.socket_options.socket_options` says what each means."""
 
     allowed_origins: AllowedOrigins
     require_origin: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class Standing(NamedTuple):
     """Until the same request would be admitted if nothing else happens; 0 if now, None if never."""
 
 
-class Verdict:
+class Verdict(ABC):
     """Whether a request may pass, and how it stands with every rule: all admit it, or none counts it."""
 
     __slots__ = ()
@@ -35,9 +36,9 @@ class Verdict:
     allowed: bool
 
     @property
+    @abstractmethod
     def standings(self) -> tuple[Standing, ...]:
         """One for each rule, in their order."""
-        raise NotImplementedError
 
     @property
     def tightest(self) -> Standing:

@@ -9,9 +9,9 @@ from velocipy.annotations import strip_optional
 from velocipy.constraints import foreign_documentation
 from velocipy.formats import Format
 from velocipy.handlers.bodies import is_anything
+from velocipy.handlers.bounds import limits_of, marker_of
 from velocipy.handlers.markers import MISSING, Marker
 from velocipy.handlers.plan import Body, Give, Only, Plan, Read, Spread, Step, Take
-from velocipy.handlers.reading import limits_of, marker_of
 from velocipy.handlers.signature import Parameter
 from velocipy.handlers.spread import wire_key
 from velocipy.http.forms import MULTIPART, URLENCODED

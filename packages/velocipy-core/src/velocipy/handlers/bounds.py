@@ -1,0 +1,77 @@
+"""The bounds of a parameter: which count, and whether values of its type can be held against them. Knows markers; reads nothing."""
+
+from __future__ import annotations
+
+from typing import get_origin
+
+from velocipy.annotations import strip_optional, type_name, union_members
+from velocipy.constraints import (
+    NO_LIMITS,
+    Check,
+    Constraints,
+    allowed_for,
+    can_compare,
+    foreign_constraints,
+    make_checks,
+    make_item_checks,
+)
+from velocipy.exceptions import BindingError
+from velocipy.handlers.convert import Scalar, find_scalar
+from velocipy.handlers.markers import Marker
+from velocipy.handlers.signature import Parameter
+
+
+def marker_of(parameter: Parameter) -> Marker:
+    """The marker of a parameter; what a query parameter has where there is none."""
+    return parameter.marker if isinstance(parameter.marker, Marker) else _NO_MARKER
+
+
+_NO_MARKER = Marker("query")
+
+
+def limits_of(parameter: Parameter) -> Constraints:
+    """The bounds of its marker, and those that other libraries wrote into its annotation."""
+    own = marker_of(parameter).constraints
+    return own.with_defaults(foreign_constraints(parameter.extras)) if parameter.extras else own
+
+
+def body_checks(parameter: Parameter) -> tuple[Check, ...]:
+    """The bounds of a body. Raises BindingError for bounds in the marker of a model, whose fields have their own."""
+    annotation, _ = strip_optional(parameter.annotation)
+    # Not every backend holds a list to what other libraries' bounds say of it: msgspec knows its own alone.
+    counted = (get_origin(annotation) or annotation) in _COUNTED
+    limits = limits_of(parameter) if counted else marker_of(parameter).constraints
+    if limits is NO_LIMITS:
+        return ()
+    if counted:
+        refuse_misplaced(parameter, None, limits)
+        return make_item_checks(limits)
+    scalar = find_scalar(annotation)
+    if scalar is None:
+        raise BindingError(
+            f"{parameter.where}: Body() takes no bounds for a model: they belong to its fields"
+        )
+    refuse_misplaced(parameter, scalar, limits)
+    return make_checks(limits)
+
+
+_COUNTED = (list, dict, set, frozenset, tuple)
+
+
+def refuse_misplaced(parameter: Parameter, scalar: Scalar | None, limits: Constraints) -> None:
+    """Raise BindingError for a bound that values of this type cannot be held against: it would fail at the first request."""
+    if limits is NO_LIMITS:
+        return
+    annotation, _ = strip_optional(parameter.annotation)
+    kinds = union_members(annotation) or (annotation,)
+    allowed = frozenset.intersection(*(allowed_for(kind if scalar else list) for kind in kinds))
+    wrong = next((name for name in limits.names if name not in allowed), None)
+    if wrong is None:
+        for name in limits.names if scalar else ():
+            if not any(can_compare(name, getattr(limits, name), kind) for kind in kinds):
+                raise BindingError(
+                    f"{parameter.where}: {name}={getattr(limits, name)!r} cannot be held against {type_name(annotation)}: give a {type_name(annotation)}"
+                )
+        return
+    advice = "leave it out" if scalar else f"bound its items: list[Annotated[int, Query({wrong}=...)]]"
+    raise BindingError(f"{parameter.where}: {wrong} says nothing about {type_name(annotation)}: {advice}")
