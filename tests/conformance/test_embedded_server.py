@@ -44,6 +44,7 @@ def test_a_request_waits_for_a_start_up_that_goes_on_beside_the_server(
         assert written(journal) == ["starts", "started", "request"]
 
 
+@pytest.mark.case(145)
 @pytest.mark.parametrize(
     ("interface", "loop"), [("rsgi", "asyncio"), ("asgi", "asyncio"), ("rsgi", "uvloop")]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -69,3 +70,21 @@ def test_what_is_open_ends_as_it_should_and_the_server_with_it(kind: str, tmp_pa
     assert lines.count("lifespan stops") == 1
     # uvicorn raises the signal once more when it has cleaned up, so that its parent sees what ended it.
     assert code in ((0, -signal.SIGTERM) if kind.startswith("uvicorn") else (0,)), log[-3000:]
+
+
+@pytest.mark.case(138)
+@pytest.mark.parametrize("kind", ["granian-rsgi", "uvicorn-httptools", "hypercorn"])
+def test_whoever_tells_a_server_twice_to_stop_does_not_wait_for_ever(kind: str, tmp_path: Path) -> None:
+    """A client that reads nothing of a stream without end holds up nobody beyond the grace of 1.5 s and the server's own 5."""
+    env = {JOURNAL: str(tmp_path / "journal"), "PYTHONPATH": str(HERE)}
+    with serve(kind, "stopping_app:app", cwd=HERE, env=env) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
+            client.sendall(b"GET /stream/60 HTTP/1.1\r\nhost: a\r\n\r\n")
+            client.recv(1)
+            started = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(15)
+        assert time.monotonic() - started < 10
+        assert "Traceback" not in server.log() or kind == "hypercorn", server.tail()

@@ -1,4 +1,4 @@
-"""Bodies that are too long, endless or cut off, on real sockets of every server. Cases 29, 30, 40 and 47, and 18 for forms."""
+"""Bodies that are too long, endless or cut off, on real sockets of every server. Cases 29, 30, 40 and 47, and 18 for forms; and heads without end, 16."""
 
 from __future__ import annotations
 
@@ -63,6 +63,30 @@ def answer(server: RunningServer, raw: bytes) -> tuple[int, bytes]:
     """The first answer to a request."""
     found = exchange(server.port, raw).responses[0]
     return found.status, found.body
+
+
+# -- headers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.case(16)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"".join(b"x-%d: y\r\n" % number for number in range(1_001)),
+        b"x-a: y\r\n" * 5_001,
+        b"x-a: " + b"y" * 66_000 + b"\r\n",
+        (b"x-a: " + b"y" * 8_000 + b"\r\n") * 125,
+    ],
+    ids=["1,001 names", "5,001 equal ones", "66 kB", "1 MB"],
+)
+def test_headers_without_end_are_refused_by_the_server_or_answered_at_once(
+    server: RunningServer, lines: bytes
+) -> None:
+    """Granian takes 100 of them, h11 and Hypercorn 64 KiB; httptools sets no bound, and hands on what it has read anyway."""
+    started = time.monotonic()
+    status, _ = answer(server, b"GET /plain HTTP/1.1\r\nhost: a\r\n" + lines + b"\r\n")
+    assert status in (200, 400, 431)
+    assert time.monotonic() - started < 5
 
 
 # -- length ----------------------------------------------------------------------------------------------------------

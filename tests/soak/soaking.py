@@ -47,13 +47,20 @@ def parser() -> argparse.ArgumentParser:
         default=0.15,
         help="share of the visits that are broken off (default %(default)s)",
     )
+    add(
+        "--arenas",
+        type=int,
+        help="heaps that the C library of a server may have (MALLOC_ARENA_MAX); its own number where it is not given. With one, "
+        "memory of the process grows by what is kept, and not by what the heaps of its threads cannot give back",
+    )
     return made
 
 
 def run(kind: str, args: argparse.Namespace) -> Soak:
     """One server's soak. Raises Fault."""
     less = 10 if kind == "hypercorn" else 1  # it serves a tenth of the others' rate
-    with serve(kind, "soak_app:app", cwd=HERE, env={"PYTHONPATH": _path()}) as server:
+    arenas = {} if args.arenas is None else {"MALLOC_ARENA_MAX": str(args.arenas)}
+    with serve(kind, "soak_app:app", cwd=HERE, env={"PYTHONPATH": _path(), **arenas}) as server:
         return asyncio.run(
             soak(
                 kind,

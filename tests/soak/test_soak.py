@@ -18,6 +18,7 @@ BLOCKS = 1_000
 """Objects that 1,000 visits may leave: a leak of one object in each visit, or of a request in every sixtieth, is more."""
 
 
+@pytest.mark.case(149)
 @pytest.mark.servers
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", [kind for kind in COMMANDS if kind != "uvicorn-h11"])

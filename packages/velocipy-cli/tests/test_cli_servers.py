@@ -104,6 +104,7 @@ def asked(server: RunningServer) -> tuple[int, str]:
         return 0, ""
 
 
+@pytest.mark.case(144)
 @pytest.mark.parametrize("kind", ["granian", "uvicorn"])
 def test_dev_follows_the_code_through_change_breakage_and_repair(tmp_path: Path, kind: str) -> None:
     main = tmp_path / "main.py"
@@ -137,6 +138,7 @@ def test_dev_begins_with_code_that_is_broken_and_lives_through_a_start_up_that_f
         until(server, lambda: asked(server) == (200, "repaired"))
 
 
+@pytest.mark.case(144)
 @pytest.mark.parametrize("kind", ["granian", "uvicorn"])
 def test_run_serves_what_is_named_and_not_what_lies_in_the_current_folder(tmp_path: Path, kind: str) -> None:
     (tmp_path / "main.py").write_text(APP.format(word="the wrong one"))

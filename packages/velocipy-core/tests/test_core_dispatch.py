@@ -475,6 +475,7 @@ def test_a_handler_is_compiled_at_first_use_and_kept(interface: str) -> None:
 
 
 @both
+@pytest.mark.case(147)
 def test_routes_of_our_own_are_bounded(interface: str) -> None:
     """However many paths, methods and targets clients invent, nothing is kept for them."""
     app = make_methods()

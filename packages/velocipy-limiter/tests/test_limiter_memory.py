@@ -195,6 +195,8 @@ class Cells:
 
 @pytest.mark.case(121)
 @every
+@pytest.mark.case(148)
+@pytest.mark.case(148)
 @pytest.mark.parametrize(("limit", "window"), [(1, 60), (50, 60), (5, 1), (5, 3600), (1, 1), (50, 3600)])
 def test_a_rule_that_was_changed_neither_crashes_nor_locks_out(
     kind: RateLimitAlgorithm, limit: int, window: float

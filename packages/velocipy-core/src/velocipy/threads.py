@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,16 @@ def release() -> None:
         if _users == 0 and _pool is not None:
             _pool.shutdown(wait=False)
             _pool = None
+
+
+def _forget_threads() -> None:
+    """In a process that was forked none of the threads is there, and nobody gives the lock back."""
+    global _pool, _lock, _users
+    _pool, _lock, _users = None, threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
