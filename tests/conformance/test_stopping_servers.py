@@ -85,6 +85,6 @@ def test_whoever_tells_a_server_twice_to_stop_does_not_wait_for_ever(kind: str, 
             server.process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
             server.process.send_signal(signal.SIGTERM)
-            server.process.wait(15)
-        assert time.monotonic() - started < 10
+            server.process.wait(25)
+        assert time.monotonic() - started < 20
         assert "Traceback" not in server.log() or kind == "hypercorn", server.tail()
