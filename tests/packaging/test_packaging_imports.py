@@ -38,7 +38,7 @@ ORDER = (
     ("config",),
     ("middleware",),
     ("debugging", "dispatch", "entry", "lifespan", "error_handlers", "overrides"),
-    ("static", "templating", "mounts", "asgi_middleware"),
+    ("static", "templating", "mounts", "asgi_middleware", "app_settings"),
     ("app",),
     ("testing",),
     ("__main__",),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
+from velocipy.app_settings import check_grace, check_root, check_switch, check_trailing_slash
 from velocipy.background import Jobs
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.formats import check_formats
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from velocipy.json.base import EncoderChoice, JSONEncoder
     from velocipy.models.base import Backends, ModelBackend
     from velocipy.protocols import Dialect
-
-TRAILING_SLASH = ("ignore", "strict", "redirect")
 
 PLUGINS = "velocipy.plugins"
 """The entry-point group of callables `set_up(app)`, which add routes or middleware to every app that is served."""
@@ -100,31 +98,26 @@ class VelociPy(APIRouter):
             exception_handlers=exception_handlers,
             responses=responses,
         )
-        if trailing_slash not in TRAILING_SLASH:
-            raise ConfigurationError(
-                f"trailing_slash is one of {', '.join(map(repr, TRAILING_SLASH))}, not {trailing_slash!r}"
-                f"{did_you_mean(str(trailing_slash), TRAILING_SLASH)}"
-            )
         self.title = title
         self.version = version
-        self.debug = _check_switch("debug", debug)
+        self.debug = check_switch("debug", debug)
         self.docs_url = check_place("docs_url", docs_url)
         self.openapi_url = check_place("openapi_url", openapi_url)
         self.openapi_config = openapi
         self.max_content_length = check_limit(max_content_length)
         self.form_limits = form_limits
         self.formats = check_formats(formats)
-        self.problem_details = _check_switch("problem_details", problem_details)
-        self.shutdown_grace = _check_grace(shutdown_grace)
+        self.problem_details = check_switch("problem_details", problem_details)
+        self.shutdown_grace = check_grace(shutdown_grace)
         self.proxies = None if proxy_headers is None else _find_proxies(proxy_headers)
-        self.root_path = _check_root(root_path)
+        self.root_path = check_root(root_path)
         self.state = State()
         self.jobs = Jobs()
         self.dependency_overrides = Overrides(self._forget)
         self.lifespan = Lifespan(self, lifespan, self._hold)
         self._encoder = None if json_encoder is None else _find_encoder(json_encoder)
         self._names: dict[str, list[Route]] = {}
-        self._trailing_slash = trailing_slash
+        self._trailing_slash = check_trailing_slash(trailing_slash)
         self._plugins: bool | Sequence[str] = plugins
         self._asgi_middleware: list[ASGIMiddleware] = []
         self._is_mounted = False
@@ -434,29 +427,6 @@ class VelociPy(APIRouter):
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
         await enter(scope, receive, send)
-
-
-def _check_grace(seconds: object) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e6:
-        raise ConfigurationError(f"shutdown_grace is a number of seconds of at least 0, not {seconds!r}")
-    return float(seconds)
-
-
-def _check_switch(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is True or False, not {value!r}")
-    return value
-
-
-def _check_root(root: object) -> str:
-    if not isinstance(root, str) or (root and not _ROOT.fullmatch(root)):
-        raise ConfigurationError(
-            f"root_path is a path such as '/api', percent-decoded and without a slash at its end, not {root!r}"
-        )
-    return root
-
-
-_ROOT = re.compile(r"(?:/[^/\\?#\x00-\x20\x7f{}]+)+")
 
 
 def _find_proxies(entries: object) -> TrustedProxies | None:
