@@ -22,9 +22,9 @@ Tree: Any = TypeAliasType("Tree", "dict[str, Tree] | int")  # type: ignore[misc,
 Inner: Any = TypeAliasType("Inner", dict[str, "Inner"] | int)  # type: ignore[misc, type-arg, unused-ignore]
 Left: Any = TypeAliasType("Left", "list[Right]")  # type: ignore[misc, type-arg, unused-ignore]
 Right: Any = TypeAliasType("Right", "Left | int")  # type: ignore[misc, type-arg, unused-ignore]
-Old: Any = Union[dict[str, "Old"], int]  # noqa: UP007  # the form of before
-Nested: Any = TypeAliasType("Nested", list["Nested[T]"] | T, type_params=(T,))  # type: ignore[misc, type-arg, unused-ignore]
-Growing: Any = TypeAliasType("Growing", list["Growing[list[T]]"] | T, type_params=(T,))  # type: ignore[misc, type-arg, unused-ignore]
+Old: Any = Union[dict[str, "Old"], int]  # type: ignore[misc]  # noqa: UP007  # the form of before
+Nested: Any = TypeAliasType("Nested", list["Nested[T]"] | T, type_params=(T,))  # type: ignore[misc, type-arg, arg-type, unused-ignore]
+Growing: Any = TypeAliasType("Growing", list["Growing[list[T]]"] | T, type_params=(T,))  # type: ignore[misc, type-arg, arg-type, unused-ignore]
 Loop: Any = TypeAliasType("Loop", "Ring | int")  # type: ignore[misc, type-arg, unused-ignore]
 Ring: Any = TypeAliasType("Ring", "Annotated[Loop, 1] | None")  # type: ignore[misc, type-arg, unused-ignore]
 Lost: Any = TypeAliasType("Lost", "list[Nowhere]")  # type: ignore[misc, type-arg, unused-ignore]  # noqa: F821
