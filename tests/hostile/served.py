@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from velocipy import FormData, Request, VelociPy
+from velocipy import FormData, Request, StaticFiles, VelociPy
 
 LIMIT = 1_000
 """Bytes that a body may have, but for /more, which takes twice as many."""
@@ -19,6 +21,23 @@ class Item:
 
 app = VelociPy(plugins=False, max_content_length=LIMIT)
 ran: Counter[str] = Counter()
+
+
+_folder = tempfile.TemporaryDirectory()
+_root = Path(_folder.name) / "static"
+(_root / "sub").mkdir(parents=True)
+(_root / "sub" / "index.html").write_text("index")
+(_root / "a.txt").write_text("inside")
+(_root.parent / "secret.txt").write_text("secret")
+(_root.parent / "static-too").mkdir()
+(_root.parent / "static-too" / "b.txt").write_text("secret")
+(_root / "out").symlink_to(_root.parent)
+app.mount("/static", StaticFiles(_root, html=True))
+
+
+@app.get("/url")
+async def url(request: Request) -> Any:
+    return [str(request.url), request.path]
 
 
 @app.get("/plain")

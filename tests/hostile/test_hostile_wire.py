@@ -1,4 +1,5 @@
-"""Bodies that are too long, endless or cut off, on real sockets of every server. Cases 29, 30, 40 and 47, and 18 for forms; and heads without end, 16."""
+"""Bodies that are too long, endless or cut off, on real sockets of every server. Cases 29, 30, 40 and 47, and 18 for forms; and of heads
+1, 3 to 5, 7, 16, 57 and 58."""
 
 from __future__ import annotations
 
@@ -63,6 +64,110 @@ def answer(server: RunningServer, raw: bytes) -> tuple[int, bytes]:
     """The first answer to a request."""
     found = exchange(server.port, raw).responses[0]
     return found.status, found.body
+
+
+# -- targets ---------------------------------------------------------------------------------------------------------
+
+
+def raw_answer(
+    server: RunningServer, target: bytes, method: bytes = b"GET", host: bytes | None = b"a.test"
+) -> Any:
+    """The first answer to a request line that no client would write; None where the server hangs up."""
+    line = b"" if host is None else b"Host: " + host + b"\r\n"
+    with suppress(ConnectionError, OSError):
+        found = exchange(
+            server.port, b"%s %s HTTP/1.1\r\n%sConnection: close\r\n\r\n" % (method, target, line)
+        )
+        return found.responses[0] if found.responses else None
+    return None
+
+
+HOSTS = (None, b"", b"a b", b"a@evil.test", b"example.com/abc?bar=", b"[", b"a:99999", b"x" * 300, b"a\tb")
+
+
+@pytest.mark.case(1)
+@pytest.mark.case(3)
+def test_a_host_that_is_none_makes_no_url(server: RunningServer) -> None:
+    for host in HOSTS:
+        found = raw_answer(server, b"/url", host=host)
+        if found is not None and found.status == 200:  # the URL is made of the server's address
+            url, path = json.loads(found.body)
+            assert (host or b"", path) == (b"", "/url")
+            assert url in (f"http://127.0.0.1:{server.port}/url", "http://127.0.0.1/url")
+        else:
+            assert found is None or found.status == 400, host
+
+
+TARGETS = {
+    b"@google.com": {400, 404},
+    b"http://evil.test/url": {200, 400, 404},
+    b"*": {400, 404, 405},
+    b"url": {400, 404},
+    b"?x": {400, 404},
+}
+
+
+@pytest.mark.case(4)
+def test_a_target_that_is_no_path_leads_nowhere_else(server: RunningServer) -> None:
+    for target, statuses in TARGETS.items():
+        found = raw_answer(server, target)
+        assert found is None or found.status in statuses, target
+        if found is not None and found.status == 200:
+            assert json.loads(found.body)[1] == "/url"
+
+
+REDIRECTS = (
+    b"/static/sub?a=//evil.test",
+    b"//evil.test/x",
+    b"//evil.test/static/sub",
+    b"/static//evil.test/sub",
+    b"/\\evil.test/sub",
+    b"/static/%2f%2fevil.test",
+    b"/static/sub/..%2f..%2f%2fevil.test",
+)
+
+
+@pytest.mark.case(5)
+def test_no_redirect_leads_to_another_host(server: RunningServer) -> None:
+    for target in REDIRECTS:
+        found = raw_answer(server, target)
+        if found is None or found.status in (400, 404):
+            assert target != REDIRECTS[0]
+            continue
+        assert found.status in (307, 308)
+        assert found.header("location") == [b"./sub/?a=//evil.test"]
+
+
+@pytest.mark.case(7)
+def test_a_method_that_no_route_has_runs_nothing(server: RunningServer) -> None:
+    before = ran(server)
+    for method in (b"__class__", b"get", b"FOO", b"TRACE", b"CONNECT", b"PRI"):
+        found = raw_answer(server, b"/plain", method)
+        if server.kind == "hypercorn" and method == b"get":
+            continue  # it hands on GET
+        assert found is None or found.status in (400, 404, 405, 501), method
+        if found is not None and found.status == 405:
+            assert found.header("allow") == [b"GET, HEAD, OPTIONS"]
+    assert ran(server) == before
+
+
+OUTSIDE = (
+    b"/../secret.txt", b"/..%2fsecret.txt", b"/%2e%2e/secret.txt", b"/%2e%2e%2fsecret.txt", b"/..%5csecret.txt",
+    b"/..\\secret.txt", b"/sub/../../secret.txt", b"/sub/..%2f..%2fsecret.txt", b"/%252e%252e%252fsecret.txt",
+    b"/..%c0%afsecret.txt", b"/%c0%ae%c0%ae/secret.txt", b"/....//secret.txt", b"//secret.txt",
+    b"/./../secret.txt", b"/../static-too/b.txt", b"-too/b.txt", b"/out/secret.txt", b"/a.txt%00.html",
+    b"/%00/../secret.txt", b"/..;/secret.txt", b"//../secret.txt", b"/%2fetc%2fpasswd",
+)  # fmt: skip
+
+
+@pytest.mark.case(57)
+@pytest.mark.case(58)
+def test_no_path_leads_out_of_a_folder_of_files(server: RunningServer) -> None:
+    assert raw_answer(server, b"/static/a.txt").body == b"inside"
+    for path in OUTSIDE:
+        found = raw_answer(server, b"/static" + path)
+        assert found is None or found.status in (400, 404), path
+        assert found is None or b"secret" not in found.body, path
 
 
 # -- headers ---------------------------------------------------------------------------------------------------------
