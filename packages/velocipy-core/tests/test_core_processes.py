@@ -109,20 +109,21 @@ app = VelociPy(plugins=False, middleware=[RequestIDMiddleware()])
 def blocking(request: Request) -> str:
     return "in a thread"
 
-def ask():
-    with TestClient(app) as client:
-        answer = client.get("/")
-        assert answer.text == "in a thread"
-        return answer.headers["x-request-id"]
+def ask(client):
+    answer = client.get("/")
+    assert answer.text == "in a thread"
+    return answer.headers["x-request-id"]
 
-before = ask()                      # threads are there now, and a lock was used
 read, write = os.pipe()
 warnings.simplefilter("ignore")     # of a fork while there are threads, which is the point
-child = os.fork()
-if child == 0:
-    os.write(write, ask().encode())
-    os._exit(0)
-own = ask()
+with TestClient(app) as client:
+    before = ask(client)
+    child = os.fork()
+    if child == 0:
+        with TestClient(app) as client:
+            os.write(write, ask(client).encode())
+        os._exit(0)
+    own = ask(client)
 os.close(write)
 theirs = b"".join(iter(lambda: os.read(read, 100), b"")).decode()
 assert os.waitpid(child, 0)[1] == 0

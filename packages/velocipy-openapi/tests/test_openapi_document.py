@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import make_dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from velocipy import APIRouter, Depends, ProblemException, Query, Request, VelociPy, raises
+from velocipy import APIRouter, Depends, NDJSONResponse, ProblemException, Query, Request, VelociPy, raises
 from velocipy.exceptions import ConfigurationError, NotFound
 from velocipy.testing import TestClient
 
@@ -474,3 +475,19 @@ def test_a_path_whose_holes_take_some_texts_only_may_not_be_found() -> None:
     assert (
         TestClient(app).get("/a/x").json() == TestClient(app).get("/b/x//y").json() == {"detail": "Not Found"}
     )
+
+
+def test_an_endpoint_that_yields_has_the_media_type_of_its_stream() -> None:
+    app = VelociPy()
+
+    @app.get("/text")
+    async def text():  # type: ignore[no-untyped-def]
+        yield "x"
+
+    @app.get("/lines", response_class=NDJSONResponse)
+    def lines() -> Iterator[int]:
+        yield 1
+
+    paths = valid(app)["paths"]
+    assert [*paths["/text"]["get"]["responses"]["200"]["content"]] == ["text/plain"]
+    assert [*paths["/lines"]["get"]["responses"]["200"]["content"]] == ["application/x-ndjson"]
