@@ -98,7 +98,7 @@ def test_an_app_is_whole_however_the_interpreter_and_its_loop_are_started(option
 
 
 FORKED = """
-import os, sys, warnings
+import os, signal, sys, warnings
 from velocipy import Request, VelociPy
 from velocipy.middleware import RequestIDMiddleware, SecurityHeadersMiddleware
 from velocipy.testing import TestClient
@@ -120,6 +120,7 @@ with TestClient(app) as client:
     before = ask(client)
     child = os.fork()
     if child == 0:
+        signal.alarm(30)            # nobody else ends it
         with TestClient(app) as client:
             os.write(write, ask(client).encode())
         os._exit(0)
