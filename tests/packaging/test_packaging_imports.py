@@ -19,7 +19,16 @@ ORDER = (
     # `state` and `background` know nothing of their neighbours in DESIGN, so that a request in `http` may hold one.
     (
         *("__about__", "exports", "status", "exceptions", "plugins", "scalars", "threads", "state"),
-        *("annotations", "background", "constraints", "formats", "messages", "places", "stopping", "validation"),
+        *(
+            "annotations",
+            "background",
+            "constraints",
+            "formats",
+            "messages",
+            "places",
+            "stopping",
+            "validation",
+        ),
     ),
     ("codings", "http", "json", "models", "signing", "storage"),
     ("protocols", "bridge", "encoded"),

@@ -13,7 +13,6 @@ from velocipy.background import Jobs
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.formats import check_formats
 from velocipy.lifespan import Lifespan, LifespanFactory, Served
-from velocipy.messages import did_you_mean
 from velocipy.overrides import Overrides
 from velocipy.routing.path import PathTemplate, check_place
 from velocipy.routing.route import (
