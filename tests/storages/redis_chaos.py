@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 from asyncio import StreamReader, StreamWriter
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 FAULTS = ("refuse", "black hole", "latency", "reset", "slices", "cut", "garbage")
 """refuse: nobody listens. black hole: bytes go in, none come out. latency: a second. reset: as soon as a command comes.
 slices: one byte a packet. cut: after half a reply. garbage: an HTTP answer."""
+
+
+SLOTS = b"*2\r\n$7\r\nCLUSTER\r\n$5\r\nSLOTS\r\n"
 
 
 class Listener:
@@ -27,6 +30,14 @@ class Listener:
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def cluster_url(self) -> str:
+        return f"redis+cluster://127.0.0.1:{self.port}"
+
+    def slots(self) -> bytes:
+        """The reply to CLUSTER SLOTS of a server that has them all, and does not know its own host."""
+        return b"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$-1\r\n:%d\r\n" % self.port
 
     async def listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -65,7 +76,7 @@ class Listener:
 
 
 class Proxy(Listener):
-    """Passes bytes to a server until `fault` names one of FAULTS."""
+    """Passes bytes to a server until `fault` names one of FAULTS; by its `cluster_url` that server is a cluster of one."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
@@ -101,6 +112,9 @@ class Proxy(Listener):
             if self.fault == "garbage":
                 writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
                 continue
+            if data.endswith(SLOTS) and self.fault is None:
+                writer.write(self.slots())
+                continue
             to_them.write(data)
             await to_them.drain()
         raise ConnectionResetError
@@ -127,7 +141,9 @@ class Proxy(Listener):
 
 
 class Scripted(Listener):
-    """Replies the same to every command but those by which a connection begins, and notes what it was asked."""
+    """Replies the same to every command but those by which a connection begins, and notes what it was asked. `%d` is its own port."""
+
+    begins: ClassVar = dict.fromkeys((b"CLIENT", b"SELECT", b"HELLO", b"ASKING"), b"+OK\r\n")
 
     def __init__(self, reply: bytes) -> None:
         super().__init__()
@@ -140,8 +156,10 @@ class Scripted(Listener):
             for _ in range(int(head[1:])):
                 size = int((await reader.readline())[1:])
                 words.append((await reader.readexactly(size + 2))[:-2])
-            begins = words[0].upper() in {b"CLIENT", b"SELECT", b"HELLO"}
-            if not begins:
+            reply = self.begins.get(words[0].upper())
+            if words[:2] == [b"CLUSTER", b"SLOTS"]:
+                reply = self.slots()
+            if reply is None:
                 self.asked.append(words[0].upper())
-            writer.write(b"+OK\r\n" if begins else self.reply)
+            writer.write(reply or self.reply.replace(b"%d", b"%d" % self.port))
             await writer.drain()

@@ -33,7 +33,12 @@ class Server:
     """One server with a folder of its own: `with Server(tmp_path) as server: server.url`."""
 
     def __init__(
-        self, folder: Path, *options: str, binary: str | None = None, settings: Path | None = None
+        self,
+        folder: Path,
+        *options: str,
+        binary: str | None = None,
+        settings: Path | None = None,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -41,6 +46,7 @@ class Server:
         self._binary = binary or binaries()[0]
         self._options = options if settings is None else (*options, "--sentinel")
         self._settings = () if settings is None else (str(settings),)
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -51,6 +57,7 @@ class Server:
                 *(self._binary, *self._settings, "--port", str(self.port), "--bind", "127.0.0.1"),
                 *("--dir", str(self._folder), "--daemonize", "no", *self._options),
             ],
+            env=self._environment,
             stdout=subprocess.DEVNULL,
         )
         ends = time.monotonic() + 20
@@ -61,6 +68,18 @@ class Server:
             except OSError:
                 time.sleep(0.02)
         raise AssertionError("the server did not start")
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    def name(self) -> str:
+        """By which a cluster knows it."""
+        return self.reply("CLUSTER", "MYID").split(b"\r\n")[1].decode()
+
+    def option(self, name: str) -> str:
+        """What it was started with."""
+        return self._options[self._options.index(name) + 1]
 
     def stop(self) -> None:
         """At once, as when a machine is lost."""

@@ -19,9 +19,9 @@ from redis_chaos import Proxy, Scripted
 from redis_server import Server
 
 from velocipy import VelociPy
-from velocipy.exceptions import ConfigurationError
 from velocipy.limiter import Limiter, LimiterUnavailable, RateLimitMiddleware, RateLimitRule
 from velocipy.redis import RedisStorage, RedisUnavailable
+from velocipy.redis.cluster import HOPS
 from velocipy.testing import TestClient
 
 pytestmark = pytest.mark.servers
@@ -30,7 +30,7 @@ PATIENCE = 0.25
 IN_TIME = 0.3 + PATIENCE
 BACK_WITHIN = 5.0
 
-MEMORY = (RateLimitRule("memory", 1000, 3600),)
+MEMORY = (RateLimitRule("memory", 1000, 86_400),)  # so that nothing comes back while a test runs
 ALLOW = (RateLimitRule("allow", 1, 3600, on_error="allow"),)
 DENY = (RateLimitRule("deny", 1000, 3600, on_error="deny"),)
 
@@ -149,44 +149,68 @@ def test_an_app_answers_while_redis_is_down(interface: str) -> None:
 # -- on the wire ---------------------------------------------------------------------------------------------------
 
 
+FAULTS = ["refuse", "black hole", "latency", "reset", "cut", "garbage"]
+
+
+async def check_fault(server: Server, fault: str, reached: str) -> None:
+    """Decisions come in time while it lasts, and are Redis's again when it is over; connections stay within their number."""
+    async with (
+        Proxy(server.port) as proxy,
+        limited(getattr(proxy, reached), prefix=f"{fault} {reached}:", max_connections=4) as (
+            limiter,
+            storage,
+        ),
+    ):
+        before = await limiter.check("a", MEMORY)
+        assert not limiter.failing
+        await proxy.break_(fault)
+        for _ in range(4):
+            assert await check_in_time(limiter) == [True] * 4
+        assert limiter.failing
+        began = time.monotonic()
+        for _ in range(200):
+            await limiter.check("a", MEMORY)
+        assert time.monotonic() - began < 0.5 + PATIENCE  # the breaker is open: nobody waits
+        await proxy.mend()
+        assert await until_back(limiter) <= BACK_WITHIN
+        assert (await limiter.check("a", MEMORY)).remaining <= before.remaining - 1
+        await asyncio.gather(*(storage.get("k") for _ in range(50)))
+        assert proxy.connections <= 4
+
+
 @pytest.mark.case(124)
 @pytest.mark.case(125)
 @pytest.mark.case(126)
 @pytest.mark.case(127)
 @pytest.mark.case(129)
-@pytest.mark.parametrize("fault", ["refuse", "black hole", "latency", "reset", "cut", "garbage"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_decision_comes_in_time_and_redis_is_used_again(
     server: Server,
     fault: str,
     run: Callable[[Coroutine[Any, Any, None]], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    run(check_fault(server, fault, "url"))
+    assert len(said(caplog)) == 2, said(caplog)
+
+
+@pytest.mark.case(136)
+def test_the_same_holds_for_a_server_of_a_cluster(
+    server: Server, run: Callable[[Coroutine[Any, Any, None]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """All faults at the same time, each of a cluster of its own, since most of it is waiting."""
+
     async def main() -> None:
-        async with (
-            Proxy(server.port) as proxy,
-            limited(proxy.url, prefix=f"{fault}:", max_connections=4) as (
-                limiter,
-                storage,
-            ),
-        ):
-            before = await limiter.check("a", MEMORY)
-            assert not limiter.failing
-            await proxy.break_(fault)
-            for _ in range(4):
-                assert await check_in_time(limiter) == [True] * 4
-            assert limiter.failing
-            began = time.monotonic()
-            for _ in range(200):
-                await limiter.check("a", MEMORY)
-            assert time.monotonic() - began < 0.5 + PATIENCE  # the breaker is open: nobody waits
-            await proxy.mend()
-            assert await until_back(limiter) <= BACK_WITHIN
-            assert (await limiter.check("a", MEMORY)).remaining <= before.remaining - 1
-            await asyncio.gather(*(storage.get("k") for _ in range(50)))
-            assert proxy.connections <= 4
+        async with asyncio.TaskGroup() as tasks:
+            for fault in FAULTS:
+                tasks.create_task(check_fault(server, fault, "cluster_url"))
 
     run(main())
-    assert len(said(caplog)) == 2, said(caplog)
+    servers = {line.partition(",")[0] for line in said(caplog)}
+    assert len(servers) == len(FAULTS)
+    for server_ in servers:
+        changes = ["out of order" in line for line in said(caplog) if line.startswith(server_)]
+        assert changes == [True, False] * (len(changes) // 2), said(caplog)
 
 
 @pytest.mark.case(128)
@@ -310,15 +334,74 @@ def test_a_node_of_a_cluster_is_said_to_be_one_and_not_asked_again(
     assert "Cluster" in said(caplog)[0]
 
 
+@pytest.mark.case(132)
 @pytest.mark.case(136)
-def test_a_client_of_a_cluster_is_refused() -> None:
-    class RedisCluster:
-        async def execute_command(self, *args: Any) -> Any: ...
+@pytest.mark.parametrize(
+    ("reply", "lines"),
+    [
+        (b"-CLUSTERDOWN The cluster is down\r\n", 2),
+        (b"-LOADING Redis is loading the dataset in memory\r\n", 2),
+        (b"-MOVED 866 127.0.0.1:1\r\n", 1),  # to where nobody listens
+        (b"-MOVED 866 127.0.0.1:%d\r\n", 0),  # to itself
+        (b"-MOVED 866 :%d\r\n", 0),
+        (b"-ASK 866 127.0.0.1:%d\r\n", 0),
+        (b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", 0),
+    ],
+)
+def test_a_cluster_that_does_not_know_what_it_wants_is_used_as_soon_as_it_does(
+    reply: bytes,
+    lines: int,
+    run: Callable[[Coroutine[Any, Any, None]], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        async with Scripted(reply) as fake, limited(fake.cluster_url) as (limiter, storage):
+            for _ in range(4):
+                assert await check_in_time(limiter) == [True] * 4
+            assert len(fake.asked) <= 16 * HOPS
+            fake.reply = b"$5\r\nvalue\r\n"
+            began = time.monotonic()
+            while True:
+                try:
+                    assert await storage.get("k") == b"value"
+                    break
+                except RedisUnavailable:
+                    assert time.monotonic() - began < BACK_WITHIN
+                    await asyncio.sleep(0.05)
 
-        async def aclose(self) -> None: ...
+    run(main())
+    assert len(said(caplog)) == lines, said(caplog)
 
-    with pytest.raises(ConfigurationError, match="Cluster"):
-        RedisStorage(client=RedisCluster())
+
+@pytest.mark.case(132)
+@pytest.mark.case(136)
+def test_keys_in_two_slots_cannot_be_and_are_not_tried_again(
+    run: Callable[[Coroutine[Any, Any, None]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        reply = b"-CROSSSLOT Keys in request don't hash to the same slot\r\n"
+        async with Scripted(reply) as fake, limited(fake.cluster_url) as (limiter, _):
+            for _ in range(4):
+                assert await check_in_time(limiter) == [True] * 4
+            assert fake.asked == [b"EVALSHA"]
+
+    run(main())
+    assert len(said(caplog)) == 1
+
+
+@pytest.mark.case(136)
+def test_a_server_that_is_no_cluster_is_said_to_be_none_and_not_asked_again(
+    server: Server, run: Callable[[Coroutine[Any, Any, None]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with limited(f"redis+cluster://127.0.0.1:{server.port}") as (limiter, storage):
+            for _ in range(4):
+                assert await check_in_time(limiter) == [True] * 4
+            assert not (await storage.health()).usable
+
+    run(main())
+    assert len(said(caplog)) == 1
+    assert "write redis://" in said(caplog)[0]
 
 
 @pytest.mark.case(132)

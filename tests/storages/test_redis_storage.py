@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio import Redis, RedisCluster, SSLConnection
 from redis_server import Server
 
 from velocipy import Request, VelociPy
 from velocipy.exceptions import ConfigurationError
 from velocipy.middleware import SessionMiddleware
 from velocipy.redis import Health, RedisStorage
+from velocipy.redis.client import Members
+from velocipy.redis.hash_slots import Place
 from velocipy.storage import Storage, find_storage
 from velocipy.testing import TestClient
 from velocipy.testing.storages import Check, StorageContract
@@ -157,7 +157,10 @@ def test_health_says_how_it_is_and_never_raises(server: Server) -> None:
     ("url", "said"),
     [
         ("redis+sentinel://localhost:26379/main", "Sentinel's master is passed as a client"),
-        ("redis+cluster://localhost:7000", "Redis Cluster is not supported yet"),
+        ("redis+cluster://localhost:7000/1", "no database but 0"),
+        ("redis+cluster://localhost:port,localhost:7001", "no URL of a Redis"),
+        ("redis+cluster://me:secret@one:7000,me:secret@two:7000", "stand once"),
+        ("unix+cluster://localhost", "no URL of a Redis"),
         ("http://localhost", "no URL of a Redis"),
         ("localhost:6379", "no URL of a Redis"),
         ("redis://localhost:port", "no URL of a Redis"),
@@ -187,6 +190,33 @@ def test_settings_that_make_no_sense_are_refused(options: dict[str, object], sai
         RedisStorage(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.case(136)
+def test_a_client_of_a_cluster_is_refused_for_its_url() -> None:
+    with pytest.raises(ConfigurationError, match=r"write redis\+cluster://"):
+        RedisStorage(client=RedisCluster("localhost"))
+
+
+@pytest.mark.parametrize(
+    ("url", "seeds"),
+    [
+        ("redis+cluster://one:7000,two:7001", [("one", 7000), ("two", 7001)]),
+        (
+            "redis+cluster://me:pass%40word@one,[::1]:7001/0?health_check_interval=5",
+            [("one", 6379), ("::1", 7001)],
+        ),
+        ("rediss+cluster://one:7000/", [("one", 7000)]),
+    ],
+)
+def test_a_url_names_some_servers_of_a_cluster(url: str, seeds: list[tuple[str, int]]) -> None:
+    members = Members(url, 3)
+    assert list(members.seeds) == seeds
+    pool = members.connect(Place("three", 7002)).connection_pool
+    options = pool.connection_kwargs
+    assert (options["host"], options["port"], pool.max_connections) == ("three", 7002, 3)
+    assert options.get("password") == ("pass@word" if "pass" in url else None)
+    assert issubclass(pool.connection_class, SSLConnection) == url.startswith("rediss")
+
+
 def test_a_client_that_decodes_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="decode_responses"):
         RedisStorage(client=Redis(decode_responses=True))
@@ -195,6 +225,8 @@ def test_a_client_that_decodes_is_refused() -> None:
 def test_no_secret_is_shown() -> None:
     shown = repr(RedisStorage("redis://me:secret@localhost:6379/1?password=secret2"))
     assert shown == "<RedisStorage redis://localhost:6379/1>"
+    shown = repr(RedisStorage("redis+cluster://me:secret@one:6379,two:6379/?username=@you"))
+    assert shown == "<RedisStorage redis+cluster://one:6379,two:6379/>"
 
 
 @pytest.fixture(autouse=True)
@@ -215,22 +247,3 @@ def test_what_another_program_left_under_a_key_is_an_error_of_that_key_alone(ser
             await storage.delete("list")
 
     asyncio.run(main())
-
-
-@pytest.mark.case(136)
-def test_the_master_of_a_sentinel_is_a_client_like_others(server: Server, tmp_path: Path) -> None:
-    settings = tmp_path / "sentinel.conf"
-    settings.write_text(f"sentinel monitor main 127.0.0.1 {server.port} 1\n")
-
-    async def main(port: int) -> None:
-        sentinel = Sentinel([("127.0.0.1", port)], socket_timeout=1)
-        client = sentinel.master_for("main")
-        async with RedisStorage(client=client, deadline=5) as storage:
-            await storage.set("by sentinel", b"1", 60)
-            assert await storage.get("by sentinel") == b"1"
-        await client.aclose()
-        for one in sentinel.sentinels:
-            await one.aclose()
-
-    with Server(tmp_path, settings=settings) as watcher:
-        asyncio.run(main(watcher.port))

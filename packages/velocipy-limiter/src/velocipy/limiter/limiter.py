@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, cast
+from time import monotonic
+from typing import Any, Final, cast
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.limiter.at_once import ConcurrencyRule, MemorySlots, SlotStorage
@@ -16,6 +17,9 @@ from velocipy.limiter.storage import LimiterStorage, MemoryStorage
 from velocipy.limiter.verdict import Standing, Told, Verdict
 
 logger = logging.getLogger("velocipy.limiter")
+
+TELL_EVERY: Final = 10.0
+"""Seconds between two lines that say that a storage is out of order: one that is partly so, as a cluster may be, changes with every identity."""
 
 Rules = Iterable[RateLimitRule | str]
 
@@ -34,6 +38,9 @@ class Limiter:
         self._spare_rules: dict[tuple[RateLimitRule, ...], tuple[RateLimitRule, ...]] = {}
         self._spare_slots = MemorySlots()
         self._failing = False
+        self._told = False
+        """Whether the log's last line says that the storage is out of order."""
+        self._tell_from = 0.0
 
     @property
     def failing(self) -> bool:
@@ -101,8 +108,9 @@ class Limiter:
 
     def note_failure(self, exc: Exception) -> None:
         """The storage did not answer: one line of the log for each change, however many requests meet it."""
-        if not self._failing:
-            self._failing = True
+        self._failing = True
+        if not self._told and monotonic() >= self._tell_from:
+            self._told, self._tell_from = True, monotonic() + TELL_EVERY
             logger.warning(
                 "the limiter's storage is out of order (%s: %s): each rule's on_error decides until it is back",
                 type(exc).__name__,
@@ -111,8 +119,9 @@ class Limiter:
 
     def note_success(self) -> None:
         """The storage answered."""
-        if self._failing:
-            self._failing = False
+        self._failing = False
+        if self._told:
+            self._told = False
             logger.warning("the limiter's storage is back: it counts again")
 
     async def _without_storage(

@@ -41,3 +41,8 @@ class Breaker:
             self.reason, self.final = reason, final
             how_long = "until the app is configured anew" if final else "and tried every second"
             logger.warning("Redis at %s is out of order, left alone %s: %s", self._where, how_long, reason)
+
+    def dismissed(self) -> None:
+        """It is no longer asked, whether it works or not."""
+        if self.reason:
+            logger.warning("Redis at %s is no longer asked: its keys are elsewhere", self._where)

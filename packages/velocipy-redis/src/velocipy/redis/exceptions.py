@@ -18,3 +18,16 @@ class RedisUnavailable(HTTPException):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class UnknownScript(Exception):
+    """Of this dist alone: the server wants the script's source."""
+
+
+def text_of(exc: BaseException) -> str:
+    """A failure in words for the log."""
+    if isinstance(exc, RedisUnavailable):
+        return exc.reason
+    if isinstance(exc, TimeoutError):
+        return "no answer in time"
+    return f"{type(exc).__name__}: {str(exc) or 'no reason given'}"[:300]

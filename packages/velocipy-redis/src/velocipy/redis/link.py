@@ -1,28 +1,23 @@
-"""One command to Redis: within a deadline, past the breaker, over the client of the loop that runs. Knows no keys and no values."""
+"""One command to Redis: from settings that were checked, over what belongs to the loop that runs. Knows no keys and no values."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-from asyncio import AbstractEventLoop, Task, get_running_loop
+from asyncio import AbstractEventLoop, get_running_loop
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.redis.breaker import Breaker
-from velocipy.redis.exceptions import RedisUnavailable
+from velocipy.redis.exceptions import UnknownScript, text_of
 
 if TYPE_CHECKING:
-    from velocipy.redis.client import RedisClient
     from velocipy.redis.scripts import Script
 
-Command = tuple[Any, ...]
-
-PROBE_EVERY: Final = 1.0
-"""Seconds between two tries of a Redis that is out of order."""
-
-SCHEMES: Final = ("redis", "rediss", "unix")
+CLUSTER_SCHEMES: Final = ("redis+cluster", "rediss+cluster")
+SCHEMES: Final = ("redis", "rediss", "unix", *CLUSTER_SCHEMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +30,20 @@ class Health:
     error: str | None = None
 
 
-class _Ends:
+class Ends(Protocol):
     """What belongs to one event loop: connections cannot be shared between two."""
 
-    __slots__ = ("client", "probe")
+    async def call(self, command: tuple[Any, ...], until: float) -> Any:
+        """The reply, or RedisUnavailable when the loop's clock shows `until`."""
+        ...
 
-    def __init__(self, client: RedisClient) -> None:
-        self.client = client
-        self.probe: Task[None] | None = None
+    async def ping(self) -> None:
+        """Raises what goes wrong, whatever a breaker says."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections, stop trying."""
+        ...
 
 
 class Link:
@@ -61,118 +62,82 @@ class Link:
             )
         # Now, and not where this module is imported: redis-py takes a while.
         library = importlib.import_module("velocipy.redis.client")
-        self._connect, self._meaning = library.connect, library.meaning_of
-        self._meanings, self._drop_connections = library.Meaning, library.drop_connections
         self._url = url
         self._given = None if client is None else library.check_client(client)
         self.where = library.without_secrets(str(url)) if client is None else type(client).__name__
+        self._clustered = client is None and _check_url(url, self.where) in CLUSTER_SCHEMES
         if client is None:
-            _check_url(url, self.where)
-            library.connect(url, max_connections)  # which raises what is wrong with it, and connects nothing
+            # Which raises what is wrong with it, and connects nothing.
+            (library.Members if self._clustered else library.connect)(url, max_connections)
         self._max_connections = max_connections
         self._deadline = deadline
         self._probe_key = probe_key
-        self._loops: WeakKeyDictionary[AbstractEventLoop, _Ends] = WeakKeyDictionary()
+        self._loops: WeakKeyDictionary[AbstractEventLoop, Ends] = WeakKeyDictionary()
         self.breaker = Breaker(self.where)
 
     async def call(self, *command: Any) -> Any:
         """The reply. Raises RedisUnavailable, or the client's own exception where Redis works and refuses this very command."""
-        return await self._call(command, None)
+        loop = get_running_loop()
+        ends = self._loops.get(loop) or self._open(loop)
+        return await ends.call(command, loop.time() + self._deadline)
 
     async def run(self, script: Script, *arguments: Any) -> Any:
         """The reply of a script, whose source is sent only where Redis does not know it: after a restart, or SCRIPT FLUSH."""
-        return await self._call(("EVALSHA", script.sha, *arguments), ("EVAL", script.source, *arguments))
-
-    async def _call(self, command: Command, otherwise: Command | None) -> Any:
         loop = get_running_loop()
         ends = self._loops.get(loop) or self._open(loop)
-        if self.breaker.reason:
-            self._keep_probing(loop, ends)
-            raise RedisUnavailable(self.breaker.reason)
-        return await self._send(ends.client, command, otherwise)
+        until = loop.time() + self._deadline
+        try:
+            return await ends.call(("EVALSHA", script.sha, *arguments), until)
+        except UnknownScript:
+            return await ends.call(("EVAL", script.source, *arguments), until)
 
     async def health(self) -> Health:
-        """Ask for a PONG, whatever the breaker says; never raises."""
+        """Ask for a PONG of every server that keys are on, whatever the breaker says; never raises."""
         loop = get_running_loop()
         ends = self._loops.get(loop) or self._open(loop)
         began = loop.time()
         error = self.breaker.reason or None
         try:
             async with asyncio.timeout(self._deadline):
-                await ends.client.execute_command("PING")
+                await ends.ping()
         except Exception as exc:
-            error = _text(exc)
+            error = text_of(exc)
         return Health(error is None, loop.time() - began, error)
 
     async def close(self) -> None:
         """Close the connections of the loop that runs; those of a loop that is gone went with it."""
         ends = self._loops.pop(get_running_loop(), None)
-        if ends is None:
-            return
-        if ends.probe is not None:
-            ends.probe.cancel()
-        if self._given is None:
-            await ends.client.aclose()
+        if ends is not None:
+            await ends.close()
 
-    async def _send(self, client: RedisClient, command: Command, otherwise: Command | None = None) -> Any:
-        try:
-            async with asyncio.timeout(self._deadline):
-                try:
-                    reply = await client.execute_command(*command)
-                except Exception as exc:
-                    if otherwise is None or self._meaning(exc) is not self._meanings.NO_SCRIPT:
-                        raise
-                    reply = await client.execute_command(*otherwise)
-        except Exception as exc:
-            await self._failed(client, exc)
-            raise RedisUnavailable(_text(exc)) from exc
-        self.breaker.succeeded()
-        return reply
-
-    async def _failed(self, client: RedisClient, exc: Exception) -> None:
-        """Tell the breaker; raise what says nothing about the state of Redis."""
-        what = self._meaning(exc)
-        if what is self._meanings.ANSWER:
-            raise exc
-        if what is self._meanings.CLUSTER:
-            self.breaker.failed("it is a node of a Redis Cluster, which is not supported yet", final=True)
-            return
-        self.breaker.failed(_text(exc))
-        if what is self._meanings.DEMOTED:
-            await self._drop_connections(client)
-
-    def _open(self, loop: AbstractEventLoop) -> _Ends:
-        client = self._connect(self._url, self._max_connections) if self._given is None else self._given
-        ends = self._loops[loop] = _Ends(client)
+    def _open(self, loop: AbstractEventLoop) -> Ends:
+        ends = self._loops[loop] = self._cluster() if self._clustered else self._one()
         return ends
 
-    def _keep_probing(self, loop: AbstractEventLoop, ends: _Ends) -> None:
-        if self.breaker.final or (ends.probe is not None and not ends.probe.done()):
-            return
-        ends.probe = loop.create_task(self._probe(ends.client), name="velocipy.redis probe")
+    def _one(self) -> Ends:
+        from velocipy.redis.client import connect
+        from velocipy.redis.lane import OneServer
 
-    async def _probe(self, client: RedisClient) -> None:
-        """Write a key every second until that works: a replica, or a Redis without memory, would answer a PING all the same."""
-        while self.breaker.open:
-            await asyncio.sleep(PROBE_EVERY)
-            try:
-                await self._send(client, ("SET", self._probe_key, "1", "PX", "1000"))
-            except Exception:
-                continue  # the breaker knows
+        client = connect(self._url, self._max_connections) if self._given is None else self._given
+        return OneServer(client, self.breaker, self._deadline, self._probe_key, ours=self._given is None)
+
+    def _cluster(self) -> Ends:
+        from velocipy.redis.client import Members
+        from velocipy.redis.cluster import Cluster
+
+        members = Members(self._url, self._max_connections)
+        return Cluster(members, self.breaker, self._deadline, self._probe_key)
 
 
-def _check_url(url: str, shown: str) -> None:
+def _check_url(url: str, shown: str) -> str:
+    """Its scheme."""
     scheme = url.partition("://")[0] if isinstance(url, str) else ""
-    if "cluster" in scheme or "sentinel" in scheme:
+    if "sentinel" in scheme:
         raise ConfigurationError(
-            f"{shown!r}: Redis Cluster is not supported yet, and a Sentinel's master is passed as a client: "
-            f"RedisStorage(client=sentinel.master_for(...))"
+            f"{shown!r}: a Sentinel's master is passed as a client: RedisStorage(client=sentinel.master_for(...))"
         )
     if scheme not in SCHEMES:
-        raise ConfigurationError(f"{shown!r} is no URL of a Redis: write redis://host:6379/0")
-
-
-def _text(exc: Exception) -> str:
-    if isinstance(exc, TimeoutError):
-        return "no answer in time"
-    return f"{type(exc).__name__}: {str(exc) or 'no reason given'}"[:300]
+        raise ConfigurationError(
+            f"{shown!r} is no URL of a Redis: write redis://host:6379/0, or redis+cluster://host:6379,another:6379"
+        )
+    return scheme

@@ -33,8 +33,8 @@ class RedisStorage(Storage):
 
     Nothing is connected until it is first used, so that an app starts without Redis. Every command is answered, or fails as
     RedisUnavailable, within `deadline` seconds; after three failures in a row Redis is left alone and tried every second. Keys
-    begin with `prefix`. A `client` of one's own is used as it is, and is not closed. Raises ConfigurationError for a URL or a
-    client that cannot be used, Redis Cluster among them.
+    begin with `prefix`. `redis+cluster://host:6379,another:6379` is a Redis Cluster, known by some of its servers. A `client` of
+    one's own is used as it is, and is not closed. Raises ConfigurationError for a URL or a client that cannot be used.
     """
 
     def __init__(
