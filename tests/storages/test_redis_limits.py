@@ -100,6 +100,28 @@ def test_redis_and_memory_decide_alike_whatever_happens(server: Server, kind: Ra
     asyncio.run(trace())
 
 
+@pytest.mark.case(114)
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_at_its_end_a_window_is_over_and_not_a_microsecond_before(
+    server: Server, kind: RateLimitAlgorithm
+) -> None:
+    at_once = {RateLimitAlgorithm.FIXED_WINDOW: 5, RateLimitAlgorithm.SLIDING_WINDOW: 5}.get(kind, 1)
+
+    async def main() -> None:
+        clock = Clock()
+        storage = storage_of(server, clock)
+        rules = (rule_of(kind, 5, 60),)
+        told = [await storage.decide(rules, "a") for _ in range(6)]
+        assert [verdict.allowed for verdict in told] == [True] * 5 + [False]
+        begin, wait = clock.now, told[-1].standings[0].retry_after
+        for offset, remaining in ((wait - 1, 0), (wait, at_once), (wait + 1, at_once)):
+            clock.now = begin + offset
+            assert (await storage.decide(rules, "a", 0)).remaining == remaining
+        await storage.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.case(120)
 @pytest.mark.parametrize("kind", ALGORITHMS)
 @pytest.mark.parametrize("hours", [-1, 1])
