@@ -1010,6 +1010,30 @@ def test_another_site_opens_no_websocket_with_the_session_s_cookie(interface: st
 # -- settings ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("other", ["session", "__Host-session"])
+def test_two_that_write_one_cookie_are_an_error_where_a_route_is_declared(other: str) -> None:
+    app = VelociPy(middleware=[SessionMiddleware(SECRET)])
+
+    @app.get("/")
+    async def hello() -> None: ...
+
+    for register in (
+        lambda: app.add_middleware(SessionMiddleware(OTHER, session_cookie=other)),
+        lambda: app.get("/shop", middleware=[SessionMiddleware(SECRET, session_cookie=other)])(hello),
+        lambda: app.mount("/shop", _with_sessions(other)),
+    ):
+        with pytest.raises(ConfigurationError, match=r"both stand around GET .*, and both write the cookie '__Host-session'"):
+            register()
+    app.add_middleware(SessionMiddleware(SECRET, session_cookie="other"))
+    assert TestClient(app).get("/").status_code == 204
+
+
+def _with_sessions(cookie: str) -> VelociPy:
+    app = VelociPy(middleware=[SessionMiddleware(SECRET, session_cookie=cookie)])
+    app.get("/")(_unread_response)
+    return app
+
+
 @pytest.mark.case(72)
 @pytest.mark.parametrize("secret", [None, "", "short", b"", "change-me", [], ["short"], "x" * 64])
 def test_a_secret_that_can_be_guessed_is_an_error_where_it_is_given(secret: Any) -> None:

@@ -239,7 +239,6 @@ def test_after_regenerate_the_cookie_from_before_is_worth_nothing(world: World) 
     assert world.cookie != planted
     assert world.holds(planted) == {}
     assert world.holds() == {"cart": ["mug"], "user": 7}
-    assert len(world.storage) == 1
 
 
 def test_what_is_put_in_after_clear_is_another_session(world: World) -> None:
@@ -341,6 +340,23 @@ def test_a_request_that_ends_late_does_not_undo_a_regenerate(interface: str) -> 
     asyncio.run(_two_requests(interface, Session.regenerate, None, {}))
 
 
+def _log_in(session: Session) -> None:
+    session.regenerate()
+    session["user"] = 8
+
+
+def _begin_anew(session: Session) -> None:
+    session.clear()
+    session["b"] = 2
+
+
+@both
+@pytest.mark.case(70)
+@pytest.mark.parametrize("quick", [Session.clear, _begin_anew])
+def test_a_regenerate_that_ends_late_does_not_undo_a_logout(interface: str, quick: Any) -> None:
+    asyncio.run(_two_requests(interface, quick, None, {}, slow=_log_in))
+
+
 @both
 @pytest.mark.case(78)
 def test_a_request_that_only_reads_and_renews_undoes_no_change(interface: str) -> None:
@@ -395,6 +411,73 @@ async def _two_requests(
             assert "set-cookie" not in answer.headers
         client.cookies.clear()
         assert (await client.get("/", headers=cookie)).json() == left
+
+
+@both
+@pytest.mark.case(70)
+@pytest.mark.parametrize(
+    ("works", "ends"),
+    [
+        pytest.param((_log_in, Session.clear), {0}, id="one regenerate"),
+        pytest.param((_log_in, _log_in, Session.clear), {0, 1}, id="two at once"),
+        pytest.param((_begin_anew, Session.clear), set(), id="a session that began anew is another one"),
+    ],
+)
+def test_a_logout_that_was_at_work_ends_what_others_have_made_of_the_session(
+    interface: str, works: tuple[Work, ...], ends: set[int]
+) -> None:
+    """All have loaded the session before the first is done; they end in their order."""
+    storage = MemoryStorage()
+
+    async def talk() -> None:
+        app = VelociPy()
+        app.add_middleware(SessionMiddleware(SECRET, storage=storage))
+        loaded, go_on = [[asyncio.Event() for _ in works] for _ in range(2)]
+
+        @app.get("/{number:int}")
+        async def work(number: int, session: Session) -> None:
+            session.setdefault("seen", number)
+            loaded[number].set()
+            await go_on[number].wait()
+            works[number](session)
+
+        @app.get("/")
+        async def show(session: Session) -> dict[str, Any]:
+            return dict(session) or {"user": session.setdefault("user", 7)}
+
+        async with AsyncTestClient(app, interface=interface) as client:
+            first = (await client.get("/")).headers["set-cookie"].partition(";")[0]
+            client.cookies.clear()
+            asked = [
+                asyncio.create_task(client.get(f"/{number}", headers={"cookie": first}))
+                for number in range(len(works))
+            ]
+            for event in loaded:
+                await event.wait()
+            cookies = []
+            for event, task in zip(go_on, asked, strict=True):
+                event.set()
+                cookies.append((await task).headers["set-cookie"].partition(";")[0])
+            for number, cookie in enumerate(cookies[:-1]):
+                client.cookies.clear()
+                found = (await client.get("/", headers={"cookie": cookie})).json()
+                assert (found == {"user": 7}) == (number in ends)
+
+    asyncio.run(talk())
+
+
+def test_an_old_id_is_no_session_and_is_forgotten() -> None:
+    world = World("asgi")
+    world.ask(put(user=7))
+    before = world.cookie
+    for _ in range(3):
+        world.ask(Session.regenerate)
+    assert world.holds() == {"user": 7}
+    assert world.holds(before) == {}
+    assert len(world.storage) == 4
+    world.clock.now += 301
+    world.storage.sweep()
+    assert len(world.storage) == 1
 
 
 # -- where no answer saves it ------------------------------------------------------------------------------------------

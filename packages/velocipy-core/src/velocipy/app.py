@@ -333,7 +333,8 @@ class VelociPy(APIRouter):
             listener(mounted)
 
     def _notify(self, change: Route | None) -> None:
-        self._dispatcher.check({self.layer, *(layer for route in self._routes for layer in route.layers)})
+        layers = {self.layer, *(layer for route in self._routes for layer in route.layers)}
+        self._dispatcher.check(layers, self._routes)
         self._forget()
 
     def _hold(self, started: asyncio.Task[None]) -> None:

@@ -31,7 +31,7 @@ from velocipy.http.headers import ResponseHeaders
 from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import quote_path
-from velocipy.middleware.base import check_middleware, segments
+from velocipy.middleware.base import check_middleware, check_together, segments
 from velocipy.middleware.preflight import Policies, deciding, outermost, policies_of, with_policies
 from velocipy.protocols import Dialect
 from velocipy.routing.path import PathTemplate
@@ -98,11 +98,14 @@ class Dispatcher:
         for leaf in self._leaves:
             leaf.forget()
 
-    def check(self, layers: Iterable[Layer]) -> None:
-        """Raise ConfigurationError for what is no middleware, where it is added."""
+    def check(self, layers: Iterable[Layer], routes: Iterable[Route] = ()) -> None:
+        """Raise ConfigurationError for what is no middleware, where it is added, and for two that exclude each other."""
         for layer in layers:
             for item in layer.middleware:
                 check_middleware(item)
+        for route in routes:
+            around = (item for layer in route.layers for item in layer.middleware)
+            check_together(around, f"{route.title} ({route.location})")
 
     def entry(self, dialect: Dialect) -> Handler:
         """The function that a server calls for every exchange of this protocol."""
@@ -130,7 +133,7 @@ class Dispatcher:
         """What a route does, with the layers and overrides of this moment."""
         app = route.app
         binder = Binder(route, app.models.find, lambda: app.json_encoder, app.dependency_overrides)
-        self.check(route.layers)
+        self.check(route.layers, (route,))
         middleware = deciding([item for layer in route.layers for item in layer.middleware])
         listed = [dependency for layer in route.layers for dependency in layer.dependencies]
         binder.announce(listed)

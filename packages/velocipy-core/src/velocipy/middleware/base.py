@@ -55,6 +55,8 @@ class Middleware:
     finishes_from: int = 0
     state_key: str | None = None
     gives: type | None = None
+    alone_with: str | None = None
+    """What no two around one route may have, in words: "the cookie 'session'"."""
 
 
 def segments(
@@ -105,6 +107,20 @@ def check_middleware(item: Any) -> None:
         _check_hook(item)
     else:
         _check_dispatch(item, dispatch)
+
+
+def check_together(items: Iterable[Any], where: str) -> None:
+    """Raise ConfigurationError for two of one list of which each wants the same thing for itself."""
+    having: dict[str, Any] = {}
+    for item in items:
+        thing = getattr(item, "alone_with", None)
+        if thing in having:
+            raise ConfigurationError(
+                f"{having[thing]!r} and {item!r} both stand around {where}, and both write {thing}: leave one out, or give "
+                f"one of them another"
+            )
+        if thing is not None:
+            having[thing] = item
 
 
 def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:

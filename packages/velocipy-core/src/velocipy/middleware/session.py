@@ -79,6 +79,7 @@ class SessionMiddleware(Middleware):
         self._same_site: SameSite = same_site
         self._secure = https_only
         self.cookie_name = _prefixed(session_cookie, https_only, path, domain)
+        self.alone_with = f"the cookie {self.cookie_name!r}"
         self._times = _check_times(idle_timeout, max_age, clock)
         self._old = old_cookie
         self._check_cookie()

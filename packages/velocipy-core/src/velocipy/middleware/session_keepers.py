@@ -25,6 +25,15 @@ RENEWALS: Final = 10
 MAX_STORED: Final = 1024 * 1024
 """Bytes of a session in a storage."""
 
+MOVED_FOR: Final = 300
+"""Seconds for which an old id says under which new ones its session goes on, so that a logout that is at work ends those too."""
+
+MAX_MOVES: Final = 8
+"""New ids that an old one names; of requests that regenerate one session at the same time, the last ones."""
+
+_MOVED: Final = b"moved to "
+"""What stands under an old id before the new ones, and at the beginning of no JSON."""
+
 _ID_BYTES: Final = 18
 """Random bytes of an id: 144 bits, of which OWASP asks for 128."""
 
@@ -182,8 +191,8 @@ class StorageKeeper:
         if len(payload) > MAX_STORED:
             raise too_large(record, len(payload))
         if record.kept != record.id:
-            await self._storage.set(_key(record.id), payload, self._times.left(record))
-            await self._drop(record)
+            if not await self._begin(record, payload):
+                return False
         elif payload == record.was and not self._times.renew(record):
             return False
         elif not await self._replace(record, payload):
@@ -191,23 +200,64 @@ class StorageKeeper:
         record.kept, record.was, record.issued = record.id, payload, int(self._times.now())
         return True
 
+    async def _begin(self, record: Record, payload: bytes) -> bool:
+        """Keep it under an id that is new -> whether it was. One that was ended meanwhile, by another request, stays so.
+
+        It is there before the old id names it, so that a logout in between finds it by that, or is seen here.
+        """
+        old, new = record.kept, record.id or ""
+        await self._storage.set(_key(new), payload, self._times.left(record))
+        if old is None or record.ended:
+            await self._drop(record)
+            return True
+
+        def name(there: bytes | None) -> bytes | None:
+            return None if there is None else _MOVED + ",".join([*_moves(there), new][-MAX_MOVES:]).encode()
+
+        if await self._storage.atomic_update(_key(old), name, MOVED_FOR) is None:
+            await self._storage.delete(_key(new))
+            return False
+        return True
+
     async def _replace(self, record: Record, payload: bytes) -> bool:
-        """Write over what is there: a session that was ended meanwhile, by another request, stays so.
+        """Write over what is there: a session that was ended or moved meanwhile, by another request, stays so.
 
         Who has only read it gives it time, and leaves what others have written meanwhile.
         """
         is_changed = payload != record.was
 
         def replace(there: bytes | None) -> bytes | None:
-            return payload if there is not None and is_changed else there
+            return payload if _is_session(there) and is_changed else there
 
         done = await self._storage.atomic_update(_key(record.id), replace, self._times.left(record))
-        return done is not None
+        return _is_session(done)
 
     async def _drop(self, record: Record) -> None:
         if record.kept is not None:
-            await self._storage.delete(_key(record.kept))
+            await self._end(record.kept)
             record.kept = None
+
+    async def _end(self, id: str) -> None:
+        """Drop a session, and those as which other requests have let it go on meanwhile."""
+        waiting = [id]
+        while waiting:
+            there: bytes | None = None
+
+            def take(value: bytes | None) -> None:
+                nonlocal there
+                there = value
+
+            await self._storage.atomic_update(_key(waiting.pop()), take)
+            waiting += _moves(there)
+
+
+def _moves(there: bytes | None) -> list[str]:
+    """The ids under which a session goes on that stood here."""
+    return [] if there is None or not there.startswith(_MOVED) else there[len(_MOVED) :].decode().split(",")
+
+
+def _is_session(there: bytes | None) -> bool:
+    return there is not None and not there.startswith(_MOVED)
 
 
 def _key(id: str | None) -> str:
