@@ -8,6 +8,7 @@ import pytest
 
 from velocipy.cli import checking
 from velocipy.cli.checking import ORDER
+from velocipy.cli.posture import POSTURE
 
 MIDDLEWARE = """
 from velocipy import VelociPy
@@ -36,9 +37,13 @@ async def again(): ...
 """
 
 
+OTHERS = [part for rule in POSTURE for part in ("--ignore", rule)]
+"""Leaves out what is no matter of order."""
+
+
 def test_an_app_that_is_in_order_passes(project: Any) -> None:
     project.write("main.py")
-    outcome = project.run("check", "--strict")
+    outcome = project.run("check", "--strict", "--ignore", "public-docs")
     assert outcome.status == 0
     assert re.fullmatch(r"routes checked: [0-9]+, errors: 0, warnings: 0\n", outcome.out)
 
@@ -51,15 +56,15 @@ def test_middleware_that_stands_in_an_unwise_place_is_named(
     project: Any, outer: str, inner: str, why: str
 ) -> None:
     project.write("main.py", MIDDLEWARE.format(first=inner, second=outer))
-    outcome = project.run("check")
+    outcome = project.run("check", *OTHERS)
     assert outcome.status == 0
     assert outcome.out == (
-        f"warning: {inner} is added before {outer}, and so stands outside of it\n"
+        f"warning[middleware-order]: {inner} is added before {outer}, and so stands outside of it\n"
         "  GET / (main.py:19)\n"
         f"  add {outer} first, {why}\n"
         "routes checked: 2, errors: 0, warnings: 1\n"
     )
-    assert project.run("check", "--strict").status == 1
+    assert project.run("check", "--strict", *OTHERS).status == 1
 
 
 @pytest.mark.parametrize(
@@ -67,14 +72,16 @@ def test_middleware_that_stands_in_an_unwise_place_is_named(
 )
 def test_middleware_that_stands_well_is_not(project: Any, outer: str, inner: str, why: str) -> None:
     project.write("main.py", MIDDLEWARE.format(first=outer, second=inner))
-    assert project.run("check", "--strict").status == 0
+    assert project.run("check", "--strict", *OTHERS).status == 0
 
 
 def test_the_order_is_of_classes_that_are_there() -> None:
     import velocipy.middleware
     from velocipy.limiter import RateLimitMiddleware
+    from velocipy.security import CSRF, CrossOriginCheck
 
-    there = {*vars(velocipy.middleware), *velocipy.middleware.__all__, RateLimitMiddleware.__name__}
+    others = {each.__name__ for each in (RateLimitMiddleware, CSRF, CrossOriginCheck)}
+    there = {*vars(velocipy.middleware), *velocipy.middleware.__all__, *others}
     assert {name for outer, inner, _ in ORDER for name in (outer, inner)} <= there
 
 
@@ -155,6 +162,7 @@ def test_debug_is_a_warning(project: Any) -> None:
             "what": "debug is on",
             "where": "VelociPy(title='shop')",
             "fix": "leave debug=True out where others can reach the app",
+            "rule": "debug",
         }
     ]
     assert project.run("check", "--json", "--strict").status == 1
@@ -166,7 +174,7 @@ def test_a_route_that_does_not_compile_is_an_error_once_for_both_protocols(proje
         """
         from velocipy import Depends, VelociPy
 
-        app = VelociPy()
+        app = VelociPy(plugins=False)
 
         async def settings() -> int: ...
 
@@ -194,7 +202,7 @@ def test_without_a_protocol_nothing_was_checked(project: Any, monkeypatch: pytes
     project.write("main.py")
     outcome = project.run("check")
     assert outcome.status == 1
-    assert outcome.out.startswith("error: no protocol is installed")
+    assert outcome.out.startswith("error[routes-compile]: no protocol is installed")
     assert "pip install 'velocipy-rsgi[granian]' or 'velocipy-asgi[uvicorn]'" in outcome.out
 
 

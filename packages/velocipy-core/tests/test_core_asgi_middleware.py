@@ -447,7 +447,7 @@ def test_what_is_no_asgi_middleware_is_refused_with_what_to_do(
     app = VelociPy(plugins=False)
     with pytest.raises(ConfigurationError, match=message):
         app.add_asgi_middleware(factory, **options)
-    assert app._asgi_middleware == []
+    assert app.asgi_middleware == []
 
 
 def test_a_factory_that_makes_nothing_is_named_at_start() -> None:

@@ -1022,7 +1022,9 @@ def test_two_that_write_one_cookie_are_an_error_where_a_route_is_declared(other:
         lambda: app.get("/shop", middleware=[SessionMiddleware(SECRET, session_cookie=other)])(hello),
         lambda: app.mount("/shop", _with_sessions(other)),
     ):
-        with pytest.raises(ConfigurationError, match=r"both stand around GET .*, and both write the cookie '__Host-session'"):
+        with pytest.raises(
+            ConfigurationError, match=r"both stand around GET .*, and both write the cookie '__Host-session'"
+        ):
             register()
     app.add_middleware(SessionMiddleware(SECRET, session_cookie="other"))
     assert TestClient(app).get("/").status_code == 204

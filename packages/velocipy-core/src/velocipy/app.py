@@ -118,7 +118,7 @@ class VelociPy(APIRouter):
         self._names: dict[str, list[Route]] = {}
         self._trailing_slash = check_trailing_slash(trailing_slash)
         self._plugins: bool | Sequence[str] = plugins
-        self._asgi_middleware: list[ASGIMiddleware] = []
+        self.asgi_middleware: list[ASGIMiddleware] = []
         self._is_mounted = False
 
     @cached_property
@@ -165,7 +165,7 @@ class VelociPy(APIRouter):
             raise ConfigurationError(
                 "an app cannot be mounted in itself, directly or through others: leave this mount out"
             )
-        if target._asgi_middleware:
+        if target.asgi_middleware:
             from velocipy.asgi_middleware import INSIDE
 
             raise ConfigurationError(INSIDE)
@@ -214,7 +214,7 @@ class VelociPy(APIRouter):
 
         if self._is_mounted:
             raise ConfigurationError(INSIDE)
-        self._asgi_middleware.append(asgi_middleware(factory, options))
+        self.asgi_middleware.append(asgi_middleware(factory, options))
 
     def add_task(
         self, function: Callable[[], Awaitable[Any]], *, name: str | None = None, restart: bool = False
@@ -352,7 +352,7 @@ class VelociPy(APIRouter):
         dialect = _find_dialect(protocol)
         self.set_up_plugins()
         enter = self._dispatcher.entry(dialect)
-        return enter if self._asgi_middleware else self._below(dialect, enter)
+        return enter if self.asgi_middleware else self._below(dialect, enter)
 
     def _below(self, dialect: Dialect, enter: Callable[..., Any]) -> Callable[..., Any]:
         if not self.root_path:
@@ -380,17 +380,17 @@ class VelociPy(APIRouter):
     @cached_property
     def _asgi(self) -> Callable[..., Any]:
         enter = self._serve("asgi")
-        if not self._asgi_middleware:
+        if not self.asgi_middleware:
             return enter
         from velocipy.asgi_middleware import wrapped
 
-        return self._below(_find_dialect("asgi"), wrapped(enter, self._asgi_middleware))
+        return self._below(_find_dialect("asgi"), wrapped(enter, self.asgi_middleware))
 
     @cached_property
     def __rsgi__(self) -> Callable[..., Any]:
         """The RSGI entry. Granian reads it once a worker; MissingAdapterError here reaches its log and ends it."""
         enter = self._serve("rsgi")
-        return self._bridged.entry(_find_dialect("rsgi")) if self._asgi_middleware else enter
+        return self._bridged.entry(_find_dialect("rsgi")) if self.asgi_middleware else enter
 
     @cached_property
     def _bridged(self) -> Bridged:
@@ -400,7 +400,7 @@ class VelociPy(APIRouter):
 
     @property
     def _called_lifespan(self) -> Served:
-        return self._bridged.lifespan if self._asgi_middleware else self.lifespan
+        return self._bridged.lifespan if self.asgi_middleware else self.lifespan
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         """Called by RSGI servers before the first request; what start-up raises ends the worker.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 
 from velocipy import VelociPy
 from velocipy.cli.adapters import installed_protocols
 from velocipy.cli.arguments import add_app, app_of
-from velocipy.cli.errors import FAILED
+from velocipy.cli.errors import FAILED, MISUSED, CommandError
+from velocipy.cli.finding import configured
+from velocipy.cli.findings import Finding, Rule, app_place, first_of, middleware_of, place_of
 from velocipy.cli.listing import middleware_name, shortened
+from velocipy.cli.posture import POSTURE
 from velocipy.cli.terminal import styled
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
 from velocipy.routing.route import ANY, Route
@@ -20,30 +22,30 @@ from velocipy.routing.route import ANY, Route
 HELP = "find what is wrong or unwise without a request: bindings of every route, settings, the order of middleware"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is wrong ("error") or unwise ("warning"): what, where, and what to do about it."""
-
-    level: Literal["error", "warning"]
-    what: str
-    where: str
-    fix: str = ""
-
-
-Rule = Callable[[VelociPy], Iterator[Finding]]
-
-
 def add_arguments(parser: ArgumentParser) -> None:
     """The arguments of `velocipy check`."""
     add_app(parser)
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="leave the warnings of a rule out, here or as [tool.velocipy] ignore of pyproject.toml; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON array of findings, for programs")
 
 
 def run(options: Namespace) -> int:
     """Print what was found -> 0, or 1 where there is an error. Raises CommandError for an app that cannot be loaded."""
+    ignored = _ignored(options)
     app = app_of(options)
-    findings = [finding for rule in RULES for finding in rule(app)]
+    findings = [
+        replace(finding, rule=name)
+        for name, rule in RULES.items()
+        for finding in rule(app)
+        if finding.level == "error" or name not in ignored
+    ]
     if options.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -52,10 +54,26 @@ def run(options: Namespace) -> int:
     return FAILED if wrong else 0
 
 
+def _ignored(options: Namespace) -> set[str]:
+    """The rules that are named on the command line and in pyproject.toml. Raises CommandError for a name that no rule has."""
+    listed = configured(options.folder.resolve(), "ignore") or []
+    if not isinstance(listed, list):
+        raise CommandError(
+            f'[tool.velocipy] ignore is a list of rules, as ["public-docs"], not {listed!r}', MISUSED
+        )
+    named = [*options.ignore, *listed]
+    for name in named:
+        if name not in RULES:
+            raise CommandError(
+                f"{name!r} is no rule of velocipy check; there are {', '.join(RULES)}", MISUSED
+            )
+    return set(named)
+
+
 def _show(app: VelociPy, findings: list[Finding]) -> None:
     for finding in findings:
         colour = "red" if finding.level == "error" else "yellow"
-        print(f"{styled(finding.level, colour)}: {finding.what}")
+        print(f"{styled(f'{finding.level}[{finding.rule}]', colour)}: {finding.what}")
         print(f"  {finding.where}" + (f"\n  {finding.fix}" if finding.fix else ""))
     errors = sum(finding.level == "error" for finding in findings)
     routes = sum(not route.is_ours for route in app.routes)
@@ -72,7 +90,7 @@ def every_route_compiles(app: VelociPy) -> Iterator[Finding]:
         yield Finding(
             "error",
             "no protocol is installed, so that nothing can be served or checked",
-            f"VelociPy(title={app.title!r})",
+            app_place(app),
             "pip install 'velocipy-rsgi[granian]' or 'velocipy-asgi[uvicorn]'",
         )
     seen: set[Finding] = set()
@@ -85,7 +103,7 @@ def every_route_compiles(app: VelociPy) -> Iterator[Finding]:
 
 
 def _of_compiling(route: Route, protocol: str) -> Finding | None:
-    where = f"{route.title} ({shortened(route.location)})"
+    where = place_of(route)
     try:
         route.explain(protocol)
     except (ConfigurationError, MissingAdapterError) as exc:
@@ -101,7 +119,7 @@ def debug_is_off(app: VelociPy) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "debug is on",
-            f"VelociPy(title={app.title!r})",
+            app_place(app),
             "leave debug=True out where others can reach the app",
         )
 
@@ -131,6 +149,12 @@ ORDER = (
         "so that pages of other origins can read a 429 and its Retry-After",
     ),
     (
+        "TrustedHostMiddleware",
+        "CrossOriginCheck",
+        "so that an origin is compared with a host that is yours",
+    ),
+    ("TrustedHostMiddleware", "CSRF", "so that an origin is compared with a host that is yours"),
+    (
         "CompressionMiddleware",
         "SessionMiddleware",
         "so that nothing is compressed before all headers are known",
@@ -143,9 +167,9 @@ def middleware_is_in_order(app: VelociPy) -> Iterator[Finding]:
     """The first added is the outermost: what refuses should not stand around what explains."""
     seen: set[tuple[str, str]] = set()
     for route in app.routes:
-        items = [item for layer in route.layers for item in layer.middleware]
+        items = middleware_of(route)
         for outer, inner, why in ORDER:
-            after, before = _first(outer, items), _first(inner, items)
+            after, before = first_of(outer, items), first_of(inner, items)
             if after is None or before is None or items.index(before) >= items.index(after):
                 continue
             names = (middleware_name(before), middleware_name(after))
@@ -154,14 +178,9 @@ def middleware_is_in_order(app: VelociPy) -> Iterator[Finding]:
                 yield Finding(
                     "warning",
                     f"{names[0]} is added before {names[1]}, and so stands outside of it",
-                    f"{route.title} ({shortened(route.location)})",
+                    place_of(route),
                     f"add {names[1]} first, {why}",
                 )
-
-
-def _first(name: str, items: Sequence[object]) -> object | None:
-    """The outermost that is of a class of this name, or of one below it. By name: the classes may not be installed."""
-    return next((item for item in items if name in {kind.__name__ for kind in type(item).__mro__}), None)
 
 
 def hidden_routes(app: VelociPy) -> Iterator[Finding]:
@@ -185,4 +204,11 @@ def _is_below(route: Route, prefix: str) -> bool:
     )
 
 
-RULES: tuple[Rule, ...] = (every_route_compiles, debug_is_off, middleware_is_in_order, hidden_routes)
+RULES: Mapping[str, Rule] = {
+    "routes-compile": every_route_compiles,
+    "debug": debug_is_off,
+    "middleware-order": middleware_is_in_order,
+    "hidden-routes": hidden_routes,
+    **POSTURE,
+}
+"""Their names are what `--ignore` takes; what does not compile is no warning, and cannot be left out."""

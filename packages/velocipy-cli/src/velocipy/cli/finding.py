@@ -78,8 +78,8 @@ def _of_file(folder: Path, place: str, attribute: str) -> Target:
     return Target(".".join(names), attribute, root)
 
 
-def _configured(folder: Path) -> str | None:
-    """`[tool.velocipy] app = "main:app"` of the pyproject.toml in the folder."""
+def configured(folder: Path, key: str) -> object:
+    """What `[tool.velocipy]` of the pyproject.toml in a folder says under a key; None where it says nothing."""
     path = folder / "pyproject.toml"
     if not path.is_file():
         return None
@@ -87,10 +87,18 @@ def _configured(folder: Path) -> str | None:
         found: object = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as exc:
         raise CommandError(f"{path} cannot be read: {exc}") from None
-    for key in ("tool", "velocipy", "app"):
-        found = found.get(key) if isinstance(found, dict) else None
+    for part in ("tool", "velocipy", key):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _configured(folder: Path) -> str | None:
+    """`[tool.velocipy] app = "main:app"` of the pyproject.toml in the folder."""
+    found = configured(folder, "app")
     if found is not None and (not isinstance(found, str) or "\0" in found):
-        raise CommandError(f'{path}: [tool.velocipy] app is a text such as "main:app", not {found!r}')
+        raise CommandError(
+            f'{folder / "pyproject.toml"}: [tool.velocipy] app is a text such as "main:app", not {found!r}'
+        )
     return found
 
 

@@ -49,7 +49,7 @@ class TrustedProxies:
     ConfigurationError for another name, for no list, and for what is no network, no address, nor "*" or "unix".
     """
 
-    __slots__ = ("_any_peer", "_networks", "_read", "_unix_peer")
+    __slots__ = ("_networks", "_read", "_unix_peer", "any_peer")
 
     def __init__(self, entries: ProxyEntries, *, headers: HeaderFamily | None = None) -> None:
         listed = _listed(entries)
@@ -63,8 +63,8 @@ class TrustedProxies:
                 f"headers of TrustedProxies is 'x-forwarded' or 'forwarded', and None for either, not {headers!r}"
             )
         self._read = readers[headers]
-        self._any_peer = ANY_PEER in listed
-        self._unix_peer = self._any_peer or UNIX_PEER in listed
+        self.any_peer = ANY_PEER in listed
+        self._unix_peer = self.any_peer or UNIX_PEER in listed
         self._networks = [_network(entry) for entry in listed if entry not in (ANY_PEER, UNIX_PEER)]
 
     def resolve(self, headers: Lookup, client: Address | None, scheme: str) -> Source:
@@ -81,8 +81,8 @@ class TrustedProxies:
         """Whether a peer is one of the proxies."""
         if client is None:
             return self._unix_peer
-        address = None if self._any_peer else parse_address(client[0])
-        return self._any_peer or (address is not None and self._lists(address))
+        address = None if self.any_peer else parse_address(client[0])
+        return self.any_peer or (address is not None and self._lists(address))
 
     def _lists(self, address: IPAddress) -> bool:
         return any(address in network for network in self._networks)

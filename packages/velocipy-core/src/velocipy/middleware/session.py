@@ -76,8 +76,8 @@ class SessionMiddleware(Middleware):
     ) -> None:
         self._path = path
         self._domain = domain
-        self._same_site: SameSite = same_site
-        self._secure = https_only
+        self.same_site: SameSite = same_site
+        self.https_only = https_only
         self.cookie_name = _prefixed(session_cookie, https_only, path, domain)
         self.alone_with = f"the cookie {self.cookie_name!r}"
         self._times = _check_times(idle_timeout, max_age, clock)
@@ -156,8 +156,8 @@ class SessionMiddleware(Middleware):
             max_age=max_age,
             path=self._path,
             domain=self._domain,
-            secure=self._secure,
-            samesite=self._same_site,
+            secure=self.https_only,
+            samesite=self.same_site,
         )
 
     def _check_cookie(self) -> None:
@@ -165,7 +165,7 @@ class SessionMiddleware(Middleware):
             self._line("", 0)
         except ValueError as exc:
             raise ConfigurationError(f"SessionMiddleware: {exc}") from None
-        if self._same_site is None:
+        if self.same_site is None:
             raise ConfigurationError("SessionMiddleware: same_site is 'lax', 'strict' or 'none', not None")
 
     def __repr__(self) -> str:
