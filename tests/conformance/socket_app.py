@@ -10,6 +10,7 @@ from typing import Any
 from velocipy import HTTPException, VelociPy, WebSocket
 from velocipy.channels import Channels
 from velocipy.exceptions import SendTimeout, WebSocketDisconnect
+from velocipy.middleware import RequestIDMiddleware, SecurityHeadersMiddleware
 from velocipy.socket_options import socket_options
 
 app = VelociPy(plugins=False)
@@ -113,6 +114,18 @@ async def denied(websocket: WebSocket, status: int) -> None:
     if status < 500:
         await websocket.deny(status, "no", {"x-why": "because"})
     raise HTTPException(status)
+
+
+@app.websocket(
+    "/armored/{status:int}", middleware=[SecurityHeadersMiddleware(csp=None), RequestIDMiddleware()]
+)
+async def armored(websocket: WebSocket, status: int) -> None:
+    """Answers the handshake with this status, 101 included."""
+    if status != 101:
+        raise HTTPException(status, "no")
+    await websocket.accept(
+        headers={"x-frame-options": "SAMEORIGIN"} if websocket.capabilities.accept_headers else None
+    )
 
 
 @app.websocket("/deaf/{name}")

@@ -34,6 +34,9 @@ CODELESS = frozenset({"granian-rsgi"})
 NO_BODY = frozenset({"granian-rsgi"})
 """Servers whose refusals have a status alone."""
 
+DROPS_HEADERS = frozenset({"granian-asgi"})
+"""Servers that take headers with an accepted handshake and send none of them."""
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -411,6 +414,30 @@ def test_a_refusal_has_its_status_and_a_body_where_the_server_can(server: Runnin
         if status < 500 and server.kind not in NO_BODY:
             assert answer.body == b'{"detail":"no"}'
             assert answer.headers["x-why"] == "because"
+
+    run(test())
+
+
+@pytest.mark.case(92)
+@pytest.mark.parametrize(("status", "frames"), [(101, "SAMEORIGIN"), (401, "DENY")])
+def test_the_headers_of_middleware_stand_on_handshakes_where_the_server_can(
+    server: RunningServer, status: int, frames: str
+) -> None:
+    async def test() -> None:
+        if status == 101:
+            async with opened(server, "/armored/101") as connection:
+                answer = connection.response
+        else:
+            with pytest.raises(InvalidStatus) as caught:
+                async with opened(server, f"/armored/{status}"):
+                    pass
+            answer = caught.value.response
+        assert answer is not None
+        assert answer.status_code == status
+        has = server.kind not in (NO_BODY | DROPS_HEADERS if status == 101 else NO_BODY)
+        assert answer.headers.get_all("x-frame-options") == ([frames] if has else [])
+        assert answer.headers.get_all("x-content-type-options") == (["nosniff"] if has else [])
+        assert len(answer.headers.get("x-request-id", "")) == (32 if has else 0)
 
     run(test())
 

@@ -34,6 +34,7 @@ ORDER = (
     ("protocols", "bridge", "encoded"),
     (
         "websocket",
+        "socket_headers",
         "socket_models",
         "socket_options",
         "channels",

@@ -29,6 +29,7 @@ from velocipy.http.gate import check_status
 from velocipy.http.headers import header_pairs
 from velocipy.http.request import Exchange
 from velocipy.json.base import JSONEncoder, best_encoder
+from velocipy.socket_headers import OF_A_BODY, SocketHeaders
 from velocipy.socket_models import Codecs, codecs_of
 from velocipy.socket_options import DEFAULT_OPTIONS, SocketOptions
 from velocipy.status import PHRASES, is_ws_code_sendable
@@ -46,8 +47,6 @@ M = TypeVar("M")
 MAX_REASON: Final = 123
 """Bytes of a close reason: a control frame has 125, two of which are the code (RFC 6455 section 5.5)."""
 
-_OF_A_BODY: Final = ("content-length", "content-type")
-"""Headers of a refusal that say what its body is, which is ours."""
 
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a close may wait behind what a slow peer has not read; then the end of the handler drops the connection."""
@@ -85,6 +84,8 @@ class WebSocket(Exchange):
         self.connection = connection
         self.options = options
         self.connection_state = SocketState.CONNECTING
+        self.defaults: SocketHeaders | None = None
+        """What middleware puts on the answer to the handshake."""
         self.wakes_receiver = options.send_timeout is not None
         """Whether a receive must note its task, so that `abandon` can end it: 310 ns a message."""
         self._receiving = False
@@ -136,7 +137,9 @@ class WebSocket(Exchange):
         # Set before anything is awaited: a second accept, from whichever task, would end a Granian worker.
         self.connection_state = SocketState.ACCEPTING
         try:
-            await self.connection.accept(subprotocol, pairs)
+            await self.connection.accept(
+                subprotocol, self._answered(pairs) if self.capabilities.accept_headers else pairs
+            )
         except WebSocketDisconnect:
             self.connection_state = SocketState.CLOSED
             raise
@@ -158,7 +161,7 @@ class WebSocket(Exchange):
         if detail is not None:
             await self.refuse(HTTPException(checked, detail, header_pairs(headers)))
             return
-        own = ("content-length",) if body else _OF_A_BODY
+        own = ("content-length",) if body else OF_A_BODY
         await self._deny(checked, [pair for pair in header_pairs(headers) if pair[0] not in own], body)
 
     async def refuse(self, exc: HTTPException) -> None:
@@ -166,12 +169,17 @@ class WebSocket(Exchange):
         self._expect(SocketState.CONNECTING, "refuse")
         wording = self.route.wording
         body = self._encoder.encode(wording.content(exc, self.path))
-        pairs = [pair for pair in header_pairs(exc.headers) if pair[0] not in _OF_A_BODY]
+        pairs = [pair for pair in header_pairs(exc.headers) if pair[0] not in OF_A_BODY]
         await self._deny(check_status(exc.status_code), [*pairs, ("content-type", wording.media_type)], body)
 
     async def _deny(self, checked: int, pairs: list[tuple[str, str]], body: bytes) -> None:
         self.connection_state = SocketState.CLOSED
-        await self.connection.deny(checked if checked in PHRASES else checked // 100 * 100, pairs, body)
+        status = checked if checked in PHRASES else checked // 100 * 100
+        await self.connection.deny(status, self._answered(pairs), body)
+
+    def _answered(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        defaults, self.defaults = self.defaults, None
+        return pairs if defaults is None else defaults.with_own(pairs)
 
     # -- the end -----------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ from velocipy.messages import about_request
 from velocipy.origins import check_origin
 from velocipy.protocols import Dialect
 from velocipy.routing.route import AllowedMethods, callable_name
+from velocipy.socket_headers import SocketHeaders
 from velocipy.stopping import of_loop
 from velocipy.threads import in_thread
 from velocipy.websocket import WebSocket
@@ -51,6 +52,7 @@ ENV: dict[str, object] = {
     "MISSING": MISSING,
     "Request": Request,
     "Response": Response,
+    "SocketHeaders": SocketHeaders,
     "Teardown": Teardown,
     "ValidationError": ValidationError,
     "WebSocket": WebSocket,

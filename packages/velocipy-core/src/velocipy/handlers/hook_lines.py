@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from velocipy.handlers.hooks import NativePairs, finisher, header_maker, native_header, the_token
+from velocipy.handlers.hooks import (
+    NativePairs,
+    finisher,
+    header_maker,
+    native_header,
+    pairs_maker,
+    the_token,
+)
 from velocipy.handlers.plan import Finish, Hook, HookHeaders, Segment
 from velocipy.handlers.source import Source
 from velocipy.http.wording import Wording
@@ -65,6 +72,19 @@ class HookLines:
         table = tuple((number, headers, bool(hook.token)) for number, hook, headers in self._makers())
         tokens = ", ".join(hook.token or "None" for _, hook, _ in self._makers())
         return f"hook_headers({bound}, entered, {self._source.bind('HOOKS', table)}, ({tokens},))"
+
+    def begin_socket(self) -> None:
+        """Have the answer to a handshake take up the constants, and what hooks make once they are passed."""
+        if self._segment.constants or self.has_headers:
+            constants = self._segment.constants
+            bound = self._source.bind("CONSTANTS", constants) if constants else ""
+            self._source.line(f"websocket.defaults = defaults = SocketHeaders({bound})")
+
+    def passed_socket(self, hook: Hook) -> None:
+        """A hook of a WebSocket's was passed."""
+        if hook.headers:
+            maker = self._source.bind(f"header_{min(hook.headers.names)}", pairs_maker(hook.headers))
+            self._source.line(f"defaults.add({maker}{f', {hook.token}' if hook.token else ''})")
 
     def asks(self, size: str) -> str:
         """Whether a hook wants to finish a ready body of that size, as an expression; nothing where none can."""

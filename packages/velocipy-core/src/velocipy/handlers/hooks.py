@@ -144,6 +144,19 @@ def hook_headers(
     return pairs
 
 
+def pairs_maker(headers: HookHeaders) -> Callable[..., Pairs]:
+    """A function from a hook's token to its headers; those that fail are logged and left out."""
+
+    def make_pairs(*token: Any) -> Pairs:
+        try:
+            return made_pairs(headers, token)
+        except Exception:
+            log_failure(headers)
+            return ()
+
+    return make_pairs
+
+
 def log_failure(headers: HookHeaders) -> None:
     """Tell of the exception at hand."""
     logger.exception("the hook for header %s failed", ", ".join(map(repr, sorted(headers.names))))

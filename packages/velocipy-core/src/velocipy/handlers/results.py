@@ -13,8 +13,8 @@ from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.sources import FindBackend
 from velocipy.handlers.streams import UNSAID, ItemEncoder, item_type
 from velocipy.http.gate import BODYLESS
+from velocipy.http.headers import APPENDED
 from velocipy.http.response import (
-    APPENDED,
     BYTES_TYPE,
     JSON_TYPE,
     TEXT_TYPE,
@@ -247,6 +247,8 @@ def merge_given(given: Response, response: Response) -> Response:
 
 
 def refuse_socket(outcome: object) -> None:
-    """A hook's answer on a WebSocket route: a Response refuses the handshake with its status, or 403 where that is no refusal."""
+    """A hook's answer on a WebSocket route: a Response refuses the handshake with its status and headers, or 403 where that is no refusal."""
     if isinstance(outcome, Response):
-        raise HTTPException(outcome.status_code if outcome.status_code >= 400 else 403)
+        if outcome.status_code < 400:
+            raise HTTPException(403)
+        raise HTTPException(outcome.status_code, headers=outcome.headers.raw)

@@ -7,7 +7,7 @@ from velocipy.socket_options import DEFAULT_OPTIONS
 
 
 class SocketWriter(SegmentWriter):
-    """Emits the only segment of a WebSocket route; of middleware only `before` applies there."""
+    """Emits the only segment of a WebSocket route; of middleware, hooks and headers apply there."""
 
     def write(self) -> None:
         """The whole function."""
@@ -17,6 +17,7 @@ class SocketWriter(SegmentWriter):
             self.source.line(
                 f"websocket = WebSocket({self.dialect.connect_socket}, values, {self.route}{extra})"
             )
+            self.hooks.begin_socket()
             self.prologue()
             if self.plan.enters:
                 self.source.line("teardown = Teardown()")
@@ -54,4 +55,5 @@ class SocketWriter(SegmentWriter):
             self.steps_of(hook.steps)
             if hook.state_key and hook.token:
                 self.source.line(f"websocket.state[{hook.state_key!r}] = {hook.token}")
+            self.hooks.passed_socket(hook)
         self.steps_of(self.segment.core)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     """What a user may write where headers are asked for."""
 
 __all__ = [
+    "APPENDED",
     "HOP_BY_HOP",
     "Headers",
     "ResponseHeaders",
@@ -27,6 +28,9 @@ __all__ = [
     "header_pairs",
     "http_date",
 ]
+
+APPENDED: Final = frozenset({"set-cookie", "vary", "server-timing", "link"})
+"""Fields that join the response's own line of that name; of every other field the response's own wins."""
 
 SECRET_NAMES: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"})
 """Fields whose values never stand in a repr, and so in no log and no traceback."""
@@ -229,6 +233,15 @@ class ResponseHeaders(_Pairs):
         for field in fields:
             unique.setdefault(field.lower(), field)
         self["vary"] = "*" if "*" in unique else ", ".join(filter(None, unique.values()))
+
+    def add_defaults(self, defaults: Iterable[tuple[str, str]]) -> None:
+        """Add lines that middleware wants on every answer; a field that is here already is left alone."""
+        own = {name for name, _ in self._pairs}
+        for name, value in defaults:
+            if name == "vary" and name in own:
+                self.add_vary(*value.split(", "))
+            elif name not in own or name in APPENDED:
+                self.add(name, value)
 
     def without(self, names: Container[str]) -> ResponseHeaders:
         """Headers of their own without any line of these lower-case names."""

@@ -25,9 +25,6 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 
-APPENDED = frozenset({"set-cookie", "vary", "server-timing", "link"})
-"""Fields that join the response's own line of that name; of every other field the response's own wins."""
-
 
 class Response:
     """An answer: `Response(b"...", 201, {"x-count": "3"}, "image/png")`.
@@ -106,13 +103,7 @@ class Response:
 
     def add_defaults(self, defaults: Iterable[tuple[str, str]]) -> None:
         """Add headers that middleware wants on every answer; one that the response has itself is left alone."""
-        headers = self._headers
-        own = {name for name, _ in headers.items()}
-        for name, value in defaults:
-            if name == "vary" and name in own:
-                headers.add_vary(*value.split(", "))
-            elif name not in own or name in APPENDED:
-                headers.add(name, value)
+        self._headers.add_defaults(defaults)
 
     def set_cookie(
         self,

@@ -9,7 +9,7 @@
    not asked about bodies of fewer than `finishes_from` bytes. Where the token is what `header` or `headers` would return, they are
    `velocipy.middleware.the_token`, which costs no call.
    Where there is no `before` there is no token. `before_websocket(...)` stands in its place on WebSockets; its dependencies may
-   yield, and end with the WebSocket.
+   yield, and end with the WebSocket. Headers stand on the answer to its handshake where the server can send them.
 3. `async dispatch(request, call_next)`: wraps everything inside.
 
 The first added is the outermost. All levels apply to 404, 405, 500, HEAD and short-circuits alike.
@@ -28,9 +28,9 @@ from velocipy.handlers.binding import Binder
 from velocipy.handlers.hooks import the_token as the_token
 from velocipy.handlers.plan import Finish, Hook, HookHeaders, Next, Refuse, Segment, Step
 from velocipy.handlers.signature import UNANNOTATED, How, how_called, read_signature, return_annotation
-from velocipy.http.headers import ResponseHeaders, check_header, header_pairs, items_of
+from velocipy.http.headers import APPENDED, ResponseHeaders, check_header, header_pairs, items_of
 from velocipy.http.request import Request
-from velocipy.http.response import APPENDED, Response
+from velocipy.http.response import Response
 from velocipy.messages import if_asgi_middleware
 from velocipy.routing.route import callable_name, shown
 
@@ -62,7 +62,7 @@ class Middleware:
 def segments(
     binder: Binder, middleware: Iterable[Any], core: Callable[[], tuple[Step, ...]], *, socket: bool = False
 ) -> tuple[Segment, ...]:
-    """The list cut at its wrapping members; the last segment holds the core. On a WebSocket only `before` applies.
+    """The list cut at its wrapping members; the last segment holds the core. A WebSocket has one: nothing wraps or finishes it.
 
     Hooks are bound before the core, since they run before it and share what they read.
     """
