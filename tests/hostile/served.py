@@ -73,6 +73,13 @@ async def take_form(form: FormData) -> Any:
     return list(form)
 
 
+slow = VelociPy(plugins=False, body_timeout=0.5)
+slow.add_route("/item", take_item, ["POST"])
+slow.add_route("/stream", take_stream, ["POST"])
+slow.add_route("/form", take_form, ["POST"])
+app.mount("/slow", slow)
+
+
 @app.get("/unwritable")
 async def unwritable() -> Any:
     return {"first": "x" * 100_000, "then": object()}

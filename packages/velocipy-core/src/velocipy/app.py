@@ -17,6 +17,7 @@ from velocipy.overrides import Overrides
 from velocipy.routing.path import PathTemplate, check_place
 from velocipy.routing.route import (
     ANY,
+    BODY_TIMEOUT,
     DEFAULT_MAX_CONTENT_LENGTH,
     FALLBACK,
     WEBSOCKET,
@@ -24,6 +25,7 @@ from velocipy.routing.route import (
     Route,
     RouteOptions,
     callable_name,
+    check_body_timeout,
     check_limit,
 )
 from velocipy.routing.router import APIRouter, ExceptionKey, MountKeywords
@@ -54,7 +56,8 @@ class VelociPy(APIRouter):
 
     `debug` answers errors with pages that show code and values, to who sits at this machine; `lifespan(app)` is an async context manager around all requests; `json_encoder` is "msgspec", "orjson", "stdlib" or an object
     with encode and decode (the best installed one by default); `max_content_length` bounds request bodies in bytes, and a route may
-    have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `problem_details`
+    have its own, as it may have `form_limits`, which bound forms, and `formats` of answers (see RouteKeywords); `body_timeout` is how
+    many seconds a body may keep its reader waiting, of which each 2 KiB give one back, then 408; None is for ever; `problem_details`
     words every error as application/problem+json (RFC 9457); `shutdown_grace` is how many seconds background tasks and streams have to end when the app
     stops; `trailing_slash` says whether `/a/` is `/a` ("ignore"), another path ("strict") or a redirect to it; `plugins` says
     which of the installed plugins set the app up when it is first served: all, none, or those named; `proxy_headers` names the
@@ -72,6 +75,7 @@ class VelociPy(APIRouter):
         debug: bool = False,
         lifespan: LifespanFactory | None = None,
         max_content_length: int = DEFAULT_MAX_CONTENT_LENGTH,
+        body_timeout: float | None = BODY_TIMEOUT,
         form_limits: FormLimits | None = None,
         formats: Iterable[str] = ("json",),
         json_encoder: EncoderChoice = None,
@@ -104,6 +108,7 @@ class VelociPy(APIRouter):
         self.openapi_url = check_place("openapi_url", openapi_url)
         self.openapi_config = openapi
         self.max_content_length = check_limit(max_content_length)
+        self.body_timeout = check_body_timeout(body_timeout)
         self.form_limits = form_limits
         self.formats = check_formats(formats)
         self.problem_details = check_switch("problem_details", problem_details)

@@ -12,6 +12,7 @@ from velocipy.exceptions import (
     HTTPException,
     NotFound,
     PayloadTooLargeException,
+    RequestTimeout,
     WebSocketDisconnect,
     WebSocketException,
 )
@@ -105,7 +106,7 @@ class Failure:
 
     async def _answer(self, request: Request, exc: Exception) -> Response | None:
         request.drop_background()
-        if isinstance(exc, (PayloadTooLargeException, ClientDisconnected)):
+        if isinstance(exc, (PayloadTooLargeException, RequestTimeout, ClientDisconnected)):
             request.lose_body(exc)
         handler = find_handler(self._table, exc)
         if handler is not None:

@@ -10,6 +10,7 @@ VelociPyException
 │   ├── BadRequest                       400, the request cannot be understood
 │   ├── NotFound                         404
 │   ├── MethodNotAllowed                 405, carries Allow
+│   ├── RequestTimeout                   408, the body came too slowly
 │   ├── PayloadTooLargeException         413
 │   ├── UnsupportedMediaType             415
 │   ├── ValidationError                  422, carries every error of every parameter
@@ -137,6 +138,15 @@ class MethodNotAllowed(HTTPException):
 
     def __init__(self, allow: Iterable[str]) -> None:
         super().__init__(405, headers={"allow": ", ".join(allow)})
+
+
+class RequestTimeout(HTTPException):
+    """408: the request body came more slowly than the app's `body_timeout` allows."""
+
+    problem_status = 408
+
+    def __init__(self, detail: Any = None) -> None:
+        super().__init__(408, detail)
 
 
 class PayloadTooLargeException(HTTPException):

@@ -110,6 +110,8 @@ class HTTPConnection(ABC):
     """Whether the answer is complete."""
     is_left: bool = False
     """Whether the client is known to have left, which nobody knows where nobody waits for it."""
+    body_timeout: float | None = None
+    """How many seconds `read_body` may wait without progress, as `velocipy.http.pace` counts them; it raises RequestTimeout then."""
     _leaving: Leaving | None = None
 
     @abstractmethod
@@ -249,7 +251,10 @@ class Dialect:
     unpack: tuple[str, ...]
     """Statements that set every name of `args` again from the local `connection`."""
     read_body: str
-    """An awaitable of the body; `{limit}` is the most bytes. `headers` and `args` are bound."""
+    """An awaitable of the body; `{limit}` is the most bytes, `{seconds}` what `velocipy.http.pace` calls so, or None.
+
+    `headers` and `args` are bound.
+    """
     send_body: tuple[str, ...]
     """Statements that answer `{status}` with `{headers}` (native) and the local `body` of bytes."""
     send_empty: tuple[str, ...]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from velocipy.asgi.root import root_path, routed_path
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.http.disk import read_span
+from velocipy.http.pace import WAITING, begin, check_over, joined
 from velocipy.protocols import HTTPConnection, ResponseStream
 from velocipy.threads import iterate
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+_UNREAD = frozenset({408, 413})
+"""Statuses of answers to requests whose body is still coming."""
 
 TURN = 64
 """Sends after which the loop gets a turn (6 us): after a disconnect servers never make who sends wait, and nothing else ran."""
@@ -82,17 +86,27 @@ def declared_length(text: str | None) -> int | None:
     return int(text)
 
 
-async def read_body(headers: HeaderView, receive: Receive, limit: int) -> bytes:
-    """The whole body. PayloadTooLargeException before a byte is read when the header says so, else at the byte."""
+async def read_body(headers: HeaderView, receive: Receive, limit: int, seconds: float | None = None) -> bytes:
+    """The whole body. PayloadTooLargeException before a byte is read when the header says so, else at the byte.
+
+    With `seconds`, a RequestTimeout where it comes too slowly (`velocipy.http.pace`).
+    """
     if (declared_length(headers.get("content-length")) or 0) > limit:
         raise PayloadTooLargeException
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        body: bytes = message.get("body", b"")
-        if len(body) > limit:
-            raise PayloadTooLargeException
-        return body
-    return b"".join([chunk async for chunk in _chunks(message, receive, limit)])
+    task = None if seconds is None else begin(seconds)
+    try:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            body: bytes = message.get("body", b"")
+            if len(body) > limit:
+                raise PayloadTooLargeException
+            return body
+        return await joined(_chunks(message, receive, limit), seconds)
+    except asyncio.CancelledError:
+        check_over(task)
+        raise
+    finally:
+        WAITING.pop(task, None)
 
 
 async def _chunks(message: Message, receive: Receive, limit: int) -> AsyncIterator[bytes]:
@@ -237,7 +251,7 @@ class ASGIConnection(HTTPConnection):
 
     async def read_body(self, limit: int) -> bytes:
         """The whole body, at most `limit` bytes."""
-        return await read_body(self.headers, self._inbox.next, limit)
+        return await read_body(self.headers, self._inbox.next, limit, self.body_timeout)
 
     async def read_chunks(self, limit: int) -> AsyncIterator[bytes]:
         """The body as it arrives."""
@@ -299,7 +313,7 @@ class ASGIConnection(HTTPConnection):
     async def _start(self, status: int, headers: HeaderPairs) -> None:
         self.started = True
         pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
-        if status == 413 and self.http_version.startswith("1"):
+        if status in _UNREAD and self.http_version.startswith("1"):
             # The rest of the body is unread. uvicorn takes in whatever still comes, 1 GB if it must, unless it is told to hang up
             # (RFC 9110 section 15.5.14 lets it).
             pairs.append((b"connection", b"close"))

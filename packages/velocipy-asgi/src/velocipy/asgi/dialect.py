@@ -41,7 +41,7 @@ dialect = Dialect(
     connect="ASGIConnection(scope, receive, send)",
     connect_socket="ASGIWebSocket(scope, receive, send)",
     unpack=("scope = connection.scope", "receive = connection.receive", "send = connection.emit"),
-    read_body="read_body(headers, receive, {limit})",
+    read_body="read_body(headers, receive, {limit}, {seconds})",
     # A list of its own for each answer: servers and foreign middleware add to it.
     send_body=(
         "await send({{'type': 'http.response.start', 'status': {status}, "

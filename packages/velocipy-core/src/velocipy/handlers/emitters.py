@@ -138,7 +138,9 @@ def _emit_body(writer: SegmentWriter, step: Body) -> None:
         decode = writer.source.bind(f"decode_{step.parameter.name}", step.decode)
         writer.source.line(f"{writer.source.bind('check_type', step.check_type)}({types})")
     if writer.reads_body_itself():
-        writer.need("received", f"await {writer.dialect.read_body.format(limit=step.limit)}")
+        seconds = writer.plan.route.app.body_timeout
+        reading = writer.dialect.read_body.format(limit=step.limit, seconds=seconds)
+        writer.need("received", f"await {reading}")
     else:
         writer.need_request()
         writer.source.line("received = await request.body()")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from velocipy.exceptions import BadRequest, ClientDisconnected, HTTPException
 from velocipy.http.cookies import parse_cookies
 from velocipy.http.headers import Headers
+from velocipy.http.pace import paced
 from velocipy.http.query import Query, parse_query
 from velocipy.http.url import URL, join_host, parse_host, quote_path
 from velocipy.json.base import JSONEncoder, best_encoder, decode_body
@@ -230,12 +231,14 @@ class Request(Exchange):
     async def body(self) -> bytes:
         """The whole body; safe to call twice.
 
-        Raises PayloadTooLargeException beyond the route's `max_content_length`, ClientDisconnected when it was cut off, and
+        Raises PayloadTooLargeException beyond the route's `max_content_length`, RequestTimeout when it comes too slowly,
+        ClientDisconnected when it was cut off, and
         RuntimeError after `stream()` took it.
         """
         if self._body is None:
             self._take("keep what it gave, or call body() first")
             try:
+                self.connection.body_timeout = self._body_timeout
                 self._body = await self.connection.read_body(self.route.max_content_length)
             except Exception as exc:
                 self.lose_body(exc)
@@ -249,8 +252,11 @@ class Request(Exchange):
                 yield self._body
             return
         self._take("it can be streamed once")
+        chunks = self.connection.read_chunks(self.route.max_content_length)
+        if self._body_timeout is not None:
+            chunks = paced(chunks, self._body_timeout)
         try:
-            async for chunk in self.connection.read_chunks(self.route.max_content_length):
+            async for chunk in chunks:
                 yield chunk
         except (HTTPException, ClientDisconnected) as exc:
             self.lose_body(exc)
@@ -260,6 +266,10 @@ class Request(Exchange):
     def carried(self) -> dict[str, Any]:
         """What a handler carries from one side of a wrapping middleware to the other."""
         return {}
+
+    @property
+    def _body_timeout(self) -> float | None:
+        return getattr(self.app, "body_timeout", None)
 
     def keep_body(self, body: bytes) -> None:
         """Note the body, where it was read past this request: a server gives it once."""

@@ -44,6 +44,9 @@ ALLOW_NAMES = frozenset({"options", "method"})
 DEFAULT_MAX_CONTENT_LENGTH = 10 * 1024 * 1024
 """Bytes of a request body that a route takes where nobody says otherwise: 10 MiB."""
 
+BODY_TIMEOUT: Final = 30.0
+"""Seconds that a body may keep its reader waiting where nobody says otherwise; see `velocipy.http.pace`."""
+
 
 class _FromAnnotation:
     """The one value of FROM_ANNOTATION."""
@@ -235,6 +238,17 @@ def check_limit(limit: object) -> int:
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise ConfigurationError(f"max_content_length is a number of bytes, not {limit!r}")
     return limit
+
+
+def check_body_timeout(seconds: object) -> float | None:
+    """A `body_timeout`. Raises ConfigurationError for what is neither a number of seconds above 0 nor None."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e6:
+        raise ConfigurationError(
+            f"body_timeout is a number of seconds above 0, or None to wait for ever, not {seconds!r}"
+        )
+    return float(seconds)
 
 
 def callable_name(function: Callable[..., Any]) -> str:

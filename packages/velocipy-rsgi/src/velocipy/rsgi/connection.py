@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
+from velocipy.http.pace import WAITING, begin, check_over, in_time, joined
 from velocipy.protocols import HTTPConnection, RequestHeaders, ResponseStream
 from velocipy.rsgi.pipe import PIPES, RSGIPipe
 from velocipy.rsgi.root import root_path
@@ -33,19 +34,28 @@ def is_protocol_closed(exc: BaseException) -> bool:
     return type(exc).__name__ == "RSGIProtocolClosed"
 
 
-async def read_body(headers: RequestHeaders, proto: Any, limit: int) -> bytes:
-    """The whole body. PayloadTooLargeException before a byte is read when the header says so, else at the byte."""
+async def read_body(headers: RequestHeaders, proto: Any, limit: int, seconds: float | None = None) -> bytes:
+    """The whole body. PayloadTooLargeException before a byte is read when the header says so, else at the byte.
+
+    In one call into the server, which tells of no progress; a long one chunk by chunk, so that a slow client is told from a dead one.
+    """
     length = headers.get("content-length")
-    if length is None:
-        return b"".join([chunk async for chunk in read_chunks(headers, proto, limit)])
-    if declared_length(length) > limit:
+    if length is None or (declared := declared_length(length)) > MAX_KEPT:
+        return await in_time(joined(read_chunks(headers, proto, limit), seconds), seconds)
+    if declared > limit:
         raise PayloadTooLargeException
+    task = None if seconds is None else begin(seconds)
     try:
         body: bytes = await proto()
+    except asyncio.CancelledError:
+        check_over(task)
+        raise
     except Exception as exc:
         if is_protocol_closed(exc):
             raise ClientDisconnected("the client left before its body was complete") from None
         raise
+    finally:
+        WAITING.pop(task, None)
     if len(body) > limit:  # a server that does not hold a body to its declared length
         raise PayloadTooLargeException
     return body
@@ -249,8 +259,8 @@ class RSGIConnection(HTTPConnection):
         try:
             if self._upload is None:
                 self._taken = True
-                return await read_body(self.headers, self.proto, limit)
-            return b"".join([chunk async for chunk in self._upload.read(limit)])
+                return await read_body(self.headers, self.proto, limit, self.body_timeout)
+            return await in_time(joined(self._upload.read(limit), self.body_timeout), self.body_timeout)
         except ClientDisconnected:
             self.leaving.notice()
             raise
