@@ -127,6 +127,21 @@ def test_a_guard_of_the_app_stands_before_everything(interface: Any, scheme: Any
 
 @pytest.mark.case(84)
 @both
+def test_a_guard_of_the_app_stands_before_its_documentation(interface: Any) -> None:
+    app = VelociPy(dependencies=[Depends(SCHEMES[0])])
+    app.get("/page")(some_page)
+    client = TestClient(app, interface=interface)
+    for path in ("/openapi.json", "/docs"):
+        assert client.get(path).status_code == client.head(path).status_code == 401
+        assert client.get(path, headers=GOOD).status_code == 200
+
+
+async def some_page() -> str:
+    return "page"
+
+
+@pytest.mark.case(84)
+@both
 @pytest.mark.parametrize("scheme", SCHEMES, ids=repr)
 def test_a_guard_of_a_router_stands_before_all_that_is_on_it(
     interface: Any, scheme: Any, tmp_path: Path
