@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import inprocess
+import middlewares
 import pytest
 from benchkit import growth
 from benchkit.workloads import WORKLOADS
@@ -82,3 +83,10 @@ def test_a_program_that_fails_is_an_error_with_its_words() -> None:
 
 def test_optional_modules_that_an_import_brings_are_named() -> None:
     assert growth.imported_beside("import json", ["json", "xmlrpc"]) == ["json"]
+
+
+def test_each_built_in_middleware_does_what_its_job_by_hand_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inprocess, "CALLS", 3)
+    lines = asyncio.run(middlewares.table(1))
+    assert [line[0] for line in lines[1:]] == [row[0] for row in middlewares.ROWS]
+    assert all(0 < float(line[3]) for line in lines[1:])

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.csp import ContentSecurityPolicy
+from velocipy.http.headers import check_header
 from velocipy.messages import did_you_mean
 from velocipy.middleware.base import Middleware
 
@@ -157,6 +158,8 @@ class SecurityHeadersMiddleware(Middleware):
         self.before = _nonce
         if len(halves) == 1:
             self.header_name, parts = halves[0]
+            check_header(self.header_name, "".join(parts))
+            self.header_is_safe = True  # with a nonce of base64 in between; 0.2 us a request
             self.header = lambda token: token.join(parts)
         else:
             self.header_names = tuple(policies)
