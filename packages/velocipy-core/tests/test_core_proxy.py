@@ -61,7 +61,6 @@ EVERYTHING = [
         (["fe80::/10"], ("fe80::1%eth0", 1), True),
         (["::1"], ("::1", 1), True),
         (["10.0.0.0/8"], ("fd12::1", 1), False),
-        (["0.0.0.0/0"], ("fd12::1", 1), False),
         (["10.0.0.0/8"], ("testclient", 1), False),
         (["10.0.0.0/8"], ("", 1), False),
         (["10.0.0.0/8"], None, False),
@@ -108,6 +107,14 @@ def test_one_entry_needs_no_list() -> None:
 def test_what_is_no_network_is_refused(entries: list[Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"in proxy_headers of VelociPy is no network \(.*write one"):
         VelociPy(proxy_headers=entries)
+
+
+@pytest.mark.parametrize("entry", ["0.0.0.0/0", "::/0", ip_network("0.0.0.0/0"), "::ffff:0:0/96"])
+def test_every_address_is_refused_since_a_chain_is_as_long_as_clients_write_it(entry: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"is every address, .* or '\*', which believes the peer alone"
+    ):
+        VelociPy(proxy_headers=[entry])
 
 
 @pytest.mark.parametrize("entries", [True, 1, 0, False])

@@ -89,6 +89,12 @@ def test_a_directory_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
         StaticFiles(tmp_path / "file")
 
 
+@pytest.mark.parametrize("directory", ["/", "", "//", "/../"])
+def test_a_whole_disk_and_whatever_is_current_are_refused(directory: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"would serve all of '.*': name a directory"):
+        StaticFiles(directory)
+
+
 def test_a_cache_control_that_cannot_be_sent_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cache-control"):
         StaticFiles(tmp_path, cache_control="max-age=1\r\nx: 1")

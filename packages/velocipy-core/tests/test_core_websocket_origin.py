@@ -184,6 +184,12 @@ def test_a_policy_that_cannot_be_meant_is_refused(allowed: Any, options: Any) ->
         origin_policy(allowed, **options)
 
 
+@pytest.mark.parametrize("allowed", [[], (), iter(())])
+def test_a_list_of_nobody_is_refused_where_the_route_is_declared(allowed: Any) -> None:
+    with pytest.raises(ConfigurationError, match="allowed_origins is empty, which no page passes"):
+        VelociPy().websocket("/ws", allowed_origins=allowed)(lambda websocket: None)
+
+
 # -- handshakes --------------------------------------------------------------------------------------------------------------
 
 

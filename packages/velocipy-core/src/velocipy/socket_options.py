@@ -50,4 +50,8 @@ def socket_options(
     origins = origin_policy(
         allowed_origins, require_origin=require_origin, allow_credentials=allow_credentials
     )
+    if origins.listed is not None and not origins.listed:
+        raise ConfigurationError(
+            "allowed_origins is empty, which no page passes: name origins, or 'same-origin'"
+        )
     return SocketOptions(max_message_size, send_timeout, origins)

@@ -91,7 +91,7 @@ class StaticFiles:
     it. Names that begin with a dot are served only with `dotfiles`. `cache_control` is the Cache-Control of every file.
 
     Every request looks at the disk, in a thread: nothing is remembered, so a changed file is served as it is. A file that may not
-    be read is a 404. Raises ConfigurationError where there is no such directory.
+    be read is a 404. Raises ConfigurationError where there is no such directory, and for the root of a disk.
     """
 
     def __init__(
@@ -110,6 +110,11 @@ class StaticFiles:
             raise ConfigurationError(
                 f"StaticFiles({os.fspath(directory)!r}): the directory {self.directory!r} {what}: "
                 "create it, or give its path from the file that names it, as Path(__file__).parent / 'static'"
+            )
+        if not os.fspath(directory) or self.directory == os.path.dirname(self.directory):
+            raise ConfigurationError(
+                f"StaticFiles({os.fspath(directory)!r}) would serve all of {self.directory!r}: name a directory that holds what is "
+                f"meant for everybody, as Path(__file__).parent / 'static'"
             )
         if cache_control is not None:
             check_header("cache-control", cache_control)

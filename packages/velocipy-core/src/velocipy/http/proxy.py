@@ -161,7 +161,12 @@ def _network(entry: object) -> IPNetwork:
         ) from None
     if isinstance(network, IPv6Network) and network.prefixlen >= 96:
         mapped = network.network_address.ipv4_mapped
-        return network if mapped is None else IPv4Network((mapped, network.prefixlen - 96))
+        network = network if mapped is None else IPv4Network((mapped, network.prefixlen - 96))
+    if not network.prefixlen:
+        raise ConfigurationError(
+            f"{entry!r} in proxy_headers of VelociPy is every address, so that clients could write their own: name the networks of "
+            f"your proxies, or {ANY_PEER!r}, which believes the peer alone and nobody else in the chain"
+        )
     return network
 
 
