@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from inspect import Parameter, Signature
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from velocipy.config import Secret
 from velocipy.handlers.markers import Cookie, Query
@@ -22,25 +22,31 @@ from velocipy.security.compare import AcceptedKeys
 
 
 class _APIKey(SecurityBase):
-    """What the three have in common."""
+    """What the three have in common; a class says where its key stands, and what that is read with."""
+
+    _place: ClassVar[Literal["header", "query", "cookie"]]
 
     def __init__(
         self,
-        place: Literal["header", "query", "cookie"],
         name: str,
-        keys: Iterable[str | Secret] | None,
-        scheme_name: str | None,
-        description: str | None,
-        auto_error: bool,
+        *,
+        keys: Iterable[str | Secret] | None = None,
+        scheme_name: str | None = None,
+        description: str | None = None,
+        auto_error: bool = True,
     ) -> None:
         check_quotable("the name of an API key", name)
-        if place != "query":
-            check_token(f"the name of a key in a {place}", name)
-        scheme = {"type": "apiKey", "in": place, "name": name, "description": description}
+        if self._place != "query":
+            check_token(f"the name of a key in a {self._place}", name)
+        scheme = {"type": "apiKey", "in": self._place, "name": name, "description": description}
         super().__init__(scheme_name, scheme, auto_error=auto_error)
         self.name = name
-        self._place = place
         self._keys = None if keys is None else AcceptedKeys(keys, type(self).__name__)
+        self._bind()
+
+    def _bind(self) -> None:
+        """Note what the key is read with."""
+        raise NotImplementedError
 
     def challenge(self) -> str:
         """`ApiKey in="header", name="x-api-key"`: no registered scheme, but a 401 must name one (RFC 9110 section 15.5.2)."""
@@ -57,11 +63,11 @@ class _APIKey(SecurityBase):
     def _accepts(self, key: str) -> bool:
         return len(key) <= MAX_CREDENTIALS and (self._keys is None or key in self._keys)
 
-    def _reads(self, annotation: Any, default: Any) -> Signature:
-        # Stands for that of `__call__`, whose annotations are the class's and cannot know this object's name; the parameter is
-        # named otherwise there, so that these count.
+    def _read_by(self, annotation: Any, default: Any) -> None:
+        # Stands for the signature of `__call__`, whose annotations are the class's and cannot know this object's name; the parameter
+        # is named otherwise there, so that these count.
         kind = Parameter.POSITIONAL_OR_KEYWORD
-        return Signature([Parameter("key", kind, default=default, annotation=annotation)])
+        self.__signature__ = Signature([Parameter("key", kind, default=default, annotation=annotation)])
 
 
 class APIKeyHeader(_APIKey):
@@ -71,17 +77,10 @@ class APIKeyHeader(_APIKey):
     with `auto_error=False`, for a key that is missing, blank, given twice or not among `keys`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        keys: Iterable[str | Secret] | None = None,
-        scheme_name: str | None = None,
-        description: str | None = None,
-        auto_error: bool = True,
-    ) -> None:
-        super().__init__("header", name, keys, scheme_name, description, auto_error)
-        self._wire_name = name.lower()
+    _place = "header"
+
+    def _bind(self) -> None:
+        self._wire_name = self.name.lower()
 
     async def __call__(self, headers: RequestHeaders) -> str | None:
         """The key. Raises HTTPException(401)."""
@@ -94,17 +93,10 @@ class APIKeyQuery(_APIKey):
     take a header wherever the client can send one.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        keys: Iterable[str | Secret] | None = None,
-        scheme_name: str | None = None,
-        description: str | None = None,
-        auto_error: bool = True,
-    ) -> None:
-        super().__init__("query", name, keys, scheme_name, description, auto_error)
-        self.__signature__ = self._reads(Annotated[list[str], Query(alias=name, include_in_schema=False)], ())
+    _place = "query"
+
+    def _bind(self) -> None:
+        self._read_by(Annotated[list[str], Query(alias=self.name, include_in_schema=False)], ())
 
     async def __call__(self, found: Sequence[str]) -> str | None:
         """The key. Raises HTTPException(401)."""
@@ -117,19 +109,10 @@ class APIKeyCookie(_APIKey):
     what changes something with CSRF or CrossOriginCheck.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        keys: Iterable[str | Secret] | None = None,
-        scheme_name: str | None = None,
-        description: str | None = None,
-        auto_error: bool = True,
-    ) -> None:
-        super().__init__("cookie", name, keys, scheme_name, description, auto_error)
-        self.__signature__ = self._reads(
-            Annotated[str | None, Cookie(alias=name, include_in_schema=False)], None
-        )
+    _place = "cookie"
+
+    def _bind(self) -> None:
+        self._read_by(Annotated[str | None, Cookie(alias=self.name, include_in_schema=False)], None)
 
     async def __call__(self, found: str | None) -> str | None:
         """The key. Raises HTTPException(401)."""
