@@ -5,12 +5,13 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from session_world import HOUR, NAME, NOW, OTHER, SECRET, SessionWorld, Work, put
 
 from velocipy import (
     BackgroundTasks,
@@ -34,62 +35,15 @@ from velocipy.testing import TestClient, WebSocketDenied
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 
-SECRET = "kV0cKx3Qm7sWb9tY2uHd5nRf8pLj1aZe"
-OTHER = "Zp4rT8vN1qXc6bMw3yLk9dHs5gFj2uAe"
-NOW = 1_790_000_000
-HOUR = 3600
-NAME = "__Host-session"
 
-Work = Callable[[Session], Any]
-
-
-class Clock:
-    """Seconds since 1970 that go on when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class World:
-    """An app whose one endpoint does with the session what a test wants, and a client without a cookie jar."""
+class World(SessionWorld):
+    """With endpoints that do not ask for the session."""
 
     def __init__(self, interface: str, secret: Any = SECRET, **options: Any) -> None:
-        self.clock = Clock()
-        self.app = VelociPy()
-        self.app.add_middleware(SessionMiddleware(secret, clock=self.clock, **options))
-        self.work: Work = dict
-        self.cookie: str | None = None
-        self.app.get("/")(self._endpoint)
+        super().__init__(interface, secret, **options)
         self.app.get("/unread")(_unread)
         self.app.get("/unread/response")(_unread_response)
         self.app.get("/unread/error")(_unread_error)
-        self.client = TestClient(self.app, interface=interface)
-
-    async def _endpoint(self, session: Session) -> Any:
-        return self.work(session)
-
-    def ask(self, work: Work | None = None, path: str = "/", cookie: str | None = None) -> Any:
-        """One request with the cookie of the last answer, or another Cookie header."""
-        self.work = work or dict
-        header = cookie if cookie is not None else self.cookie and f"{NAME}={self.cookie}"
-        self.client.cookies.clear()
-        answer = self.client.get(path, headers={"cookie": header} if header else {})
-        for line in answer.headers.get_list("set-cookie"):
-            name, _, value = line.partition(";")[0].partition("=")
-            if name == NAME:
-                self.cookie = value or None
-        return answer
-
-    def holds(self, cookie: str | None = None) -> Any:
-        """What a request with that cookie finds in the session."""
-        kept, self.cookie = self.cookie, self.cookie if cookie is None else cookie
-        answer = self.ask(dict)
-        self.cookie = kept
-        assert answer.status_code == 200
-        return answer.json()
 
 
 async def _unread(request: Request) -> str:
@@ -107,13 +61,6 @@ async def _unread_error() -> None:
 @pytest.fixture(params=["asgi", "rsgi"])
 def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
-
-
-def put(**values: Any) -> Work:
-    def work(session: Session) -> None:
-        session.update(values)
-
-    return work
 
 
 def signed(value: Any, purpose: str = f"session in cookie {NAME}", at: int = NOW) -> str:

@@ -1,10 +1,10 @@
 """Sessions in a storage: real logout, no fixation, late writers, WebSockets and streams. Time is a number here."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from session_world import HOUR, NAME, NOW, OTHER, SECRET, Clock, SessionWorld, Work, put
 
 from velocipy import (
     AsyncTestClient,
@@ -21,27 +21,8 @@ from velocipy import (
 from velocipy.exceptions import ClientDisconnected
 from velocipy.middleware.session import OldCookie
 from velocipy.signing import Signer
-from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
-
-SECRET = "kV0cKx3Qm7sWb9tY2uHd5nRf8pLj1aZe"
-OTHER = "Zp4rT8vN1qXc6bMw3yLk9dHs5gFj2uAe"
-NOW = 1_790_000_000
-HOUR = 3600
-NAME = "__Host-session"
-
-Work = Callable[[Session], Any]
-
-
-class Clock:
-    """Seconds since 1970 that go on when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Counting(MemoryStorage):
@@ -73,47 +54,14 @@ class Counting(MemoryStorage):
         return asked
 
 
-class World:
-    """An app whose one endpoint does with the session what a test wants, and a client without a cookie jar."""
+class World(SessionWorld):
+    """With a storage that notes what it is asked, on the world's own clock, and an endpoint that does not ask for the session."""
 
     def __init__(self, interface: str, **options: Any) -> None:
-        self.clock = Clock()
-        self.storage = Counting(self.clock)
-        self.app = VelociPy()
-        options = {"storage": self.storage, **options}
-        self.app.add_middleware(SessionMiddleware(SECRET, clock=self.clock, **options))
-        self.work: Work = dict
-        self.cookie: str | None = None
-        self.app.get("/")(self._endpoint)
+        clock = Clock()
+        self.storage = Counting(clock)
+        super().__init__(interface, clock=clock, **{"storage": self.storage, **options})
         self.app.get("/unread")(_unread)
-        self.client = TestClient(self.app, interface=interface)
-
-    async def _endpoint(self, session: Session) -> Any:
-        return self.work(session)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The cookie of the last answer."""
-        return {"cookie": f"{NAME}={self.cookie}"} if self.cookie else {}
-
-    def ask(self, work: Work | None = None, path: str = "/") -> Any:
-        """One request with the cookie of the last answer."""
-        self.work = work or dict
-        self.client.cookies.clear()
-        answer = self.client.get(path, headers=self.headers)
-        for line in answer.headers.get_list("set-cookie"):
-            name, _, value = line.partition(";")[0].partition("=")
-            if name == NAME:
-                self.cookie = value or None
-        return answer
-
-    def holds(self, cookie: str | None = None) -> Any:
-        """What a request with that cookie finds in the session."""
-        kept, self.cookie = self.cookie, self.cookie if cookie is None else cookie
-        answer = self.ask(dict)
-        self.cookie = kept
-        assert answer.status_code == 200
-        return answer.json()
 
 
 async def _unread(request: Request) -> str:
@@ -123,13 +71,6 @@ async def _unread(request: Request) -> str:
 @pytest.fixture(params=["asgi", "rsgi"])
 def world(request: pytest.FixtureRequest) -> World:
     return World(request.param)
-
-
-def put(**values: Any) -> Work:
-    def work(session: Session) -> None:
-        session.update(values)
-
-    return work
 
 
 # -- what is kept where ------------------------------------------------------------------------------------------------

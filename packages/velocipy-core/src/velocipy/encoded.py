@@ -7,15 +7,15 @@ who gets what.
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from velocipy.http.conditional import parse_etag
 from velocipy.http.disk import read_span
 from velocipy.http.headers import ResponseHeaders
 from velocipy.http.response import Response
+from velocipy.http.threaded import send_made
 from velocipy.protocols import HTTPConnection, ResponseStream
-from velocipy.threads import in_thread, iterate
+from velocipy.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -133,6 +133,7 @@ class _EncodingConnection(HTTPConnection):
 
     async def read_body(self, limit: int) -> bytes:
         """The request's body."""
+        self._inner.body_timeout = self.body_timeout
         return await self._inner.read_body(limit)
 
     def read_chunks(self, limit: int) -> AsyncIterator[bytes]:
@@ -177,17 +178,8 @@ class _EncodingConnection(HTTPConnection):
             body = await in_thread(_encode_file, self._coding, path, start, stop)
             await self._inner.send(status, headers, body)
             return
-        async with aclosing(iterate(_encoded_chunks(self._coding, path, start, stop))) as chunks:
-            first = await anext(chunks)  # nothing is sent for a file that cannot be read
-            stream = await self._inner.start_stream(status, headers, True)
-            try:
-                await stream.write(first)
-                async for chunk in chunks:
-                    await stream.write(chunk)
-                await stream.close()
-            except BaseException:
-                stream.abort()
-                raise
+        chunks = _encoded_chunks(self._coding, path, start, stop)
+        await send_made(self._inner, status, headers, chunks, bulk=True)
 
     async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
         """Answer piece by piece, encoded; what is written arrives at once, unless it is bulk."""

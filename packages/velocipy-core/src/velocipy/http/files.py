@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from velocipy.exceptions import HTTPException
@@ -18,8 +17,8 @@ from velocipy.http.gate import BODYLESS, check_status
 from velocipy.http.headers import ResponseHeaders, http_date
 from velocipy.http.ranges import Multipart, Span, content_range, multipart, parse_ranges
 from velocipy.http.response import BYTES_TYPE, Response
+from velocipy.http.threaded import send_made
 from velocipy.http.wording import DETAILS, Refuse, Wording
-from velocipy.threads import iterate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -323,18 +322,8 @@ class FileResponse(Response):
 async def _send_parts(
     connection: HTTPConnection, pairs: list[tuple[str, str]], path: str | os.PathLike[str], body: Multipart
 ) -> None:
-    """A multipart body, read in threads. Nothing is sent before the first bytes of the file are there."""
-    async with aclosing(iterate(_part_chunks(path, body))) as chunks:
-        first = await anext(chunks)
-        stream = await connection.start_stream(206, pairs)
-        try:
-            await stream.write(first)
-            async for chunk in chunks:
-                await stream.write(chunk)
-            await stream.close()
-        except BaseException:
-            stream.abort()
-            raise
+    """A multipart body."""
+    await send_made(connection, 206, pairs, _part_chunks(path, body))
 
 
 def _part_chunks(path: str | os.PathLike[str], body: Multipart) -> Iterator[bytes]:
