@@ -128,7 +128,8 @@ def test_a_guard_of_the_app_stands_before_everything(interface: Any, scheme: Any
 @pytest.mark.case(84)
 @both
 def test_a_guard_of_the_app_stands_before_its_documentation(interface: Any) -> None:
-    app = VelociPy(dependencies=[Depends(SCHEMES[0])])
+    scheme: Any = SCHEMES[0]
+    app = VelociPy(dependencies=[Depends(scheme)])
     app.get("/page")(some_page)
     client = TestClient(app, interface=interface)
     for path in ("/openapi.json", "/docs"):

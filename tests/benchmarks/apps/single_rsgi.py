@@ -17,6 +17,7 @@ from os import urandom
 from typing import Any, Final
 
 from raw_common import GUARDS, HARMLESS, LEAST, ORIGINS, detail, encode, is_our_host, takes_gzip
+from raw_rsgi import RSGI
 
 JSON: Final = [("content-type", "application/json")]
 VARIES: Final = [*JSON, ("vary", "Origin")]
@@ -27,7 +28,7 @@ NONCED: Final = [*JSON, *GUARDS[1:4]]
 current_id: ContextVar[str | None] = ContextVar("current_id", default=None)
 spans: ContextVar[dict[str, float] | None] = ContextVar("spans", default=None)
 
-Job = Callable[[Any, Any], Coroutine[None, None, None]]
+Job = Callable[[Any, RSGI], Coroutine[None, None, None]]
 
 
 @functools.lru_cache(maxsize=256)
@@ -50,11 +51,11 @@ class LazySession:
         self.record = None
 
 
-async def nothing(scope: Any, protocol: Any) -> None:
+async def nothing(scope: Any, protocol: RSGI) -> None:
     protocol.response_bytes(200, JSON, content())
 
 
-async def ids(scope: Any, protocol: Any) -> None:
+async def ids(scope: Any, protocol: RSGI) -> None:
     sent = scope.headers.get("x-request-id")
     if sent is None or HARMLESS.fullmatch(sent) is None:
         sent = urandom(16).hex()
@@ -62,7 +63,7 @@ async def ids(scope: Any, protocol: Any) -> None:
     protocol.response_bytes(200, [*JSON, ("x-request-id", sent)], content())
 
 
-async def timing(scope: Any, protocol: Any) -> None:
+async def timing(scope: Any, protocol: RSGI) -> None:
     started = time.perf_counter()
     taken: dict[str, float] = {}
     spans.set(taken)
@@ -73,7 +74,7 @@ async def timing(scope: Any, protocol: Any) -> None:
     protocol.response_bytes(200, [*JSON, ("server-timing", text)], body)
 
 
-async def cors(scope: Any, protocol: Any) -> None:
+async def cors(scope: Any, protocol: RSGI) -> None:
     headers = scope.headers
     origin = headers.get("origin")
     head = VARIES
@@ -85,7 +86,7 @@ async def cors(scope: Any, protocol: Any) -> None:
     protocol.response_bytes(200, head, content())
 
 
-async def coded(scope: Any, protocol: Any) -> None:
+async def coded(scope: Any, protocol: RSGI) -> None:
     headers = scope.headers
     body = content()
     head = CODED
@@ -94,52 +95,52 @@ async def coded(scope: Any, protocol: Any) -> None:
     protocol.response_bytes(200, head, body)
 
 
-async def guards(scope: Any, protocol: Any) -> None:
+async def guards(scope: Any, protocol: RSGI) -> None:
     protocol.response_bytes(200, GUARDED, content())
 
 
-async def nonce(scope: Any, protocol: Any) -> None:
+async def nonce(scope: Any, protocol: RSGI) -> None:
     made = secrets.token_urlsafe(16)
     policy = ("content-security-policy", f"script-src 'nonce-{made}'")
     protocol.response_bytes(200, [*NONCED, policy], content())
 
 
-async def hosts(scope: Any, protocol: Any) -> None:
+async def hosts(scope: Any, protocol: RSGI) -> None:
     lines = scope.headers.get_all("host")
     if len(lines) != 1 or not is_our_host(lines[0]):
         return protocol.response_bytes(400, JSON, detail("Invalid host header"))
     protocol.response_bytes(200, JSON, content())
 
 
-async def https(scope: Any, protocol: Any) -> None:
+async def https(scope: Any, protocol: RSGI) -> None:
     if scope.scheme != "https" and scope.path != "/":
         lines = scope.headers.get_all("host")
         return protocol.response_empty(308, [("location", f"https://{lines[0]}{scope.path}")])
     protocol.response_bytes(200, JSON, content())
 
 
-async def session(scope: Any, protocol: Any) -> None:
+async def session(scope: Any, protocol: RSGI) -> None:
     kept = LazySession(scope.headers)
     body = content()
     head = JSON if kept.record is None else [*JSON, ("vary", "Cookie")]
     protocol.response_bytes(200, head, body)
 
 
-def app_of(job: Job) -> Callable[[Any, Any], Coroutine[None, None, None]]:
+def app_of(job: Job) -> Callable[[Any, RSGI], Coroutine[None, None, None]]:
     """An RSGI app that serves `GET /` by it, and nothing else."""
 
-    async def not_found(scope: Any, protocol: Any) -> None:
+    async def not_found(scope: Any, protocol: RSGI) -> None:
         protocol.response_bytes(404, JSON, detail("Not Found"))
 
-    async def refused(scope: Any, protocol: Any) -> None:
+    async def refused(scope: Any, protocol: RSGI) -> None:
         protocol.response_bytes(400, JSON, detail("Invalid host header"))
 
-    async def not_allowed(scope: Any, protocol: Any) -> None:
+    async def not_allowed(scope: Any, protocol: RSGI) -> None:
         protocol.response_bytes(405, JSON, detail("Method Not Allowed"))
 
-    routes = {"/": {"GET": job, "HEAD": job}}
+    routes: dict[str, dict[str, Job]] = {"/": {"GET": job, "HEAD": job}}
 
-    def app(scope: Any, protocol: Any) -> Coroutine[None, None, None]:
+    def app(scope: Any, protocol: RSGI) -> Coroutine[None, None, None]:
         handlers = routes.get(scope.path)
         if handlers is None:
             return not_found(scope, protocol)
