@@ -147,6 +147,7 @@ def app_of(job: Job) -> Callable[[Any, RSGI], Coroutine[None, None, None]]:
         lines = scope.headers.get_all("host")
         if len(lines) != 1 or not is_host(lines[0]):
             return refused(scope, protocol)
-        return handlers.get(scope.method, not_allowed)(scope, protocol)
+        handler: Job = handlers.get(scope.method, not_allowed)
+        return handler(scope, protocol)
 
     return app
