@@ -42,6 +42,14 @@ def taken() -> Iterator[int]:
 
 
 @pytest.fixture
+def free() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Serving]:
     """What servers are told, none of which starts."""
     heard: list[Serving] = []
@@ -85,22 +93,24 @@ def test_a_port_is_a_number_from_1_to_65535(project: Any, port: str) -> None:
     assert "a port is a number from 1 to 65535" in outcome.err
 
 
-def test_run_tells_the_server_what_it_was_told(project: Any, told: list[Serving]) -> None:
+def test_run_tells_the_server_what_it_was_told(project: Any, told: list[Serving], free: int) -> None:
     project.write("main.py", "from velocipy import VelociPy\napp = VelociPy(shutdown_grace=2.5)")
     outcome = project.run(
-        "run", "--host=[::1]", "--port=8123", "--workers=3", "--access-log", "--log-level=error"
+        "run", "--host=[::1]", f"--port={free}", "--workers=3", "--access-log", "--log-level=error"
     )
     assert outcome.status == 0
     (serving,) = told
-    assert (serving.host, serving.port, serving.workers) == ("::1", 8123, 3)
+    assert (serving.host, serving.port, serving.workers) == ("::1", free, 3)
     assert (serving.access_log, serving.log_level, serving.reload) == (True, "error", ())
     assert serving.grace == 8  # 2.5 and the margin, rounded up
     assert serving.load() is sys.modules["main"].app
 
 
-def test_run_refuses_before_any_server_starts(project: Any, told: list[Serving], taken: int) -> None:
+def test_run_refuses_before_any_server_starts(
+    project: Any, told: list[Serving], taken: int, free: int
+) -> None:
     project.write("main.py", "1 / 0")
-    assert "ZeroDivisionError" in project.run("run", "--port=8123").err
+    assert "ZeroDivisionError" in project.run("run", f"--port={free}").err
     assert "--workers is at least 1, not 0" in project.run("run", "--workers=0").err
     assert "somebody listens" in project.run("run", f"--port={taken}").err
     assert told == []
