@@ -21,6 +21,11 @@ def add_app(parser: ArgumentParser) -> None:
         nargs="?",
         help="main:app, main, or path/to/main.py:app; by default what pyproject.toml says, or main.py, app.py, api.py",
     )
+    add_folder(parser)
+
+
+def add_folder(parser: ArgumentParser) -> None:
+    """From which folder apps are imported."""
     parser.add_argument(
         "--folder",
         type=Path,

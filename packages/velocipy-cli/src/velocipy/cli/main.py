@@ -21,14 +21,15 @@ COMMANDS = {
     "explain": "velocipy.cli.explaining",
     "check": "velocipy.cli.checking",
     "openapi": "velocipy.cli.documenting",
+    "openapi diff": "velocipy.cli.comparing",
     "new": "velocipy.cli.creating",
 }
-"""Command -> the module that has its HELP, `add_arguments(parser)` and `run(options) -> exit status`."""
+"""Command, of one word or two -> the module that has its HELP, `add_arguments(parser)` and `run(options) -> exit status`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command -> its exit status: 0, 1 for what failed, 2 for a command that was used wrongly."""
-    options = make_parser().parse_args(arguments)
+    options = make_parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(
             errors="backslashreplace"
@@ -46,6 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more
         return 141  # 128 + SIGPIPE
     return status
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Two words that are one command, as the parser has it."""
+    words = " ".join(arguments[:2])
+    return [words, *arguments[2:]] if len(arguments) > 1 and words in COMMANDS else list(arguments)
 
 
 def _failed(message: str, status: int) -> int:
