@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
+import pydantic
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -453,6 +454,21 @@ def test_a_thousand_routes_with_models_of_their_own_take_less_than_a_second() ->
     started = time.process_time()
     assert len(app.openapi()["paths"]) == 1000
     assert time.process_time() - started < 1.5  # 0.56 to 0.87 s were measured, on a machine with other work
+
+
+def test_models_of_pydantic_take_no_longer() -> None:
+    app = VelociPy()
+    for number in range(250):
+        model = pydantic.create_model(f"Model{number}", name=(str, ...), note=(str | None, None))
+
+        async def endpoint(id: int, body: Any) -> Any: ...
+
+        endpoint.__annotations__.update({"body": model, "return": model})
+        app.post(f"/{number}/{{id}}")(endpoint)
+    app.openapi()
+    started = time.process_time()
+    assert len(app.openapi()["paths"]) == 250
+    assert time.process_time() - started < 0.5  # 0.2 s were measured; a thousand take 0.8 to 1.0
 
 
 def test_a_path_whose_holes_take_some_texts_only_may_not_be_found() -> None:

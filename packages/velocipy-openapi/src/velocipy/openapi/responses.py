@@ -47,11 +47,18 @@ def answers(plan: Plan, schemas: Schemas, errors: Iterable[Error]) -> Schema:
 
 
 def error_response(errors: Sequence[Error], wording: Wording, schemas: Schemas) -> Schema:
-    """The answer to errors of one status, as the framework words it."""
-    models = list(dict.fromkeys(model_of(error, wording) for error in errors))
-    found = [schemas.of(model, "output") for model in models]
-    schema = found[0] if len(found) == 1 else {"anyOf": found}
-    return {"description": phrase(status_of(errors[0])), "content": {wording.media_type: {"schema": schema}}}
+    """The answer to errors of one status, as the framework words it. Made once a document; its parts are nobody's to change."""
+    models = tuple(dict.fromkeys(model_of(error, wording) for error in errors))
+    status = status_of(errors[0])
+    key = (status, wording.media_type, models)
+    if key not in schemas.errors:
+        found = [schemas.of(model, "output") for model in models]
+        schema = found[0] if len(found) == 1 else {"anyOf": found}
+        schemas.errors[key] = {
+            "description": phrase(status),
+            "content": {wording.media_type: {"schema": schema}},
+        }
+    return dict(schemas.errors[key])
 
 
 def _errors_of_path(plan: Plan) -> Iterator[int]:

@@ -50,6 +50,8 @@ class Schemas:
     def __init__(self) -> None:
         self.models: dict[Ref, Schema] = {}
         self.foreign: list[Foreign] = []
+        self.errors: dict[tuple[int, str, tuple[Any, ...]], Schema] = {}
+        """Answers to errors by status, media type and models: few, and each stands before many routes."""
         self._known: dict[tuple[Any, Direction], Deferred] = {}
         self._open_aliases: list[Any] = []
         self._backends = Backends()
