@@ -17,7 +17,17 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from velocipy import APIRouter, Depends, NDJSONResponse, ProblemException, Query, Request, VelociPy, raises
+from velocipy import (
+    APIRouter,
+    Depends,
+    Deprecation,
+    NDJSONResponse,
+    ProblemException,
+    Query,
+    Request,
+    VelociPy,
+    raises,
+)
 from velocipy.exceptions import ConfigurationError, NotFound
 from velocipy.testing import TestClient
 
@@ -507,3 +517,24 @@ def test_an_endpoint_that_yields_has_the_media_type_of_its_stream() -> None:
     paths = valid(app)["paths"]
     assert [*paths["/text"]["get"]["responses"]["200"]["content"]] == ["text/plain"]
     assert [*paths["/lines"]["get"]["responses"]["200"]["content"]] == ["application/x-ndjson"]
+
+
+def test_a_route_that_goes_is_documented_with_what_its_answers_say() -> None:
+    app = VelociPy()
+    leaving = Deprecation(date(2026, 7, 1), sunset=date(2027, 7, 1), successor="/v2")
+    mine: dict[int | str, Any] = {204: {"description": "Done", "headers": {"Link": {"schema": {}}}}}
+    app.add_route("/{id}", read_by_id, deprecated=leaving, responses=mine)
+    gone = valid(app)["paths"]["/{id}"]["get"]
+    assert gone["deprecated"] is True and gone["x-sunset"] == "2027-07-01"
+    assert set(gone["responses"]) == {"204", "422"}
+    assert gone["responses"]["422"]["headers"]["Deprecation"]["schema"] == {
+        "type": "string",
+        "const": "@1782864000",
+    }
+    assert gone["responses"]["204"]["headers"]["Link"] == {"schema": {}}
+    answer = TestClient(app).get("/1")
+    for name in ("Deprecation", "Sunset"):
+        assert answer.headers[name] == gone["responses"]["204"]["headers"][name]["schema"]["const"]
+
+
+async def read_by_id(id: int) -> None: ...

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from velocipy.http.uploads import UploadFile
     from velocipy.middleware.base import Middleware
     from velocipy.middleware.session import SessionMiddleware
+    from velocipy.routing.deprecation import Deprecation
     from velocipy.routing.route import Route
     from velocipy.routing.router import APIRouter
     from velocipy.sessions import Session
@@ -73,6 +74,7 @@ __all__ = [
     "Config",
     "Cookie",
     "Depends",
+    "Deprecation",
     "EventSourceResponse",
     "File",
     "FileResponse",
@@ -138,6 +140,7 @@ _HOMES = {
     "http.uploads": ("UploadFile",),
     "middleware.base": ("Middleware",),
     "middleware.session": ("SessionMiddleware",),
+    "routing.deprecation": ("Deprecation",),
     "routing.route": ("Route",),
     "routing.router": ("APIRouter",),
     "sessions": ("Session",),

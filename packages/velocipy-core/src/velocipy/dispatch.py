@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from velocipy.entry import Entry, Find, Found, Handler
@@ -27,12 +26,12 @@ from velocipy.handlers.plan import Plan
 from velocipy.handlers.results import Results, response_models
 from velocipy.handlers.signature import read_signature, return_annotation
 from velocipy.handlers.streams import item_dumper
-from velocipy.http.headers import ResponseHeaders
 from velocipy.http.request import Request
 from velocipy.http.response import RedirectResponse, Response
 from velocipy.http.url import quote_path
 from velocipy.middleware.base import check_middleware, check_together, segments
 from velocipy.middleware.preflight import Policies, deciding, outermost, policies_of, with_policies
+from velocipy.middleware.route_headers import with_own_headers
 from velocipy.protocols import Dialect
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import ANY, FALLBACK, NOT_METHODS, WEBSOCKET, Layer, Route, RouteOptions
@@ -140,12 +139,7 @@ class Dispatcher:
         laid = segments(
             binder, middleware, lambda: (*binder.guards(listed), *binder.endpoint()), socket=route.is_socket
         )
-        if (
-            len(route.formats) > 1 and not route.is_socket
-        ):  # whatever is answered, it depends on what was asked for
-            headers = ResponseHeaders(laid[0].constants)
-            headers.add_vary("accept")
-            laid = (replace(laid[0], constants=tuple(headers.raw)), *laid[1:])
+        laid = (with_own_headers(laid[0], route), *laid[1:])
         returned = None if route.is_socket else return_annotation(route.endpoint)
         empty = returned in (None, type(None)) and not route.is_socket
         return Plan(

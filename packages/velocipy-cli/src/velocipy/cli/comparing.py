@@ -8,15 +8,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
+from velocipy.app import PLUGINS
 from velocipy.cli.arguments import add_folder, app_of
 from velocipy.cli.errors import FAILED, MISUSED, CommandError
 from velocipy.cli.terminal import printable, styled
-from velocipy.exceptions import MissingAdapterError
-
-if TYPE_CHECKING:
-    from velocipy.openapi import Change
+from velocipy.plugins import load
 
 HELP = "compare two OpenAPI documents, and fail where a client may break"
 
@@ -38,12 +36,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Print the changes -> 0, or 1 where one is breaking. Raises CommandError for what is no document."""
+    """Print the changes -> 0, or 1 where one is breaking.
+
+    Raises CommandError for what is no document, MissingAdapterError without velocipy-openapi.
+    """
     if options.old == options.new == _STDIN:
         raise CommandError("only one of the two can be read from stdin", MISUSED)
-    diff = _load_diff()
+    plugin: Any = load(PLUGINS, "openapi")
     old, new = _document(options.old, options), _document(options.new, options)
-    changes = diff(old, new)
+    changes: list[Change] = plugin.diff(old, new)
     breaking = sum(change.breaking for change in changes)
     shown = [change for change in changes if change.breaking or not options.breaking]
     if options.json:
@@ -53,12 +54,13 @@ def run(options: Namespace) -> int:
     return FAILED if breaking else 0
 
 
-def _load_diff() -> Any:
-    try:
-        from velocipy.openapi import diff
-    except ImportError:
-        raise MissingAdapterError("velocipy-openapi is not installed: pip install velocipy-openapi") from None
-    return diff
+class Change(Protocol):
+    """A change as velocipy-openapi tells it: a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    place: str
+    text: str
+    breaking: bool
 
 
 def _lines(changes: Sequence[Change]) -> list[str]:

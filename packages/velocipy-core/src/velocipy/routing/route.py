@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from velocipy.http.response import Response
     from velocipy.http.wording import Wording
     from velocipy.models.base import Serialization
+    from velocipy.routing.deprecation import Deprecation
     from velocipy.socket_options import SocketOptions
 
 Endpoint = Callable[..., Any]
@@ -62,7 +63,7 @@ FROM_ANNOTATION: Final = _FromAnnotation()
 class Layer:
     """What an app, a router or a single route puts around endpoints. It may grow until, and after, requests are served."""
 
-    __slots__ = ("dependencies", "exception_handlers", "middleware", "responses")
+    __slots__ = ("dependencies", "deprecated", "exception_handlers", "middleware", "responses")
 
     def __init__(
         self,
@@ -70,7 +71,9 @@ class Layer:
         middleware: Iterable[Any] = (),
         exception_handlers: Mapping[int | type[BaseException], Callable[..., Any]] | None = None,
         responses: Mapping[int | str, Any] | None = None,
+        deprecated: bool | Deprecation | None = None,
     ) -> None:
+        self.deprecated = deprecated
         self.responses = dict(responses or {})
         self.dependencies: list[Any] = list(dependencies)
         self.middleware: list[Any] = list(middleware)
@@ -88,7 +91,7 @@ class RouteOptions:
     tags: tuple[str, ...] = ()
     summary: str | None = None
     description: str | None = None
-    deprecated: bool = False
+    deprecated: bool | Deprecation | None = None
     include_in_schema: bool = True
     max_content_length: int | None = None
     form_limits: FormLimits | None = None
@@ -195,6 +198,8 @@ class Route:
             options = replace(options, tags=(*tags, *options.tags))
         if layer.responses:
             options = replace(options, responses={**layer.responses, **options.responses})
+        if layer.deprecated is not None and options.deprecated is None:
+            options = replace(options, deprecated=layer.deprecated)
         if name_prefix:
             options = replace(options, name=f"{name_prefix}.{self.name}")
         return Route(self.methods, template, self.endpoint, options, (layer, *self.layers))

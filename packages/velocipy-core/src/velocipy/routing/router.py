@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from velocipy.http.response import Response
     from velocipy.models.base import Serialization
     from velocipy.origins import AllowedOrigins
+    from velocipy.routing.deprecation import Deprecated, Deprecation
 
 E = TypeVar("E", bound=Callable[..., Any])
 H = TypeVar("H", bound=Callable[..., Any])
@@ -48,7 +49,8 @@ class RouteKeywords(TypedDict, total=False):
     `response_model` is what results are checked against, filtered to and documented as, in place of the return annotation; None
     leaves them as they are. `formats`, such as ("json", "msgpack"), are those that a client may choose from by Accept. The `response_model_...` ones say which of its fields are written, and how. `response_class` makes
     the Response of every result that is none, and is called with (result, status). `on_disconnect="cancel"` cancels the endpoint when
-    the client leaves before the answer. `openapi_extra` is merged over what the OpenAPI document says of the route.
+    the client leaves before the answer. `deprecated` is True, which documents it, or a date or a `velocipy.Deprecation`, which every answer
+    says too. `openapi_extra` is merged over what the OpenAPI document says of the route.
     """
 
     name: str | None
@@ -56,7 +58,7 @@ class RouteKeywords(TypedDict, total=False):
     tags: Sequence[str]
     summary: str | None
     description: str | None
-    deprecated: bool
+    deprecated: Deprecated
     include_in_schema: bool
     max_content_length: int | None
     form_limits: FormLimits | None
@@ -104,7 +106,8 @@ class MountKeywords(TypedDict, total=False):
 class APIRouter:
     """A group of routes: `router = APIRouter("/items", tags=["items"])`, then `app.include_router(router)`.
 
-    `dependencies`, `middleware` and `exception_handlers` apply to every route below, those of outer routers first. Routers
+    `dependencies`, `middleware` and `exception_handlers` apply to every route below, those of outer routers first; `deprecated` to
+    those that do not say it themselves. Routers
     nest to any depth, and what is added to one after it was included still counts.
     """
 
@@ -118,13 +121,16 @@ class APIRouter:
         middleware: Iterable[Any] = (),
         exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
         responses: Mapping[int | str, Any] | None = None,
+        deprecated: Deprecated | None = None,
     ) -> None:
         if prefix:
             PathTemplate.parse(prefix)
         self.prefix = prefix
         self.name = name
         self.tags = tuple(tags)
-        self.layer = Layer(dependencies, middleware, exception_handlers, responses)
+        self.layer = Layer(
+            dependencies, middleware, exception_handlers, responses, _check_deprecated(deprecated)
+        )
         self._routes: list[Route] = []
         self._children: list[APIRouter] = []
         self._listeners: list[Callable[[Route | None], None]] = []
@@ -374,7 +380,7 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         tags=tuple(keywords.get("tags", ())),
         summary=keywords.get("summary"),
         description=keywords.get("description"),
-        deprecated=keywords.get("deprecated", False),
+        deprecated=_check_deprecated(keywords.get("deprecated")),
         include_in_schema=keywords.get("include_in_schema", True),
         max_content_length=None if limit is None else check_limit(limit),
         form_limits=keywords.get("form_limits"),
@@ -387,6 +393,15 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         openapi_extra=dict(keywords.get("openapi_extra", {})),
         on_disconnect=_check_on_disconnect(keywords.get("on_disconnect", "continue")),
     )
+
+
+def _check_deprecated(said: Deprecated | None) -> bool | Deprecation | None:
+    if said is None or isinstance(said, bool):
+        return said
+    # `datetime` and the fields of headers are loaded by who names a date.
+    from velocipy.routing.deprecation import check_deprecated
+
+    return check_deprecated(said)
 
 
 def _check_on_disconnect(choice: Any) -> OnDisconnect:

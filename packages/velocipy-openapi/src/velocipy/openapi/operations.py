@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from velocipy.handlers.plan import Plan
+from velocipy.openapi.deprecation import deprecated_answers
 from velocipy.openapi.dependencies import Security, errors_of, needed_by
 from velocipy.openapi.naming import Schema, legal
 from velocipy.openapi.parameters import Reads
 from velocipy.openapi.responses import answers
 from velocipy.openapi.schemas import Schemas
+from velocipy.routing.deprecation import Deprecation
 from velocipy.routing.path import PathTemplate, encode_path
 from velocipy.routing.route import Route, callable_name
 
@@ -65,6 +67,8 @@ def _content(plan: Plan, schemas: Schemas, security: Security) -> Schema:
     content["responses"] = answers(plan, schemas, errors_of(needed))
     if options.deprecated:
         content["deprecated"] = True
+    if isinstance(options.deprecated, Deprecation):
+        content.update(deprecated_answers(content["responses"], options.deprecated))
     requirements = security.requirements(route, needed)
     if requirements:
         content["security"] = requirements

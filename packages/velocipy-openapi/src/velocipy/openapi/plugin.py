@@ -6,7 +6,7 @@ Loaded for every app that is served, so what builds documents is imported when t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from velocipy.exceptions import ConfigurationError, RouteConflictError
@@ -14,6 +14,7 @@ from velocipy.exceptions import ConfigurationError, RouteConflictError
 if TYPE_CHECKING:
     from velocipy.app import VelociPy
     from velocipy.openapi.config import OpenAPI
+    from velocipy.openapi.schema_changes import Change
     from velocipy.openapi.ui.page import Page
 
 logger = logging.getLogger("velocipy")
@@ -44,6 +45,12 @@ class Plugin:
         from velocipy.openapi.document import build
 
         return build(app, config_of(app))
+
+    def diff(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+        """What differs between two documents, for who may not import this dist."""
+        from velocipy.openapi.changes import diff
+
+        return diff(old, new)
 
 
 plugin = Plugin()
