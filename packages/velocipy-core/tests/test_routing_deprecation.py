@@ -67,14 +67,20 @@ def test_a_date_is_enough_and_true_alone_is_for_the_document() -> None:
 
 
 def test_what_a_router_says_holds_for_its_routes_unless_they_say_it_themselves() -> None:
-    app, outer, inner = VelociPy(), APIRouter("/v1", deprecated=date(2030, 1, 1)), APIRouter(deprecated=LEAVING)
+    app, outer, inner = (
+        VelociPy(),
+        APIRouter("/v1", deprecated=date(2030, 1, 1)),
+        APIRouter(deprecated=LEAVING),
+    )
     inner.add_route("/inner", lambda: None, name="inner")
     outer.add_route("/outer", lambda: None, name="outer")
     outer.add_route("/stays", lambda: None, name="stays", deprecated=False)
     outer.include_router(inner)
     app.include_router(outer)
     client = TestClient(app)
-    found = {name: client.get(f"/v1/{name}").headers.get("deprecation") for name in ("inner", "outer", "stays")}
+    found = {
+        name: client.get(f"/v1/{name}").headers.get("deprecation") for name in ("inner", "outer", "stays")
+    }
     assert found == {"inner": "@1782864000", "outer": "@1893456000", "stays": None}
 
 

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from velocipy.routing.deprecation import Deprecation
     from velocipy.routing.route import Route
     from velocipy.routing.router import APIRouter
+    from velocipy.routing.versions import APIVersion
     from velocipy.sessions import Session
     from velocipy.state import State
     from velocipy.static import StaticFiles
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APIRouter",
+    "APIVersion",
     "AsyncTestClient",
     "BackgroundTask",
     "BackgroundTasks",
@@ -143,6 +145,7 @@ _HOMES = {
     "routing.deprecation": ("Deprecation",),
     "routing.route": ("Route",),
     "routing.router": ("APIRouter",),
+    "routing.versions": ("APIVersion",),
     "sessions": ("Session",),
     "state": ("State",),
     "static": ("StaticFiles",),

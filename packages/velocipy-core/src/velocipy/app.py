@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from velocipy.json.base import EncoderChoice, JSONEncoder
     from velocipy.models.base import Backends, ModelBackend
     from velocipy.protocols import Dialect
+    from velocipy.routing.versions import APIVersion
 
 PLUGINS = "velocipy.plugins"
 """The entry-point group of callables `set_up(app)`, which add routes or middleware to every app that is served."""
@@ -64,7 +65,8 @@ class VelociPy(APIRouter):
     networks of the proxies whose Forwarded and X-Forwarded-* headers say who the client is, for this app and all mounted in it
     ("*" is whoever connects, "unix" who does so over a Unix socket), or is a `velocipy.http.proxy.TrustedProxies`; `root_path` is the
     prefix, "/api" say, below which a proxy serves the app, where the server does not tell it. `openapi_url` and `docs_url` are where velocipy-openapi, if
-    installed, serves the OpenAPI document and Swagger UI, None for nowhere; `openapi` is its OpenAPIConfig.
+    installed, serves the OpenAPI document and Swagger UI, None for nowhere; `openapi` is its OpenAPIConfig. `versioning` is an
+    `APIVersion`: which versions of routes there are, and how a request says which it wants.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class VelociPy(APIRouter):
         middleware: Iterable[Any] = (),
         exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
         responses: Mapping[int | str, Any] | None = None,
+        versioning: APIVersion | None = None,
     ) -> None:
         super().__init__(
             tags=tags,
@@ -107,6 +110,7 @@ class VelociPy(APIRouter):
         self.docs_url = check_place("docs_url", docs_url)
         self.openapi_url = check_place("openapi_url", openapi_url)
         self.openapi_config = openapi
+        self.versioning = _check_versioning(versioning)
         self.max_content_length = check_limit(max_content_length)
         self.body_timeout = check_body_timeout(body_timeout)
         self.form_limits = form_limits
@@ -274,15 +278,16 @@ class VelociPy(APIRouter):
         """The routes that a request for this path, percent-decoded, can reach by some method; the most preferred first."""
         return self._dispatcher.routes_at(path)
 
-    def openapi(self) -> dict[str, Any]:
+    def openapi(self, version: str | None = None) -> dict[str, Any]:
         """The OpenAPI 3.1 document of all routes as they are now: new at each call, so that it may be changed.
 
+        `version` is one of `versioning`; where a field says which, and so one path has several, it is the default, or the last.
         Raises MissingAdapterError, which names the command, where velocipy-openapi is not installed.
         """
         from velocipy.plugins import load
 
         plugin: Any = load(PLUGINS, "openapi")
-        document: dict[str, Any] = plugin.document(self)
+        document: dict[str, Any] = plugin.document(self, version)
         return document
 
     def plan(self, route: Route) -> Plan:
@@ -315,7 +320,15 @@ class VelociPy(APIRouter):
         return f"{path}?{query}" if query else path
 
     def _add(self, route: Route, owner: VelociPy | None = None, mounted_at: str = "") -> None:
-        app = owner or self
+        if owner is not None or not route.options.versions:
+            self._take(route, owner or self, mounted_at)
+            return
+        from velocipy.routing.versions import in_versions
+
+        for one in in_versions(route, self.versioning, self.formats):
+            self._take(one, self, mounted_at)
+
+    def _take(self, route: Route, app: VelociPy, mounted_at: str) -> None:
         mounted = route.mounted(
             app,
             app.max_content_length,
@@ -326,7 +339,9 @@ class VelociPy(APIRouter):
             self.proxies,
         )
         named = self._names.get(route.name, []) if route.options.name else []
-        clash = next((other for other in named if other.options.name), None)
+        clash = next(
+            (other for other in named if other.options.name and not other.is_version_beside(route)), None
+        )
         if clash is not None:
             raise RouteConflictError(
                 f"the name {route.name!r} of {route.title} ({route.location}) belongs to {clash.title} ({clash.location}): give one another name"
@@ -432,6 +447,18 @@ class VelociPy(APIRouter):
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
         await enter(scope, receive, send)
+
+
+def _check_versioning(versioning: Any) -> APIVersion | None:
+    if versioning is None:
+        return None
+    from velocipy.routing.versions import APIVersion
+
+    if not isinstance(versioning, APIVersion):
+        raise ConfigurationError(
+            f"versioning is an APIVersion, as APIVersion.from_header(...), not {versioning!r}"
+        )
+    return versioning
 
 
 def _find_proxies(entries: object) -> TrustedProxies | None:

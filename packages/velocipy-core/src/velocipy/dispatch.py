@@ -39,19 +39,38 @@ from velocipy.routing.tree import RouteTree
 
 if TYPE_CHECKING:
     from velocipy.app import VelociPy
+    from velocipy.routing.versions import APIVersion
 
 
 class Leaf:
     """What stands at one place of the tree: routes by method, and their compiled handlers by dialect and method."""
 
-    __slots__ = ("handlers", "number", "own", "policies", "routes")
+    __slots__ = ("handlers", "number", "own", "policies", "routes", "versions")
 
     def __init__(self, dialects: Iterable[str], number: int) -> None:
         self.number = number
         self.routes: dict[str, Route] = {}
+        self.versions: dict[str, dict[str, Route]] = {}
+        """By method, the routes between which a field of the request chooses; the first stands in `routes` too."""
         self.policies: Policies | None = None
         self.handlers: dict[str, dict[str, Handler]] = {name: {} for name in dialects}
         self.own: dict[tuple[str, str], Handler] = {}
+
+    def known(self, method: str, route: Route) -> Route | None:
+        """What has the place of `route` already: another version of it has not."""
+        known = self.routes.get(method)
+        if known is None or route.versioning is None or known.versioning is not route.versioning:
+            return known
+        return self.versions[method].get(str(route.options.version))
+
+    def put(self, method: str, route: Route) -> None:
+        """Give a route its place."""
+        if route.versioning is None:
+            self.routes[method] = route
+            return
+        versions = self.versions.setdefault(method, {})
+        versions[str(route.options.version)] = route
+        self.routes[method] = next(iter(versions.values()))
 
     def forget(self) -> None:
         """Drop every compiled handler; requests in flight finish with the one they have."""
@@ -77,10 +96,10 @@ class Dispatcher:
         """Take a route in. Raises RouteConflictError for a place that is taken, BindingError for what cannot be bound."""
         leaf = self._tree.leaf(route.template)
         methods = [
-            method for method in route.methods if not _yields_head(method, route, leaf.routes.get(method))
+            method for method in route.methods if not _yields_head(method, route, leaf.known(method, route))
         ]
         for method in methods:
-            known = leaf.routes.get(method)
+            known = leaf.known(method, route)
             if known is not None and not _yields_head(method, known, route):
                 raise RouteConflictError(
                     f"{route.title} ({route.location}) is served already by {known.title} ({known.location}): "
@@ -88,7 +107,7 @@ class Dispatcher:
                 )
         route.app.app_values.announce(self.plan(route).app_scoped)
         for method in methods:
-            leaf.routes[method] = route
+            leaf.put(method, route)
         leaf.forget()
 
     def forget(self) -> None:
@@ -121,8 +140,11 @@ class Dispatcher:
 
     def routes_at(self, path: str) -> list[Route]:
         """Every route of the leaves that take a path, each once, the most preferred leaf first."""
-        found = [route for leaf, _ in self._tree.matches(path) for route in leaf.routes.values()]
-        return list(dict.fromkeys(found))
+        found: dict[Route, None] = {}
+        for leaf, _ in self._tree.matches(path):
+            for method, route in leaf.routes.items():
+                found.update(dict.fromkeys(leaf.versions[method].values() if route.versioning else (route,)))
+        return list(found)
 
     def explain(self, route: Route, dialect: Dialect) -> str:
         """The source of a route's handler as it would be compiled now."""
@@ -192,6 +214,8 @@ class Dispatcher:
         return self._not_found(dialect), ()
 
     def _handler(self, leaf: Leaf, route: Route, method: str, dialect: Dialect) -> Handler:
+        if route.versioning is not None:
+            return self._choosing_handler(leaf, route, route.versioning, method, dialect)
         table = leaf.handlers[dialect.name]
         handler = table.get(ANY if route.methods == (ANY,) else method)
         if handler is None:
@@ -203,6 +227,26 @@ class Dispatcher:
             route.methods != (ANY,) or method in _USUAL
         ):  # a client may send any word as method: not each stays in the table
             table[method] = handler
+        return handler
+
+    def _choosing_handler(
+        self, leaf: Leaf, route: Route, versioning: APIVersion, method: str, dialect: Dialect
+    ) -> Handler:
+        """The handler of a place that several versions share; the layers of `route`, one of them, stand around what is refused."""
+        from velocipy.versioned import Chosen, choosing_handler
+
+        handlers = {version: self._compile(one, dialect)[0] for version, one in leaf.versions[method].items()}
+        layers = route.layers[:-1]
+
+        def missing(version: str) -> Chosen:
+            methods = {name for name, table in leaf.versions.items() if version in table}
+            return Chosen(refused, (", ".join(sorted(methods | {"OPTIONS"})) if methods else "",))
+
+        refused = self._own_handler(leaf.own, "version", _refuse_version, dialect, layers, owner=route.app)
+        handler = choosing_handler(
+            dialect, route.title, versioning, handlers, missing, Chosen(refused, ("*",))
+        )
+        leaf.handlers[dialect.name][method] = handler
         return handler
 
     def _compile(self, route: Route, dialect: Dialect) -> tuple[Handler, str]:
@@ -331,6 +375,17 @@ async def _raise_not_found() -> None:
 
 async def _method_not_allowed(rest: str) -> None:
     raise MethodNotAllowed(rest.split(", "))
+
+
+async def _refuse_version(rest: str, request: Request) -> None:
+    """`rest` is "*" where the request wants no version that there is, else the methods of the version that it wants."""
+    versioning = request.route.app.versioning
+    if rest == "*":
+        raise versioning.refused()
+    allow = {"allow": rest} if rest else {}
+    exc = MethodNotAllowed(()) if rest else NotFound()
+    exc.headers = {"vary": versioning.field, **allow}
+    raise exc
 
 
 async def _options(rest: str) -> Response:

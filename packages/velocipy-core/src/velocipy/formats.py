@@ -25,6 +25,11 @@ class Format:
     others: tuple[str, ...] = ()
 
     @property
+    def is_json(self) -> bool:
+        """Whether it is JSON, under whatever media type."""
+        return self.name == "json"
+
+    @property
     def media_types(self) -> tuple[str, ...]:
         """Every media type that means this."""
         return (self.media_type, *self.others)

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from velocipy.constraints import Check
 from velocipy.exceptions import ErrorItem, UnsupportedMediaType
-from velocipy.formats import JSON, Format
+from velocipy.formats import Format
 from velocipy.handlers.convert import Reader, default_maker, held
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.signature import UNANNOTATED
@@ -47,11 +47,11 @@ def decoder_chooser(
 
     `absent` decodes what has no type: nothing, where the body may be missing. JSON must be UTF-8.
     """
-    json = next((decode for format, decode in zip(formats, decoders, strict=True) if format is JSON), None)
+    json = next((decode for format, decode in zip(formats, decoders, strict=True) if format.is_json), None)
     others = {
         kind: decode
         for format, decode in zip(formats, decoders, strict=True)
-        if format is not JSON
+        if not format.is_json
         for kind in format.media_types
     }
     names = " or ".join(format.media_type for format in formats)

@@ -326,7 +326,7 @@ class Plan:
             what = f"JSON of {type_name(self.models[0].annotation)}"
         else:
             what = "nothing" if self.result == "empty" else "by its class"
-        others = [format.name for format in self.route.formats[1:]]
+        others = [format.media_type if format.is_json else format.name for format in self.route.formats[1:]]
         return f"send     {self.status}: {what}{', by Accept also ' + ', '.join(others) if others else ''}"
 
 

@@ -339,12 +339,12 @@ class Reading:
             return raw_decoder(annotation, optional, find_encoder)
         backend = self._backend(parameter)
         with self._placed(parameter):
-            if format is JSON:
+            if format.is_json:
                 return backend.decoder(parameter.hint, find_encoder)
             return decoder_by_values(backend, parameter.hint, find_encoder)
 
     def _encoder_of(self, format: Format) -> FindEncoder:
-        return self._find_encoder if format is JSON else find_messagepack
+        return self._find_encoder if format.is_json else find_messagepack
 
     def _validator(self, parameter: Parameter) -> Validate:
         annotation, optional = strip_optional(parameter.annotation)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, get_origin
 
 from velocipy.annotations import split_annotated, type_name, union_members, union_of
 from velocipy.exceptions import BindingError, ConfigurationError, HTTPException
-from velocipy.formats import JSON, find_messagepack
+from velocipy.formats import JSON, Format, find_messagepack
 from velocipy.handlers.bodies import is_anything, is_raw
 from velocipy.handlers.sources import FindBackend
 from velocipy.handlers.streams import UNSAID, ItemEncoder, item_type
@@ -16,7 +16,6 @@ from velocipy.http.gate import BODYLESS
 from velocipy.http.headers import APPENDED
 from velocipy.http.response import (
     BYTES_TYPE,
-    JSON_TYPE,
     TEXT_TYPE,
     PlainTextResponse,
     Response,
@@ -38,10 +37,11 @@ class Results:
         encoder: JSONEncoder,
         find_backend: FindBackend,
         model: Dumper | None = None,
-        media_type: str = JSON_TYPE,
+        format: Format = JSON,
     ) -> None:
         self.encoder = encoder
-        self.media_type = media_type
+        self.media_type = format.media_type
+        self._is_json = format.is_json
         self._find_backend = find_backend
         self._model = model
 
@@ -50,7 +50,7 @@ class Results:
         if self._model is not None:
             return self._model.encode_of(kind)
         backend = None if kind in _PLAIN else self._find_backend(kind)
-        if backend is None or backend.name == "dataclass" or self.media_type != JSON_TYPE:
+        if backend is None or backend.name == "dataclass" or not self._is_json:
             return self.encoder.encode
         return backend.dumper(kind, lambda: self.encoder).encode_of(kind)
 
@@ -175,7 +175,7 @@ def response_models(
         try:
             dumpers = [
                 backend.dumper(hint, find_encoder, how)
-                if format is JSON
+                if format.is_json
                 else dumper_by_values(backend, hint, find_messagepack, how)
                 for format in route.formats
             ]

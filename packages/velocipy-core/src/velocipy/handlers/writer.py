@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from velocipy.formats import JSON, find_messagepack
+from velocipy.formats import find_messagepack
 from velocipy.handlers.app_scope import AppValues
 from velocipy.handlers.emitters import EMITTERS, emits_request, reads_whole_query
 from velocipy.handlers.hook_lines import HookLines
@@ -61,10 +61,10 @@ class SegmentWriter:
         self.route: str = source.bind("ROUTE", plan.route)
         self.results = [
             Results(
-                tools.encoder if format is JSON else find_messagepack(),
+                tools.encoder if format.is_json else find_messagepack(),
                 tools.find_backend,
                 model,
-                format.media_type,
+                format,
             )
             for format, model in zip(plan.route.formats, plan.models, strict=True)
         ]

@@ -30,6 +30,8 @@ def _own(route: Route) -> list[tuple[str, str]]:
     own: list[tuple[str, str]] = []
     if len(route.formats) > 1:  # whatever is answered, it depends on what was asked for
         own.append(("vary", "accept"))
+    if route.versioning is not None and route.options.version is not None:
+        own += route.versioning.answers(route.options.version)
     if isinstance(route.options.deprecated, Deprecation):
         own += route.options.deprecated.headers
     return own

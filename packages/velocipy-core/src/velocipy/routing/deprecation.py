@@ -33,7 +33,11 @@ class Deprecation:
             raise ConfigurationError(
                 f"Deprecation: the sunset {self.sunset} is before {self.since}, since when it is deprecated (RFC 9745 section 4)"
             )
-        for name, link in (("link", self.link), ("sunset_link", self.sunset_link), ("successor", self.successor)):
+        for name, link in (
+            ("link", self.link),
+            ("sunset_link", self.sunset_link),
+            ("successor", self.successor),
+        ):
             if link is not None and (not isinstance(link, str) or _URI.fullmatch(link) is None):
                 raise ConfigurationError(
                     f"Deprecation({name}=...) is a URI reference in ASCII, percent-encoded, not {link!r}"

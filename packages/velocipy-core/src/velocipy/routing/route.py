@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from velocipy.http.wording import Wording
     from velocipy.models.base import Serialization
     from velocipy.routing.deprecation import Deprecation
+    from velocipy.routing.versions import APIVersion
     from velocipy.socket_options import SocketOptions
 
 Endpoint = Callable[..., Any]
@@ -63,7 +64,7 @@ FROM_ANNOTATION: Final = _FromAnnotation()
 class Layer:
     """What an app, a router or a single route puts around endpoints. It may grow until, and after, requests are served."""
 
-    __slots__ = ("dependencies", "deprecated", "exception_handlers", "middleware", "responses")
+    __slots__ = ("dependencies", "deprecated", "exception_handlers", "middleware", "responses", "versions")
 
     def __init__(
         self,
@@ -72,8 +73,10 @@ class Layer:
         exception_handlers: Mapping[int | type[BaseException], Callable[..., Any]] | None = None,
         responses: Mapping[int | str, Any] | None = None,
         deprecated: bool | Deprecation | None = None,
+        versions: tuple[str, ...] = (),
     ) -> None:
         self.deprecated = deprecated
+        self.versions = versions
         self.responses = dict(responses or {})
         self.dependencies: list[Any] = list(dependencies)
         self.middleware: list[Any] = list(middleware)
@@ -103,6 +106,9 @@ class RouteOptions:
     operation_id: str | None = None
     openapi_extra: Mapping[str, Any] = field(default_factory=dict)
     on_disconnect: OnDisconnect = "continue"
+    versions: tuple[str, ...] = ()
+    version: str | None = None
+    """Which of `versions` this route of an app is: what is declared with several is as many routes there."""
     socket: SocketOptions | None = None
     """Of a WebSocket route alone."""
 
@@ -153,6 +159,17 @@ class Route:
         return self.options.name or callable_name(self.endpoint)
 
     @property
+    def versioning(self) -> APIVersion | None:
+        """What chooses between this route and other versions of it by a field; None where nothing need be chosen."""
+        found: APIVersion | None = getattr(self.app, "versioning", None)
+        return found if found is not None and found.field and self.options.version is not None else None
+
+    def is_version_beside(self, other: Route) -> bool:
+        """Whether the two are one place in two versions, and so may have one name."""
+        mine, theirs = self.options.version, other.options.version
+        return self.path == other.path and None not in (mine, theirs) and mine != theirs
+
+    @property
     def wording(self) -> Wording:
         """What the bodies of its errors say: its app's, also where that is mounted in another."""
         from velocipy.http.wording import DETAILS
@@ -200,9 +217,19 @@ class Route:
             options = replace(options, responses={**layer.responses, **options.responses})
         if layer.deprecated is not None and options.deprecated is None:
             options = replace(options, deprecated=layer.deprecated)
+        if layer.versions and not options.versions:
+            options = replace(options, versions=layer.versions)
         if name_prefix:
             options = replace(options, name=f"{name_prefix}.{self.name}")
         return Route(self.methods, template, self.endpoint, options, (layer, *self.layers))
+
+    def in_version(self, version: str, prefix: str, formats: tuple[Format, ...] | None) -> Route:
+        """This route as it stands in one version of an app."""
+        options = replace(self.options, version=version, formats=formats or self.options.formats)
+        if prefix:
+            options = replace(options, name=f"{prefix.strip('/').replace('/', '.')}.{self.name}")
+        template = PathTemplate.parse(join_paths(prefix, self.path)) if prefix else self.template
+        return replace(self, template=template, options=options)
 
     def mounted(
         self,

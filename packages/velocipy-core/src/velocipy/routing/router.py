@@ -50,7 +50,7 @@ class RouteKeywords(TypedDict, total=False):
     leaves them as they are. `formats`, such as ("json", "msgpack"), are those that a client may choose from by Accept. The `response_model_...` ones say which of its fields are written, and how. `response_class` makes
     the Response of every result that is none, and is called with (result, status). `on_disconnect="cancel"` cancels the endpoint when
     the client leaves before the answer. `deprecated` is True, which documents it, or a date or a `velocipy.Deprecation`, which every answer
-    says too. `openapi_extra` is merged over what the OpenAPI document says of the route.
+    says too. `versions`, such as ("1", "2"), are those of the app's `versioning` in which the route is served. `openapi_extra` is merged over what the OpenAPI document says of the route.
     """
 
     name: str | None
@@ -59,6 +59,7 @@ class RouteKeywords(TypedDict, total=False):
     summary: str | None
     description: str | None
     deprecated: Deprecated
+    versions: str | Iterable[str]
     include_in_schema: bool
     max_content_length: int | None
     form_limits: FormLimits | None
@@ -106,8 +107,8 @@ class MountKeywords(TypedDict, total=False):
 class APIRouter:
     """A group of routes: `router = APIRouter("/items", tags=["items"])`, then `app.include_router(router)`.
 
-    `dependencies`, `middleware` and `exception_handlers` apply to every route below, those of outer routers first; `deprecated` to
-    those that do not say it themselves. Routers
+    `dependencies`, `middleware` and `exception_handlers` apply to every route below, those of outer routers first; `deprecated` and `versions`
+    to those that do not say it themselves. Routers
     nest to any depth, and what is added to one after it was included still counts.
     """
 
@@ -122,6 +123,7 @@ class APIRouter:
         exception_handlers: Mapping[ExceptionKey, Callable[..., Any]] | None = None,
         responses: Mapping[int | str, Any] | None = None,
         deprecated: Deprecated | None = None,
+        versions: str | Iterable[str] = (),
     ) -> None:
         if prefix:
             PathTemplate.parse(prefix)
@@ -129,7 +131,12 @@ class APIRouter:
         self.name = name
         self.tags = tuple(tags)
         self.layer = Layer(
-            dependencies, middleware, exception_handlers, responses, _check_deprecated(deprecated)
+            dependencies,
+            middleware,
+            exception_handlers,
+            responses,
+            _check_deprecated(deprecated),
+            _check_versions(versions),
         )
         self._routes: list[Route] = []
         self._children: list[APIRouter] = []
@@ -381,6 +388,7 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         summary=keywords.get("summary"),
         description=keywords.get("description"),
         deprecated=_check_deprecated(keywords.get("deprecated")),
+        versions=_check_versions(keywords.get("versions", ())),
         include_in_schema=keywords.get("include_in_schema", True),
         max_content_length=None if limit is None else check_limit(limit),
         form_limits=keywords.get("form_limits"),
@@ -402,6 +410,14 @@ def _check_deprecated(said: Deprecated | None) -> bool | Deprecation | None:
     from velocipy.routing.deprecation import check_deprecated
 
     return check_deprecated(said)
+
+
+def _check_versions(versions: str | Iterable[str]) -> tuple[str, ...]:
+    if not versions:
+        return ()
+    from velocipy.routing.versions import check_versions
+
+    return check_versions(versions)
 
 
 def _check_on_disconnect(choice: Any) -> OnDisconnect:

@@ -13,18 +13,20 @@ from velocipy.openapi.naming import Schema
 from velocipy.openapi.operations import Operation, give_ids, merged, operations_of, paths_of
 from velocipy.openapi.responses import write_narrowed
 from velocipy.openapi.schemas import Schemas
+from velocipy.openapi.versions import routes_in, version_shown
 from velocipy.routing.route import NOT_METHODS, Route
 
 VERSION: Final = "3.1.0"
 
 
-def build(app: VelociPy, config: OpenAPI) -> Schema:
+def build(app: VelociPy, config: OpenAPI, version: str | None = None) -> Schema:
     """The document of all routes that are documented, those of apps that are mounted included.
 
-    Raises ConfigurationError for what contradicts itself, such as two security schemes of one name.
+    Raises ConfigurationError for what contradicts itself, such as two security schemes of one name, and for a version that is none.
     """
     schemas, security = Schemas(), Security()
-    operations = _operations(app, app.routes, schemas, security)
+    routes = routes_in(app, version)
+    operations = _operations(app, routes, schemas, security)
     hooks = _operations(app, _webhooks(app, config), schemas, security)
     give_ids([*operations, *hooks])
     components = Components(schemas)
@@ -33,7 +35,7 @@ def build(app: VelociPy, config: OpenAPI) -> Schema:
             write_narrowed(components, response)
     document: Schema = {
         "openapi": VERSION,
-        "info": _info(app, config),
+        "info": _info(app, config, version),
         **_said(config),
         "paths": components.resolve(paths_of(operations)),
     }
@@ -66,9 +68,10 @@ def _webhooks(app: VelociPy, config: OpenAPI) -> Iterator[Route]:
         )
 
 
-def _info(app: VelociPy, config: OpenAPI) -> Schema:
+def _info(app: VelociPy, config: OpenAPI, version: str | None) -> Schema:
     info: Schema = {"title": app.title, "version": app.version}
     said = {
+        "x-api-version": version_shown(app, version),
         "summary": config.summary,
         "description": config.description,
         "termsOfService": config.terms_of_service,

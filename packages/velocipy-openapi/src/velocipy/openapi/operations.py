@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from velocipy.handlers.plan import Plan
-from velocipy.openapi.deprecation import deprecated_answers
 from velocipy.openapi.dependencies import Security, errors_of, needed_by
+from velocipy.openapi.deprecation import deprecated_answers
 from velocipy.openapi.naming import Schema, legal
 from velocipy.openapi.parameters import Reads
 from velocipy.openapi.responses import answers
 from velocipy.openapi.schemas import Schemas
+from velocipy.openapi.versions import version_parameter
 from velocipy.routing.deprecation import Deprecation
 from velocipy.routing.path import PathTemplate, encode_path
 from velocipy.routing.route import Route, callable_name
@@ -60,11 +61,15 @@ def _content(plan: Plan, schemas: Schemas, security: Security) -> Schema:
     if description:
         content["description"] = description
     parameters, body = reads.parameters, reads.body()
+    version = version_parameter(route)
+    if version is not None:
+        parameters.append(version)
     if parameters:
         content["parameters"] = parameters
     if body is not None:
         content["requestBody"] = body
-    content["responses"] = answers(plan, schemas, errors_of(needed))
+    errors = errors_of(needed) if route.versioning is None else (406, *errors_of(needed))
+    content["responses"] = answers(plan, schemas, errors)
     if options.deprecated:
         content["deprecated"] = True
     if isinstance(options.deprecated, Deprecation):

@@ -40,11 +40,11 @@ class Plugin:
                 _add(app, f"{page.assets}/{{name}}", serving.serve_docs_asset, config)
                 _add(app, page.redirect, serving.serve_docs_redirect, config)
 
-    def document(self, app: VelociPy) -> dict[str, Any]:
-        """The document of an app as it is now."""
+    def document(self, app: VelociPy, version: str | None = None) -> dict[str, Any]:
+        """The document of an app, or of one version of it, as it is now."""
         from velocipy.openapi.document import build
 
-        return build(app, config_of(app))
+        return build(app, config_of(app), version)
 
     def diff(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
         """What differs between two documents, for who may not import this dist."""

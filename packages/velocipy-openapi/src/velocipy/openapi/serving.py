@@ -47,33 +47,35 @@ class Served:
         self.pages = {path: page for page in pages for path in (page.path, page.redirect)}
         self.kinds = {type(page.ui) for page in self.pages.values()}
         self._lock = threading.Lock()
-        self._ready: Ready | None = None
+        self._ready: dict[str | None, Ready] = {}  # by version, of which an app has few
         self._changes = 0
 
     def forget(self) -> None:
         """Something has changed: build the document again when it is next asked for."""
         self._changes += 1
-        self._ready = None
+        self._ready = {}
 
-    async def document(self, app: VelociPy) -> Ready:
-        """The document as it is now."""
-        ready: Ready | None = self._ready
-        return await in_thread(self._build, app) if ready is None else ready
+    async def document(self, app: VelociPy, version: str | None = None) -> Ready:
+        """The document, or that of one version, as it is now. Raises NotFound for a version that there is not."""
+        if version is not None and (app.versioning is None or version not in app.versioning.allowed):
+            raise NotFound("no such version")
+        ready = self._ready.get(version)
+        return await in_thread(self._build, app, version) if ready is None else ready
 
-    def _build(self, app: VelociPy) -> Ready:
+    def _build(self, app: VelociPy, version: str | None) -> Ready:
         from velocipy.openapi.document import build
         from velocipy.openapi.ui.page import origins_in
 
         with self._lock:
-            if self._ready is not None:
-                return self._ready
+            if version in self._ready:
+                return self._ready[version]
             changes = self._changes
-            document = build(app, self.config)
+            document = build(app, self.config, version)
             content = StdlibJSON().encode(document)
             tag = sha256(content).hexdigest()[:32]
             made = Ready(content, gzip.compress(content, 6, mtime=0), tag, frozenset(origins_in(document)))
             if changes == self._changes:  # else it is out of date already, and serves this request alone
-                self._ready = made
+                self._ready[version] = made
             return made
 
 
@@ -86,9 +88,9 @@ def serve(app: VelociPy, config: OpenAPI, pages: Iterable[Page]) -> None:
     app.watch(served.forget)
 
 
-async def serve_openapi(request: Request) -> Response:
-    """The document, with an ETag and compressed for who takes it."""
-    ready = await _served[request.app].document(request.app)
+async def serve_openapi(request: Request, version: str | None = None) -> Response:
+    """The document, with an ETag and compressed for who takes it; `?version=1` is that of one version."""
+    ready = await _served[request.app].document(request.app, version)
     coded = _takes_gzip(request)
     tag = f"{ready.tag}-gzip" if coded else ready.tag
     headers = {
