@@ -290,6 +290,14 @@ class VelociPy(APIRouter):
         document: dict[str, Any] = plugin.document(self, version)
         return document
 
+    def asyncapi(self) -> dict[str, Any]:
+        """The AsyncAPI 3.0 document of the WebSocket routes and event streams, as `openapi` is that of the others."""
+        from velocipy.plugins import load
+
+        plugin: Any = load(PLUGINS, "openapi")
+        document: dict[str, Any] = plugin.messages(self)
+        return document
+
     def plan(self, route: Route) -> Plan:
         """What one of the app's routes does, with the layers and overrides of this moment, as data."""
         return self._dispatcher.plan(route)

@@ -106,6 +106,10 @@ class RouteOptions:
     operation_id: str | None = None
     openapi_extra: Mapping[str, Any] = field(default_factory=dict)
     on_disconnect: OnDisconnect = "continue"
+    sends: Any = None
+    """What each item of a stream, or each message to a WebSocket's peer, is. For documents."""
+    receives: Any = None
+    """What each message from a WebSocket's peer is."""
     versions: tuple[str, ...] = ()
     version: str | None = None
     """Which of `versions` this route of an app is: what is declared with several is as many routes there."""

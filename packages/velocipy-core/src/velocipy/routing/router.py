@@ -50,7 +50,8 @@ class RouteKeywords(TypedDict, total=False):
     leaves them as they are. `formats`, such as ("json", "msgpack"), are those that a client may choose from by Accept. The `response_model_...` ones say which of its fields are written, and how. `response_class` makes
     the Response of every result that is none, and is called with (result, status). `on_disconnect="cancel"` cancels the endpoint when
     the client leaves before the answer. `deprecated` is True, which documents it, or a date or a `velocipy.Deprecation`, which every answer
-    says too. `versions`, such as ("1", "2"), are those of the app's `versioning` in which the route is served. `openapi_extra` is merged over what the OpenAPI document says of the route.
+    says too. `versions`, such as ("1", "2"), are those of the app's `versioning` in which the route is served.
+    `sends` is the type of each item of a stream, for the documents. `openapi_extra` is merged over what the OpenAPI document says of the route.
     """
 
     name: str | None
@@ -60,6 +61,7 @@ class RouteKeywords(TypedDict, total=False):
     description: str | None
     deprecated: Deprecated
     versions: str | Iterable[str]
+    sends: Any
     include_in_schema: bool
     max_content_length: int | None
     form_limits: FormLimits | None
@@ -82,8 +84,12 @@ class RouteKeywords(TypedDict, total=False):
 
 
 class SocketKeywords(RouteKeywords, total=False):
-    """What a WebSocket route takes besides: `velocipy.socket_options.socket_options` says what each means."""
+    """What a WebSocket route takes besides: `velocipy.socket_options.socket_options` says what each means.
 
+    `receives` is the type of messages from the peer, as `sends` is of those to it, for the AsyncAPI document.
+    """
+
+    receives: Any
     allowed_origins: AllowedOrigins
     require_origin: bool
     allow_credentials: bool
@@ -373,7 +379,7 @@ _MODEL = "response_model_"
 
 
 def _socket_options(keywords: Mapping[str, Any]) -> SocketOptions:
-    return socket_options(**{name: keywords[name] for name in _SOCKET_ONLY & keywords.keys()})
+    return socket_options(**{name: keywords[name] for name in _SOCKET_ONLY & keywords.keys() - {"receives"}})
 
 
 def _options(keywords: RouteKeywords) -> RouteOptions:
@@ -389,6 +395,8 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         description=keywords.get("description"),
         deprecated=_check_deprecated(keywords.get("deprecated")),
         versions=_check_versions(keywords.get("versions", ())),
+        sends=keywords.get("sends"),
+        receives=keywords.get("receives"),
         include_in_schema=keywords.get("include_in_schema", True),
         max_content_length=None if limit is None else check_limit(limit),
         form_limits=keywords.get("form_limits"),

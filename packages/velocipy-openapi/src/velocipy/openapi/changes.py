@@ -9,6 +9,7 @@ from typing import Any, Final
 from velocipy.openapi.operations import METHODS
 from velocipy.openapi.schema_changes import Change, Direction, SchemaDiff, resolved
 
+_METHODS: Final = frozenset({*METHODS, "query"})
 _HOLE: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -114,8 +115,12 @@ class _Documents:
         for kind, media in before.items():
             where = f"{place} {kind}" if several else place
             if kind in after:
-                schemas = media.get("schema", {}), after[kind].get("schema", {})
+                other = after[kind]
+                schemas = media.get("schema", {}), other.get("schema", {})
                 yield from self._schemas.changes(where, *schemas, direction)
+                if "itemSchema" in media and "itemSchema" in other:
+                    items = media["itemSchema"], other["itemSchema"]
+                    yield from self._schemas.changes(f"{where}, each item", *items, direction)
             else:
                 yield Change(where, f"is no longer {kind}", True)
         for kind in after:
@@ -138,12 +143,13 @@ def _operations(document: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str,
     for path, item in document.get("paths", {}).items():
         item = resolved(document, item)
         for method in item:
-            if method in METHODS or method.startswith("x-") and "responses" in (item[method] or ()):
+            if method in _METHODS or method.startswith("x-") and "responses" in (item[method] or ()):
                 operation = dict(item[method])
                 operation["parameters"] = _with_shared(document, item, operation)
                 operation["x-holes"] = _HOLE.findall(path)
-                title = f"{method.removeprefix('x-').upper()} {path}"
-                found[method, _HOLE.sub("{}", path)] = (title, operation)
+                name = method.removeprefix("x-")
+                title = f"{name.upper()} {path}"
+                found[name, _HOLE.sub("{}", path)] = (title, operation)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from velocipy.exceptions import ConfigurationError
@@ -22,7 +22,9 @@ class OpenAPI:
     router whose routes are documented as webhooks, and served by nobody; `extra` is merged over the finished document.
     `swagger_ui` are parameters of Swagger UI, such as `{"persistAuthorization": True}`, and `oauth2` those of its
     `initOAuth`, such as `{"clientId": "docs"}`. `ui` is what stands at `docs_url` instead of it, and `pages` are further pages by their
-    paths, such as `{"/redoc": ReDoc()}` of velocipy-openapi-ui. Raises ConfigurationError for a server, tag or page that is none.
+    paths, such as `{"/redoc": ReDoc()}` of velocipy-openapi-ui. `specification` is the version of OpenAPI: 3.2 has words for the items
+    of a stream and for QUERY, which not every tool knows yet. `asyncapi_url` is where an app with WebSockets or event streams has its
+    AsyncAPI document, None for nowhere. Raises ConfigurationError for a server, tag or page that is none.
     """
 
     summary: str | None = None
@@ -40,8 +42,15 @@ class OpenAPI:
     ui: UI | None = None
     pages: Mapping[str, UI] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    specification: Literal["3.1", "3.2"] = "3.1"
+    asyncapi_url: str | None = "/asyncapi.json"
 
     def __post_init__(self) -> None:
+        if self.specification not in ("3.1", "3.2"):
+            raise ConfigurationError(
+                f"OpenAPI(specification=...) is '3.1' or '3.2', not {self.specification!r}"
+            )
+        check_place("OpenAPI(asyncapi_url=...)", self.asyncapi_url)
         for server in self.servers:
             if not isinstance(server, Mapping) or not isinstance(server.get("url"), str):
                 raise ConfigurationError(

@@ -16,7 +16,7 @@ from velocipy.openapi.schemas import Schemas
 from velocipy.openapi.versions import routes_in, version_shown
 from velocipy.routing.route import NOT_METHODS, Route
 
-VERSION: Final = "3.1.0"
+VERSIONS: Final = {"3.1": "3.1.0", "3.2": "3.2.0"}
 
 
 def build(app: VelociPy, config: OpenAPI, version: str | None = None) -> Schema:
@@ -24,7 +24,7 @@ def build(app: VelociPy, config: OpenAPI, version: str | None = None) -> Schema:
 
     Raises ConfigurationError for what contradicts itself, such as two security schemes of one name, and for a version that is none.
     """
-    schemas, security = Schemas(), Security()
+    schemas, security = Schemas(is_recent=config.specification == "3.2"), Security()
     routes = routes_in(app, version)
     operations = _operations(app, routes, schemas, security)
     hooks = _operations(app, _webhooks(app, config), schemas, security)
@@ -34,7 +34,7 @@ def build(app: VelociPy, config: OpenAPI, version: str | None = None) -> Schema:
         for response in operation.content["responses"].values():
             write_narrowed(components, response)
     document: Schema = {
-        "openapi": VERSION,
+        "openapi": VERSIONS[config.specification],
         "info": _info(app, config, version),
         **_said(config),
         "paths": components.resolve(paths_of(operations)),

@@ -22,7 +22,9 @@ from velocipy.routing.path import PathTemplate, encode_path
 from velocipy.routing.route import Route, callable_name
 
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-"""The fields of a Path Item (OpenAPI 3.1 section 4.8.9); a method that it lacks stands under `x-`, as `x-query`."""
+"""The fields of a Path Item (OpenAPI 3.1 section 4.8.9); a method that it lacks stands under `x-`, as `x-query`.
+
+OpenAPI 3.2 has `query` too (section 4.8)."""
 
 _HOLE: Final = re.compile(r"\{([^{}:*]*)[^{}]*\}")
 
@@ -43,7 +45,9 @@ def operations_of(plan: Plan, schemas: Schemas, security: Security) -> list[Oper
     content = _content(plan, schemas, security)
     methods = [method for method in route.methods if method != "HEAD" or "GET" not in route.methods]
     return [
-        Operation(route, _field(method), dict(content), _ids(route, method, len(methods) > 1))
+        Operation(
+            route, _field(method, schemas.is_recent), dict(content), ids_of(route, method, len(methods) > 1)
+        )
         for method in methods
     ]
 
@@ -52,7 +56,7 @@ def _content(plan: Plan, schemas: Schemas, security: Security) -> Schema:
     route, options = plan.route, plan.route.options
     schemas.use(route.app.models)
     reads, needed = Reads(plan, schemas), needed_by(route)
-    summary, description = _words(route)
+    summary, description = words_of(route)
     content: Schema = {}
     if options.tags:
         content["tags"] = list(dict.fromkeys(options.tags))
@@ -92,12 +96,12 @@ def _with_parameters(known: list[Schema], extra: Iterable[Mapping[str, Any]]) ->
     return list(found.values())
 
 
-def _field(method: str) -> str:
+def _field(method: str, is_recent: bool) -> str:
     name = method.lower()
-    return name if name in METHODS else f"x-{legal(name)}"
+    return name if name in METHODS or is_recent and name == "query" else f"x-{legal(name)}"
 
 
-def _words(route: Route) -> tuple[str, str]:
+def words_of(route: Route) -> tuple[str, str]:
     """(summary, description): what the route says, else the first line of the docstring and what follows it."""
     options = route.options
     text = inspect.cleandoc(getattr(route.endpoint, "__doc__", None) or "") if _has_words(route) else ""
@@ -132,7 +136,7 @@ def merged(known: Mapping[str, Any], extra: Mapping[str, Any]) -> Schema:
 # -- ids -------------------------------------------------------------------------------------------------------
 
 
-def _ids(route: Route, method: str, several: bool) -> tuple[str, ...]:
+def ids_of(route: Route, method: str, several: bool) -> tuple[str, ...]:
     """Candidates: the function's name, that with its routers' names, and at last that with method and path."""
     own = route.options.operation_id
     function = legal(callable_name(route.endpoint))
@@ -140,7 +144,8 @@ def _ids(route: Route, method: str, several: bool) -> tuple[str, ...]:
     if own is not None:
         return (f"{own}{tail}",)
     named = legal(route.name)
-    router = legal(f"{named.rpartition('.')[0]}.{function}").replace(".", "_")
+    before = named.rpartition(".")[0]
+    router = legal(f"{before}.{function}").replace(".", "_") if before else function
     path = legal(re.sub(r"[{}/.:*]+", "_", route.path)).strip("_") or "root"
     return (f"{function}{tail}", f"{router}{tail}", f"{function}_{method.lower()}_{path}")
 

@@ -35,6 +35,11 @@ class Plugin:
         if not _add(app, document, serving.serve_openapi, config):
             return
         serving.serve(app, config, pages)
+        if config.asyncapi_url is not None:
+            from velocipy.openapi.channels import is_channel
+
+            if any(map(is_channel, app.routes)):
+                _add(app, config.asyncapi_url, serving.serve_asyncapi, config)
         for page in pages:
             if _add(app, page.path, serving.serve_docs, config):
                 _add(app, f"{page.assets}/{{name}}", serving.serve_docs_asset, config)
@@ -45,6 +50,12 @@ class Plugin:
         from velocipy.openapi.document import build
 
         return build(app, config_of(app), version)
+
+    def messages(self, app: VelociPy) -> dict[str, Any]:
+        """The AsyncAPI document of an app as it is now."""
+        from velocipy.openapi.asyncapi import build
+
+        return build(app, config_of(app))
 
     def diff(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
         """What differs between two documents, for who may not import this dist."""

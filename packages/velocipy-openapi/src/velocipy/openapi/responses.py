@@ -21,6 +21,7 @@ from velocipy.openapi.errors import model_of, status_of
 from velocipy.openapi.naming import Schema
 from velocipy.openapi.parameters import content_of
 from velocipy.openapi.schemas import Schemas
+from velocipy.openapi.streams import SEQUENTIAL, item_schema
 from velocipy.routing.route import FROM_ANNOTATION
 from velocipy.status import phrase
 
@@ -30,7 +31,7 @@ def answers(plan: Plan, schemas: Schemas, errors: Iterable[Error]) -> Schema:
 
     `errors` are what dependencies answer. What the route declares of a status is merged over what is known of it.
     """
-    found: dict[str, Schema] = {str(plan.status): _success(plan, schemas)}
+    found: dict[str, Schema] = {str(plan.status): _with_items(_success(plan, schemas), plan, schemas)}
     by_status: dict[int, list[Error]] = {}
     for error in (*_errors_of_path(plan), *_errors_of_binding(plan), *errors):
         by_status.setdefault(status_of(error), []).append(error)
@@ -124,6 +125,17 @@ def _success(plan: Plan, schemas: Schemas) -> Schema:
     if plan.result == "empty" and options.response_model is FROM_ANNOTATION:
         return response
     return {**response, **_unmodelled(plan, schemas)}
+
+
+def _with_items(response: Schema, plan: Plan, schemas: Schemas) -> Schema:
+    """The answer with what each item is, where it is a stream and the document has words for that."""
+    if not schemas.is_recent:
+        return response
+    for kind, media in response.get("content", {}).items():
+        items = item_schema(plan, kind, schemas) if kind in SEQUENTIAL else None
+        if items is not None:
+            media["itemSchema"] = items
+    return response
 
 
 class Narrowed(dict[str, Any]):

@@ -45,9 +45,13 @@ class Deferred(dict[str, Any]):
 
 
 class Schemas:
-    """The schemas of one document. `find_backend` knows the models of the app whose routes are described."""
+    """The schemas of one document. `find_backend` knows the models of the app whose routes are described.
 
-    def __init__(self) -> None:
+    `is_recent` says whether the document is of OpenAPI 3.2, which has words for the items of a stream and for QUERY.
+    """
+
+    def __init__(self, *, is_recent: bool = False) -> None:
+        self.is_recent = is_recent
         self.models: dict[Ref, Schema] = {}
         self.foreign: list[Foreign] = []
         self.errors: dict[tuple[int, str, tuple[Any, ...]], Schema] = {}

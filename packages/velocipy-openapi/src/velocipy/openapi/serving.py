@@ -30,6 +30,10 @@ _KEPT: Final = "public, max-age=31536000, immutable"
 _CODINGS: Final = ("gzip",)
 
 
+_MESSAGES: Final = "(messages)"
+"""What the AsyncAPI document is kept under: no version has such a name."""
+
+
 class Ready(NamedTuple):
     """A document as it is sent: its JSON, the same compressed, what tells it from another, and origins that it names."""
 
@@ -47,13 +51,18 @@ class Served:
         self.pages = {path: page for page in pages for path in (page.path, page.redirect)}
         self.kinds = {type(page.ui) for page in self.pages.values()}
         self._lock = threading.Lock()
-        self._ready: dict[str | None, Ready] = {}  # by version, of which an app has few
+        self._ready: dict[str | None, Ready] = {}  # by version, of which an app has few, and of messages
         self._changes = 0
 
     def forget(self) -> None:
         """Something has changed: build the document again when it is next asked for."""
         self._changes += 1
         self._ready = {}
+
+    async def messages(self, app: VelociPy) -> Ready:
+        """The AsyncAPI document as it is now."""
+        ready = self._ready.get(_MESSAGES)
+        return await in_thread(self._build, app, _MESSAGES) if ready is None else ready
 
     async def document(self, app: VelociPy, version: str | None = None) -> Ready:
         """The document, or that of one version, as it is now. Raises NotFound for a version that there is not."""
@@ -63,6 +72,7 @@ class Served:
         return await in_thread(self._build, app, version) if ready is None else ready
 
     def _build(self, app: VelociPy, version: str | None) -> Ready:
+        from velocipy.openapi import asyncapi
         from velocipy.openapi.document import build
         from velocipy.openapi.ui.page import origins_in
 
@@ -70,10 +80,12 @@ class Served:
             if version in self._ready:
                 return self._ready[version]
             changes = self._changes
-            document = build(app, self.config, version)
+            is_messages = version == _MESSAGES
+            document = asyncapi.build(app, self.config) if is_messages else build(app, self.config, version)
             content = StdlibJSON().encode(document)
             tag = sha256(content).hexdigest()[:32]
-            made = Ready(content, gzip.compress(content, 6, mtime=0), tag, frozenset(origins_in(document)))
+            origins = frozenset(() if is_messages else origins_in(document))
+            made = Ready(content, gzip.compress(content, 6, mtime=0), tag, origins)
             if changes == self._changes:  # else it is out of date already, and serves this request alone
                 self._ready[version] = made
             return made
@@ -90,7 +102,15 @@ def serve(app: VelociPy, config: OpenAPI, pages: Iterable[Page]) -> None:
 
 async def serve_openapi(request: Request, version: str | None = None) -> Response:
     """The document, with an ETag and compressed for who takes it; `?version=1` is that of one version."""
-    ready = await _served[request.app].document(request.app, version)
+    return _sent(request, await _served[request.app].document(request.app, version))
+
+
+async def serve_asyncapi(request: Request) -> Response:
+    """The AsyncAPI document, in the same way."""
+    return _sent(request, await _served[request.app].messages(request.app))
+
+
+def _sent(request: Request, ready: Ready) -> Response:
     coded = _takes_gzip(request)
     tag = f"{ready.tag}-gzip" if coded else ready.tag
     headers = {
