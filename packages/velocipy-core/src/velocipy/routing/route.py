@@ -105,6 +105,8 @@ class RouteOptions:
     responses: Mapping[int | str, Any] = field(default_factory=dict)
     operation_id: str | None = None
     openapi_extra: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Mapping[str, Any] = field(default_factory=dict)
+    """Runtime expression of a URL -> the router of the requests that are sent there. For the document."""
     on_disconnect: OnDisconnect = "continue"
     sends: Any = None
     """What each item of a stream, or each message to a WebSocket's peer, is. For documents."""

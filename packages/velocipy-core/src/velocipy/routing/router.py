@@ -51,7 +51,8 @@ class RouteKeywords(TypedDict, total=False):
     the Response of every result that is none, and is called with (result, status). `on_disconnect="cancel"` cancels the endpoint when
     the client leaves before the answer. `deprecated` is True, which documents it, or a date or a `velocipy.Deprecation`, which every answer
     says too. `versions`, such as ("1", "2"), are those of the app's `versioning` in which the route is served.
-    `sends` is the type of each item of a stream, for the documents. `openapi_extra` is merged over what the OpenAPI document says of the route.
+    `sends` is the type of each item of a stream, for the documents. `callbacks` are routers of requests that the app sends in turn, by the
+    expressions of their URLs, for the document. `openapi_extra` is merged over what the OpenAPI document says of the route.
     """
 
     name: str | None
@@ -77,6 +78,7 @@ class RouteKeywords(TypedDict, total=False):
     responses: Mapping[int | str, Any]
     operation_id: str | None
     openapi_extra: Mapping[str, Any]
+    callbacks: Mapping[str, APIRouter]
     on_disconnect: OnDisconnect
     dependencies: Iterable[Any]
     middleware: Iterable[Any]
@@ -407,6 +409,7 @@ def _options(keywords: RouteKeywords) -> RouteOptions:
         responses=dict(keywords.get("responses", {})),
         operation_id=keywords.get("operation_id"),
         openapi_extra=dict(keywords.get("openapi_extra", {})),
+        callbacks=_check_callbacks(keywords.get("callbacks", {})),
         on_disconnect=_check_on_disconnect(keywords.get("on_disconnect", "continue")),
     )
 
@@ -418,6 +421,16 @@ def _check_deprecated(said: Deprecated | None) -> bool | Deprecation | None:
     from velocipy.routing.deprecation import check_deprecated
 
     return check_deprecated(said)
+
+
+def _check_callbacks(callbacks: Mapping[str, APIRouter]) -> dict[str, APIRouter]:
+    for expression, router in callbacks.items():
+        if not isinstance(router, APIRouter) or not isinstance(expression, str) or "$" not in expression:
+            raise ConfigurationError(
+                f"callbacks are routers by expressions of their URLs, as {{'{{$request.body#/url}}': router}}, "
+                f"not {expression!r}: {router!r}"
+            )
+    return dict(callbacks)
 
 
 def _check_versions(versions: str | Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from velocipy.app import VelociPy
@@ -11,6 +11,7 @@ from velocipy.openapi.config import OpenAPI
 from velocipy.openapi.dependencies import Security
 from velocipy.openapi.naming import Schema
 from velocipy.openapi.operations import Operation, give_ids, merged, operations_of, paths_of
+from velocipy.openapi.outgoing import callbacks_of, outgoing
 from velocipy.openapi.responses import write_narrowed
 from velocipy.openapi.schemas import Schemas
 from velocipy.openapi.versions import routes_in, version_shown
@@ -27,10 +28,11 @@ def build(app: VelociPy, config: OpenAPI, version: str | None = None) -> Schema:
     schemas, security = Schemas(is_recent=config.specification == "3.2"), Security()
     routes = routes_in(app, version)
     operations = _operations(app, routes, schemas, security)
-    hooks = _operations(app, _webhooks(app, config), schemas, security)
+    called = _call_back(app, operations, schemas, security)
+    hooks = outgoing(app, () if config.webhooks is None else config.webhooks.routes, schemas, security)
     give_ids([*operations, *hooks])
     components = Components(schemas)
-    for operation in (*operations, *hooks):
+    for operation in (*operations, *hooks, *called):
         for response in operation.content["responses"].values():
             write_narrowed(components, response)
     document: Schema = {
@@ -60,12 +62,17 @@ def _operations(
     ]
 
 
-def _webhooks(app: VelociPy, config: OpenAPI) -> Iterator[Route]:
-    """The routes of a router that nobody serves, as if the app did."""
-    for route in () if config.webhooks is None else config.webhooks.routes:
-        yield route.mounted(
-            app, app.max_content_length, app.form_limits, app.formats, lambda route, dialect: ""
-        )
+def _call_back(
+    app: VelociPy, operations: Iterable[Operation], schemas: Schemas, security: Security
+) -> list[Operation]:
+    """Put the callbacks of routes into their operations; all that are sent."""
+    called: list[Operation] = []
+    for operation in operations:
+        if operation.route.options.callbacks:
+            sent, found = callbacks_of(operation, operation.route.app or app, schemas, security)
+            operation.content["callbacks"] = {**found, **operation.content.get("callbacks", {})}
+            called += sent
+    return called
 
 
 def _info(app: VelociPy, config: OpenAPI, version: str | None) -> Schema:

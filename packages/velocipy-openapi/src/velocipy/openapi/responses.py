@@ -33,7 +33,8 @@ def answers(plan: Plan, schemas: Schemas, errors: Iterable[Error]) -> Schema:
     """
     found: dict[str, Schema] = {str(plan.status): _with_items(_success(plan, schemas), plan, schemas)}
     by_status: dict[int, list[Error]] = {}
-    for error in (*_errors_of_path(plan), *_errors_of_binding(plan), *errors):
+    ours = () if schemas.is_sent else (*_errors_of_path(plan), *_errors_of_binding(plan), *errors)
+    for error in ours:
         by_status.setdefault(status_of(error), []).append(error)
     for status, alike in by_status.items():
         found.setdefault(str(status), error_response(alike, plan.route.wording, schemas))

@@ -50,6 +50,9 @@ class Schemas:
     `is_recent` says whether the document is of OpenAPI 3.2, which has words for the items of a stream and for QUERY.
     """
 
+    is_sent = False
+    """Whether what is described goes out from the app to others: they answer, and not this framework."""
+
     def __init__(self, *, is_recent: bool = False) -> None:
         self.is_recent = is_recent
         self.models: dict[Ref, Schema] = {}
