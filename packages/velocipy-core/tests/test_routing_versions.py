@@ -63,7 +63,6 @@ def test_a_field_chooses_and_the_answer_names_what_was_chosen(interface: Any) ->
     client = TestClient(app, interface=interface)
     cases = (
         ({}, "1", {"first": 7}),
-        ({"x-api-version": ""}, "1", {"first": 7}),
         ({"x-api-version": " 2"}, "2", {"second": "7"}),
     )
     for sent, version, body in cases:
@@ -78,7 +77,7 @@ def test_a_field_chooses_and_the_answer_names_what_was_chosen(interface: Any) ->
 
 
 @both
-@pytest.mark.parametrize("version", ["3", "1, 2", "../2", "é", "2" * 5_000])
+@pytest.mark.parametrize("version", ["3", "", "1, 2", "../2", "é", "2" * 5_000])
 def test_a_version_that_there_is_not_is_406(interface: Any, version: str) -> None:
     answer = TestClient(app_of(BY_HEADER), interface=interface).get(
         "/both", headers={"x-api-version": version.encode()}

@@ -15,15 +15,18 @@ import pydantic
 
 from velocipy import (
     APIRouter,
+    APIVersion,
     Body,
     Cookie,
     Depends,
+    Deprecation,
     EventSourceResponse,
     File,
     Form,
     Header,
     HTMLResponse,
     HTTPException,
+    NDJSONResponse,
     Path,
     PlainTextResponse,
     Query,
@@ -167,6 +170,10 @@ async def lines() -> AsyncIterator[str]:
     yield "two"
 
 
+async def prices() -> AsyncIterator[Item]:
+    yield Item("mug", 4.5)
+
+
 hooks = APIRouter()
 
 
@@ -179,6 +186,7 @@ app = VelociPy(
     "Kitchen sink",
     "1.2.3",
     responses={500: {"description": "Our fault"}},
+    versioning=APIVersion.from_header(allowed=("1", "2"), default="2"),
     openapi=OpenAPI(
         summary="Everything",
         description="All that a document can show.",
@@ -337,6 +345,16 @@ async def events() -> EventSourceResponse:
     return EventSourceResponse(lines())
 
 
+@app.get("/prices", sends=Item)
+async def price_events() -> EventSourceResponse:
+    return EventSourceResponse(prices())
+
+
+@app.get("/price-lines", sends=Item)
+async def price_lines() -> NDJSONResponse:
+    return NDJSONResponse(prices())
+
+
 @app.get("/html", response_class=HTMLResponse)
 async def html() -> str:
     return ""
@@ -353,6 +371,44 @@ async def with_key() -> None: ...
 
 @app.get("/both", dependencies=[Depends(key), Depends(bearer)])
 async def with_both() -> None: ...
+
+
+class Scoped(Bearer):
+    """The same, that refuses, and of which one scope is asked for."""
+
+    auto_error = True
+    __velocipy_raises__ = (401, 403)
+
+    async def __call__(self, request: Request) -> None:
+        if request.header("x-key") != "sesame":
+            raise HTTPException(401)
+
+
+@app.get("/scoped", dependencies=[Depends(guard(Scoped()))])
+async def scoped() -> None: ...
+
+
+@app.get(
+    "/leaving",
+    deprecated=Deprecation(
+        date(2026, 7, 1), date(2027, 7, 1), link="https://example.com/old", successor="/pages"
+    ),
+)
+async def leaving() -> None: ...
+
+
+@app.get("/versioned", versions="1", include_in_schema=False)
+async def first_version() -> dict[str, int]:
+    return {}
+
+
+@app.get("/versioned", versions="2")
+async def second_version() -> Page[Item]:
+    return Page([])
+
+
+@app.post("/orders", callbacks={"{$request.query.url}": hooks})
+async def order(url: str) -> None: ...
 
 
 @app.get("/u/{id:int}", deprecated=True)
@@ -401,7 +457,7 @@ async def extra(url: str = "") -> None: ...
 async def secret() -> None: ...
 
 
-@app.websocket("/ws")
+@app.websocket("/ws", receives=Cat | Dog, sends=Item)
 async def socket(websocket: WebSocket) -> None: ...
 
 

@@ -81,6 +81,7 @@ def test_what_the_settings_say_stands_in_the_document() -> None:
         "termsOfService": "https://example.com/terms",
         "contact": {"name": "Us", "email": "us@example.com"},
         "license": {"name": "MIT", "identifier": "MIT"},
+        "x-api-version": "2",
     }
     assert SINK["servers"][0]["url"] == "https://api.example.com/v1"
     assert SINK["tags"] == [{"name": "items", "description": "Things."}]

@@ -28,4 +28,4 @@ def test_answers_are_those_of_the_document(sink: RunningServer, tmp_path: Path) 
         [program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 32" in done.stdout, done.stdout
+    assert "Tested: 38" in done.stdout, done.stdout

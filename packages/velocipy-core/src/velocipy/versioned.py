@@ -38,7 +38,7 @@ def choosing_handler(
 
     def pick(texts: list[str]) -> Chosen:
         try:
-            return ready[versioning.choose(", ".join(texts) or None)]
+            return ready[versioning.choose(", ".join(texts) if texts else None)]
         except HTTPException:
             return refused
 

@@ -106,7 +106,8 @@ class APIVersion:
         """The version of the route that answers; of a route without one, that which the request wants."""
         version: str | None = request.route.options.version
         if version is None:
-            version = self.choose(", ".join(request.headers.get_all(self.field or "")) or None)
+            texts = request.headers.get_all(self.field or "")
+            version = self.choose(", ".join(texts) if texts else None)
         return version
 
 
