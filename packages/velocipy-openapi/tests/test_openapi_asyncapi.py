@@ -18,6 +18,7 @@ from jsonschema import Draft7Validator
 from velocipy import (
     APIRouter,
     Body,
+    Depends,
     EventSourceResponse,
     Header,
     NDJSONResponse,
@@ -72,7 +73,6 @@ def app_of(**settings: Any) -> VelociPy:
             **settings,
         ),
     )
-    from velocipy import Depends
 
     @app.websocket(
         "/rooms/{room}/{kind}",
@@ -94,7 +94,8 @@ def app_of(**settings: Any) -> VelociPy:
         """
 
     @app.get("/prices", sends=Price, dependencies=[Depends(guard(Login()))])
-    async def prices(page: int = 1) -> EventSourceResponse: ...
+    async def prices(page: int = 1) -> EventSourceResponse:
+        return EventSourceResponse([])
 
     @app.websocket("/raw", include_in_schema=True)
     async def raw(websocket: WebSocket) -> None: ...
@@ -103,7 +104,8 @@ def app_of(**settings: Any) -> VelociPy:
     async def hidden(websocket: WebSocket) -> None: ...
 
     @app.get("/plain")
-    async def plain() -> dict[str, int]: ...
+    async def plain() -> dict[str, int]:
+        return {}
 
     return app
 
@@ -263,7 +265,8 @@ def streaming(specification: Literal["3.1", "3.2"]) -> VelociPy:
         return NDJSONResponse(events())
 
     @app.get("/words", sends=str)
-    async def words() -> EventSourceResponse: ...
+    async def words() -> EventSourceResponse:
+        return EventSourceResponse([])
 
     @app.query("/search")
     async def search() -> None: ...

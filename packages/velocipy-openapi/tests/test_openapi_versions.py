@@ -17,11 +17,13 @@ def app_of(versioning: APIVersion) -> VelociPy:
     app = VelociPy(versioning=versioning)
 
     @app.get("/items/{id}", versions="1")
-    async def read(id: int) -> dict[str, int]: ...
+    async def read(id: int) -> dict[str, int]:
+        return {}
 
     def again() -> Any:
         @app.get("/items/{id}", versions="2")
-        async def read(id: str, page: int = 1) -> list[int]: ...
+        async def read(id: str, page: int = 1) -> list[int]:
+            return []
 
     again()
     app.add_route("/any", lambda: None, name="any")
