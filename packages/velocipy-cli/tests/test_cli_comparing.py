@@ -109,3 +109,32 @@ def test_a_path_cannot_colour_the_terminal(project: Any) -> None:
 def test_an_app_of_that_name_is_documented_as_ever(project: Any) -> None:
     project.write("diff.py", APP)
     assert json.loads(project.run("openapi", "diff:app").out)["info"]["title"] == "raptors"
+
+
+VERSIONED = """
+from velocipy import APIVersion, VelociPy, WebSocket
+
+app = VelociPy(versioning=APIVersion.from_header(allowed=("1", "2"), default="1"))
+
+
+@app.get("/raptors", versions="1")
+async def old() -> None: ...
+
+
+@app.get("/new-raptors", versions="2")
+async def new() -> None: ...
+
+
+@app.websocket("/live", sends=str)
+async def live(websocket: WebSocket) -> None: ...
+"""
+
+
+def test_one_version_and_the_messages_have_documents_of_their_own(project: Any) -> None:
+    project.write("main.py", VERSIONED)
+    assert list(json.loads(project.run("openapi", "--api-version", "2").out)["paths"]) == ["/new-raptors"]
+    assert project.run("openapi", "--messages", "-o", "messages.json").out == "messages.json: 1 channels\n"
+    assert json.loads((project.folder / "messages.json").read_text())["asyncapi"] == "3.0.0"
+    wrong = project.run("openapi", "--api-version", "3")
+    assert (wrong.status, wrong.out) == (1, "") and "none of the versions 1, 2" in wrong.err
+    assert project.run("openapi", "--messages", "--api-version", "1").status == 2

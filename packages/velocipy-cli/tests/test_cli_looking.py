@@ -212,7 +212,7 @@ def test_without_the_dist_the_message_is_the_command_that_installs_it(
 ) -> None:
     from velocipy.exceptions import MissingAdapterError
 
-    def openapi(app: VelociPy) -> dict[str, Any]:
+    def openapi(app: VelociPy, version: str | None) -> dict[str, Any]:
         raise MissingAdapterError("velocipy-openapi is not installed: pip install velocipy-openapi")
 
     monkeypatch.setattr(VelociPy, "openapi", openapi, raising=False)

@@ -539,3 +539,9 @@ def test_a_route_that_goes_is_documented_with_what_its_answers_say() -> None:
 
 
 async def read_by_id(id: int) -> None: ...
+
+
+def test_the_document_of_the_service_to_start_from_is_valid() -> None:
+    from nest.main import create_app
+
+    assert valid(create_app())["info"]["title"] == "The nest"

@@ -1,4 +1,4 @@
-"""`velocipy openapi`: an app's OpenAPI document as a file. Knows where it goes; velocipy-openapi makes it."""
+"""`velocipy openapi`: an app's OpenAPI or AsyncAPI document as a file. Knows where it goes; velocipy-openapi makes it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--output", "-o", type=Path, metavar="FILE", help="write to this file, not to the terminal"
     )
     parser.add_argument(
+        "--messages",
+        action="store_true",
+        help="the AsyncAPI document of WebSockets and event streams instead",
+    )
+    parser.add_argument(
+        "--api-version",
+        metavar="VERSION",
+        help="the document of one version of the API, where it has several",
+    )
+    parser.add_argument(
         "--check", action="store_true", help="with --output: change nothing, and fail if it would change"
     )
 
@@ -28,7 +38,10 @@ def run(options: Namespace) -> int:
     """Write the document -> 0. Raises CommandError, with --check where the file differs, MissingAdapterError without velocipy-openapi."""
     if options.check and options.output is None:
         raise CommandError("--check compares with a file: name it with --output", MISUSED)
-    document = app_of(options).openapi()
+    if options.messages and options.api_version is not None:
+        raise CommandError("the AsyncAPI document has no versions: leave out --api-version", MISUSED)
+    app = app_of(options)
+    document = app.asyncapi() if options.messages else app.openapi(options.api_version)
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     if options.output is None:
         sys.stdout.flush()
@@ -37,7 +50,8 @@ def run(options: Namespace) -> int:
         return _compared(options.output, text)
     else:
         _write(options.output, text)
-        print(f"{options.output}: {len(document.get('paths', ()))} paths")
+        kind = "channels" if options.messages else "paths"
+        print(f"{options.output}: {len(document.get(kind, ()))} {kind}")
     return 0
 
 

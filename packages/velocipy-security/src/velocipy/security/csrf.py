@@ -43,6 +43,7 @@ class CrossOriginCheck:
     """
 
     __velocipy_guard__ = True
+    __velocipy_raises__ = (403,)
 
     def __init__(self, trusted_origins: Iterable[str] = ()) -> None:
         self._trusted = _trusted(trusted_origins)
@@ -88,6 +89,7 @@ class CSRF:
     """
 
     __velocipy_guard__ = True
+    __velocipy_raises__ = (403,)
 
     def __init__(
         self,
