@@ -47,7 +47,7 @@ ORDER = (
     ("handlers",),
     ("config",),
     ("middleware",),
-    ("debugging", "dispatch", "entry", "lifespan", "error_handlers", "overrides"),
+    ("debugging", "dispatch", "entry", "lifespan", "error_handlers", "overrides", "versioned"),
     ("static", "templating", "mounts", "asgi_middleware", "app_settings"),
     ("app",),
     ("testing",),

@@ -1,1 +1,1 @@
-"""The `velocipy` command: dev, run, routes, explain, check, openapi, new. This file holds nothing; `main` is the entry."""
+"""The `velocipy` command: dev, run, routes, explain, check, openapi, openapi diff, new. This file holds nothing; `main` is the entry."""
