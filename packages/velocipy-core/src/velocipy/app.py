@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-from velocipy.app_settings import check_grace, check_root, check_switch, check_trailing_slash
+from velocipy.app_settings import (
+    check_grace,
+    check_root,
+    check_switch,
+    check_trailing_slash,
+    check_versioning,
+)
 from velocipy.background import Jobs
 from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
 from velocipy.formats import check_formats
@@ -110,7 +116,7 @@ class VelociPy(APIRouter):
         self.docs_url = check_place("docs_url", docs_url)
         self.openapi_url = check_place("openapi_url", openapi_url)
         self.openapi_config = openapi
-        self.versioning = _check_versioning(versioning)
+        self.versioning: APIVersion | None = check_versioning(versioning)
         self.max_content_length = check_limit(max_content_length)
         self.body_timeout = check_body_timeout(body_timeout)
         self.form_limits = form_limits
@@ -455,18 +461,6 @@ class VelociPy(APIRouter):
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
         await enter(scope, receive, send)
-
-
-def _check_versioning(versioning: Any) -> APIVersion | None:
-    if versioning is None:
-        return None
-    from velocipy.routing.versions import APIVersion
-
-    if not isinstance(versioning, APIVersion):
-        raise ConfigurationError(
-            f"versioning is an APIVersion, as APIVersion.from_header(...), not {versioning!r}"
-        )
-    return versioning
 
 
 def _find_proxies(entries: object) -> TrustedProxies | None:

@@ -44,3 +44,16 @@ def check_root(root: object) -> str:
             f"root_path is a path such as '/api', percent-decoded and without a slash at its end, not {root!r}"
         )
     return root
+
+
+def check_versioning(versioning: Any) -> Any:
+    """How a request names its version; None where there are none."""
+    if versioning is None:
+        return None
+    from velocipy.routing.versions import APIVersion
+
+    if not isinstance(versioning, APIVersion):
+        raise ConfigurationError(
+            f"versioning is an APIVersion, as APIVersion.from_header(...), not {versioning!r}"
+        )
+    return versioning
