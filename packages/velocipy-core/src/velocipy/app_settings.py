@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.messages import did_you_mean
+from velocipy.places import caller_location
 
 TRAILING_SLASH: Final = ("ignore", "strict", "redirect")
 
@@ -54,6 +55,6 @@ def check_versioning(versioning: Any) -> Any:
 
     if not isinstance(versioning, APIVersion):
         raise ConfigurationError(
-            f"versioning is an APIVersion, as APIVersion.from_header(...), not {versioning!r}"
+            f"versioning is an APIVersion, as APIVersion.from_header(...), not {versioning!r} ({caller_location()})"
         )
     return versioning

@@ -9,6 +9,7 @@ from typing import Final
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.fields import http_date
+from velocipy.places import caller_location
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Deprecation:
         since, sunset = _moment("since", self.since), _moment("sunset", self.sunset)
         if since is not None and sunset is not None and sunset < since:
             raise ConfigurationError(
-                f"Deprecation: the sunset {self.sunset} is before {self.since}, since when it is deprecated (RFC 9745 section 4)"
+                f"Deprecation: the sunset {self.sunset} is before {self.since}, since when it is deprecated (RFC 9745 section 4): give a later one ({caller_location()})"
             )
         for name, link in (
             ("link", self.link),
@@ -40,10 +41,12 @@ class Deprecation:
         ):
             if link is not None and (not isinstance(link, str) or _URI.fullmatch(link) is None):
                 raise ConfigurationError(
-                    f"Deprecation({name}=...) is a URI reference in ASCII, percent-encoded, not {link!r}"
+                    f"Deprecation({name}=...) is a URI reference in ASCII, percent-encoded, not {link!r} ({caller_location()})"
                 )
         if not self.headers:
-            raise ConfigurationError("Deprecation() says nothing: give it a date, or write deprecated=True")
+            raise ConfigurationError(
+                f"Deprecation() says nothing: give it a date, or write deprecated=True ({caller_location()})"
+            )
 
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
@@ -77,7 +80,9 @@ def check_deprecated(said: object) -> bool | Deprecation | None:
         return said
     if isinstance(said, date):
         return Deprecation(said)
-    raise ConfigurationError(f"deprecated is True, a date or a Deprecation, not {said!r}")
+    raise ConfigurationError(
+        f"deprecated is True, a date or a Deprecation, not {said!r} ({caller_location()})"
+    )
 
 
 def _moment(name: str, value: object) -> datetime | None:
@@ -86,9 +91,11 @@ def _moment(name: str, value: object) -> datetime | None:
     if isinstance(value, datetime):
         if value.utcoffset() is None:
             raise ConfigurationError(
-                f"Deprecation({name}={value!r}) has no time zone: write tzinfo=UTC, or a date"
+                f"Deprecation({name}={value!r}) has no time zone: write tzinfo=UTC, or a date ({caller_location()})"
             )
         return value
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC)
-    raise ConfigurationError(f"Deprecation({name}=...) is a date or a datetime, not {value!r}")
+    raise ConfigurationError(
+        f"Deprecation({name}=...) is a date or a datetime, not {value!r} ({caller_location()})"
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
 from velocipy.exceptions import ConfigurationError
 from velocipy.formats import check_formats
 from velocipy.messages import check_keywords, if_asgi_middleware, missing_attribute
+from velocipy.places import caller_location
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import (
     FROM_ANNOTATION,
@@ -428,7 +429,7 @@ def _check_callbacks(callbacks: Mapping[str, APIRouter]) -> dict[str, APIRouter]
         if not isinstance(router, APIRouter) or not isinstance(expression, str) or "$" not in expression:
             raise ConfigurationError(
                 f"callbacks are routers by expressions of their URLs, as {{'{{$request.body#/url}}': router}}, "
-                f"not {expression!r}: {router!r}"
+                f"not {expression!r}: {router!r} ({caller_location()})"
             )
     return dict(callbacks)
 

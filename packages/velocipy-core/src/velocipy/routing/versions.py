@@ -15,6 +15,7 @@ from velocipy.formats import JSON, Format
 from velocipy.http.negotiation import parse_accept
 from velocipy.http.request import Request
 from velocipy.messages import did_you_mean
+from velocipy.places import caller_location
 from velocipy.routing.route import Route
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
@@ -38,15 +39,17 @@ class APIVersion:
 
     def __init__(self, allowed: Iterable[str], default: str | None) -> None:
         if isinstance(allowed, str):
-            raise ConfigurationError(f"allowed is one str: write allowed=[{allowed!r}]")
+            raise ConfigurationError(f"allowed is one str: write allowed=[{allowed!r}] ({caller_location()})")
         self.allowed = tuple(dict.fromkeys(allowed))
         for version in self.allowed:
             if not isinstance(version, str) or _NAME.fullmatch(version) is None:
                 raise ConfigurationError(
-                    f"a version is 1 to 64 ASCII letters, digits and '.', '_', '-', not {version!r}"
+                    f"a version is 1 to 64 ASCII letters, digits and '.', '_', '-', not {version!r} ({caller_location()})"
                 )
         if not self.allowed:
-            raise ConfigurationError("allowed names no version: write allowed=('1', '2')")
+            raise ConfigurationError(
+                f"allowed names no version: write allowed=('1', '2') ({caller_location()})"
+            )
         if default is not None:
             self.check(default)
         self.default = default
@@ -77,7 +80,7 @@ class APIVersion:
         """A version of these. Raises ConfigurationError for any other."""
         if version not in self.allowed:
             raise ConfigurationError(
-                f"{version!r} is none of the versions {', '.join(self.allowed)}{did_you_mean(str(version), self.allowed)}"
+                f"{version!r} is none of the versions {', '.join(self.allowed)}{did_you_mean(str(version), self.allowed) or ': allow it, or name one of them'} ({caller_location()})"
             )
         return str(version)
 
@@ -116,7 +119,7 @@ class _ByPrefix(APIVersion):
         super().__init__(allowed, None)
         if not prefix.startswith("/") or prefix.count(_HOLE) != 1 or "{" in prefix.replace(_HOLE, ""):
             raise ConfigurationError(
-                f"a prefix of versions is a path with one {{version}}, as '/v{{version}}', not {prefix!r}"
+                f"a prefix of versions is a path with one {{version}}, as '/v{{version}}', not {prefix!r} ({caller_location()})"
             )
         self._prefix = prefix.rstrip("/")
 
@@ -128,7 +131,9 @@ class _ByHeader(APIVersion):
     def __init__(self, name: str, allowed: Iterable[str], default: str | None) -> None:
         super().__init__(allowed, default)
         if _FIELD.fullmatch(name) is None:
-            raise ConfigurationError(f"{name!r} is no name of a field (RFC 9110 section 5.1)")
+            raise ConfigurationError(
+                f"{name!r} is no name of a field (RFC 9110 section 5.1): write one such as 'X-API-Version' ({caller_location()})"
+            )
         self.name = name
         self.field = name.lower()
 
@@ -149,7 +154,7 @@ class _ByAccept(APIVersion):
         super().__init__(allowed, default)
         if _MEDIA_TYPE.fullmatch(pattern) is None:
             raise ConfigurationError(
-                f"a pattern of media types is as 'application/vnd.example.{{version}}+json', in lower case, not {pattern!r}"
+                f"a pattern of media types is as 'application/vnd.example.{{version}}+json', in lower case, not {pattern!r} ({caller_location()})"
             )
         before, after = map(re.escape, pattern.split(_HOLE))
         self._pattern = pattern
@@ -191,7 +196,9 @@ def check_versions(versions: object) -> tuple[str, ...]:
     """`versions=` of a route or router, "1" or ("1", "2") -> names. Raises ConfigurationError for what are none."""
     names = (versions,) if isinstance(versions, str) else versions
     if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(n, str) for n in names):
-        raise ConfigurationError(f"versions are names, as versions=('1', '2'), not {versions!r}")
+        raise ConfigurationError(
+            f"versions are names, as versions=('1', '2'), not {versions!r} ({caller_location()})"
+        )
     return tuple(dict.fromkeys(names))
 
 

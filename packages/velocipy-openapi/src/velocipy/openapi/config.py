@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from velocipy.exceptions import ConfigurationError
 from velocipy.openapi.ui.base import UI
 from velocipy.openapi.ui.swagger import SwaggerUI
+from velocipy.places import caller_location
 from velocipy.routing.path import check_place
 from velocipy.routing.router import APIRouter
 
@@ -48,7 +49,7 @@ class OpenAPI:
     def __post_init__(self) -> None:
         if self.specification not in ("3.1", "3.2"):
             raise ConfigurationError(
-                f"OpenAPI(specification=...) is '3.1' or '3.2', not {self.specification!r}"
+                f"OpenAPI(specification=...) is '3.1' or '3.2', not {self.specification!r} ({caller_location()})"
             )
         check_place("OpenAPI(asyncapi_url=...)", self.asyncapi_url)
         for server in self.servers:

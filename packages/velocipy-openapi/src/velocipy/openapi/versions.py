@@ -5,6 +5,7 @@ from __future__ import annotations
 from velocipy.app import VelociPy
 from velocipy.exceptions import ConfigurationError
 from velocipy.openapi.naming import Schema
+from velocipy.places import caller_location
 from velocipy.routing.route import Route
 
 
@@ -16,7 +17,9 @@ def version_shown(app: VelociPy, version: str | None) -> str | None:
     versioning = app.versioning
     if version is not None:
         if versioning is None:
-            raise ConfigurationError(f"there is no version {version!r}: the app has no versioning")
+            raise ConfigurationError(
+                f"there is no version {version!r}: the app has no versioning, such as APIVersion.from_prefix(...) ({caller_location()})"
+            )
         return versioning.check(version)
     if versioning is None or not versioning.field:
         return None
