@@ -18,7 +18,7 @@ CORE = ROOT / "packages" / "velocipy-core" / "src"
 ORDER = (
     # `state` and `background` know nothing of their neighbours in DESIGN, so that a request in `http` may hold one.
     (
-        *("__about__", "exports", "status", "exceptions", "plugins", "scalars", "threads", "state"),
+        *("__about__", "clock", "exports", "status", "exceptions", "plugins", "scalars", "threads", "state"),
         *(
             "annotations",
             "background",
@@ -69,6 +69,7 @@ OPTIONAL = {
     "jinja2": {"velocipy/templating/jinja2.py"},
     "python_multipart": {"velocipy/http/multipart.py"},
     "granian": {"velocipy/testing/rsgi_errors.py"},
+    "pytest": {"velocipy/testing/pytest_plugin.py"},
 }
 
 

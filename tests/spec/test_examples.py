@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,18 +118,6 @@ def test_routing_says_which_methods_would_do(routing: TestClient) -> None:
 
 def test_routing_takes_a_route_that_was_added_by_a_call(routing: TestClient) -> None:
     assert routing.post("/shop/items", json={"name": "mug"}).json() == {"created": {"name": "mug"}}
-
-
-def test_the_testing_example_passes_its_own_tests() -> None:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "testing.py")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("passed:") == 4
 
 
 def client_of(name: str, interface: Any, base_url: str = "http://testserver") -> TestClient:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import hmac
 import re
-import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
+from velocipy.clock import wall
 from velocipy.exceptions import ConfigurationError
 
 
@@ -78,7 +78,7 @@ class Signer:
         purpose: str,
         *,
         max_size: int = MAX_SIZE,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = wall,
     ) -> None:
         if not isinstance(purpose, str) or not purpose:
             raise ConfigurationError(f"a signer's purpose is a text such as 'session', not {purpose!r}")

@@ -7,13 +7,13 @@ entry-point group `velocipy.storages`, and `velocipy.testing.storages.StorageCon
 from __future__ import annotations
 
 import heapq
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from velocipy import plugins
+from velocipy.clock import steady
 from velocipy.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class MemoryStorage(Storage):
         *,
         max_entries: int = 100_000,
         max_bytes: int = 64 * 1024 * 1024,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = steady,
     ) -> None:
         for name, limit in (("max_entries", max_entries), ("max_bytes", max_bytes)):
             if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:

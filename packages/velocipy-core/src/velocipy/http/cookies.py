@@ -6,10 +6,10 @@ Reading is lenient, since anybody on a sibling domain may add a cookie to the re
 from __future__ import annotations
 
 import re
-import time
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
+from velocipy.clock import wall
 from velocipy.http.fields import http_date
 
 SameSite: TypeAlias = Literal["lax", "strict", "none"]
@@ -124,7 +124,7 @@ def _check_promises(
 
 def _expiry(expires: datetime | int) -> str:
     if not isinstance(expires, datetime):
-        return http_date(time.time() + _seconds(expires, "expires"))
+        return http_date(wall() + _seconds(expires, "expires"))
     if expires.utcoffset() is None:
         raise ValueError("expires has no time zone: write datetime.now(UTC) + ..., or use max_age")
     return http_date(expires.timestamp())

@@ -10,10 +10,10 @@ async def login(session: Session) -> None:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from velocipy.clock import wall
 from velocipy.encoded import Encoded
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.cookies import SameSite, format_cookie
@@ -72,7 +72,7 @@ class SessionMiddleware(Middleware):
         same_site: SameSite = "lax",
         https_only: bool = True,
         old_cookie: OldCookie | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = wall,
     ) -> None:
         self._path = path
         self._domain = domain

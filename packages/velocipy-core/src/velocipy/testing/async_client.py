@@ -8,6 +8,7 @@ import httpx2
 
 from velocipy.testing.client import PEER
 from velocipy.testing.cookies import PlainCookies, plain_jar
+from velocipy.testing.event_sessions import AsyncEventSession
 from velocipy.testing.interface import make_server
 from velocipy.testing.requests import bare_request, handshake_request
 from velocipy.testing.sessions import AsyncWebSocketSession
@@ -117,6 +118,33 @@ class AsyncTestClient(httpx2.AsyncClient):
 
         raw = handshake_request(request, subprotocols, self._peer)
         return AsyncWebSocketSession(self.server, raw, timeout, opened)
+
+    def sse_connect(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        last_event_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        cookies: Mapping[str, str] | None = None,
+        json: Any = None,
+        timeout: float | None = None,
+    ) -> AsyncEventSession:
+        """Server-sent events, opened by `async with`; `timeout` bounds the wait for each, in seconds (None: the client's own)."""
+        asked = {"accept": "text/event-stream", "cache-control": "no-store", **(headers or {})}
+        if last_event_id:
+            asked["last-event-id"] = last_event_id
+        request = self.build_request(
+            method,
+            url,
+            headers=asked,
+            params=params,
+            cookies=dict(cookies or {}),
+            json=json,
+            timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
+        )
+        return AsyncEventSession(self, request)
 
     def exchange(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 
 from velocipy.testing.cookies import PlainCookies, plain_jar
+from velocipy.testing.event_sessions import EventSession
 from velocipy.testing.interface import make_server
 from velocipy.testing.portal import Portal
 from velocipy.testing.requests import bare_request, handshake_request
@@ -39,7 +40,7 @@ class TestClient(httpx2.Client):
     is false: then the answer is what the server makes of them. A ServerFault (the app would crash a server or
     garble a connection) is always raised. After an answer the client waits up to `app_timeout` seconds for the
     app's background work. Secure cookies are kept and sent over http://. Redirects are followed when asked for.
-    A `root_path`, as Uvicorn's `--root-path`, stands before every path, over ASGI. `timeout` bounds the wait for an answer, in seconds, and raises httpx2.ReadTimeout.
+    A `root_path`, as Uvicorn's `--root-path`, stands before every path, over ASGI. `timeout` bounds the wait for an answer, and for every piece of a streamed one, in seconds, and raises httpx2.ReadTimeout.
     """
 
     __test__ = False
@@ -136,6 +137,33 @@ class TestClient(httpx2.Client):
 
         raw = handshake_request(request, subprotocols, self._peer)
         return WebSocketSession(self._portal, AsyncWebSocketSession(self.server, raw, timeout, opened))
+
+    def sse_connect(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        last_event_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        cookies: Mapping[str, str] | None = None,
+        json: Any = None,
+        timeout: float | None = None,
+    ) -> EventSession:
+        """Server-sent events, opened by `with`; `timeout` bounds the wait for each, in seconds (None: the client's own)."""
+        asked = {"accept": "text/event-stream", "cache-control": "no-store", **(headers or {})}
+        if last_event_id:
+            asked["last-event-id"] = last_event_id
+        request = self.build_request(
+            method,
+            url,
+            headers=asked,
+            params=params,
+            cookies=dict(cookies or {}),
+            json=json,
+            timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
+        )
+        return EventSession(self, request)
 
     def exchange(
         self,

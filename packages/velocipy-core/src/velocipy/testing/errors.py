@@ -31,6 +31,26 @@ class ServerClosed(ConnectionError):
     """The server closed the connection before the answer was whole: httpx2.RemoteProtocolError at the client."""
 
 
+class EventStreamEnded(Exception):
+    """The app ended a stream of events in order, and there is no other event."""
+
+
+class EventStreamDenied(Exception):
+    """The app answered with something that no browser reads events from.
+
+    `status_code`, `headers` (lower-case name, value) and `body` are those of the answer.
+    """
+
+    def __init__(
+        self, status_code: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> None:
+        self.status_code = status_code
+        self.headers = headers
+        self.body = body
+        kind = dict(headers).get("content-type", "no content type")
+        super().__init__(f"the answer is no stream of events: status {status_code}, {kind}, {body[:200]!r}")
+
+
 class WebSocketDenied(Exception):
     """The app refused the WebSocket handshake with a plain HTTP answer.
 

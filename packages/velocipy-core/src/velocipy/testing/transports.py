@@ -68,12 +68,16 @@ async def started(exchange: HTTPExchange, timeout: float | None) -> Started:
     return Started(head, chunks, True)
 
 
-async def taken(exchange: HTTPExchange) -> list[bytes]:
-    """The next chunks, an empty list at the end."""
+async def taken(exchange: HTTPExchange, timeout: float | None) -> list[bytes]:
+    """The next chunks, an empty list at the end. Raises as `started` does."""
     try:
-        return await exchange.take()
+        return await asyncio.wait_for(exchange.take(), timeout)
     except ServerClosed as exc:
         raise httpx2.RemoteProtocolError(str(exc)) from None
+    except TimeoutError:
+        if exchange.error is not None:
+            raise
+        raise httpx2.ReadTimeout("the app sent nothing more in time") from None
 
 
 def read_timeout(request: httpx2.Request) -> float | None:
@@ -110,7 +114,7 @@ class SyncTransport(httpx2.BaseTransport):
             exchange = self._portal.call(self._open, raw)
             self._send_body(exchange, request.stream)
             answer = self._portal.call(started, exchange, timeout)
-        return response(request, answer, SyncStream(self._portal, exchange, answer))
+        return response(request, answer, SyncStream(self._portal, exchange, answer, timeout))
 
     async def _open(self, raw: RawRequest) -> HTTPExchange:
         return self._server.open(raw)
@@ -145,17 +149,18 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         assert isinstance(request.stream, httpx2.AsyncByteStream)
         exchange = self._server.open(raw_request(request, self._client))
+        timeout = read_timeout(request)
         try:
             async for chunk in request.stream:
                 if not await feed(exchange, chunk):
                     break
             else:
                 exchange.end()
-            answer = await started(exchange, read_timeout(request))
+            answer = await started(exchange, timeout)
         except BaseException:
             exchange.break_off()
             raise
-        return response(request, answer, AsyncStream(exchange, answer))
+        return response(request, answer, AsyncStream(exchange, answer, timeout))
 
 
 async def cut(exchange: HTTPExchange) -> None:
@@ -170,16 +175,19 @@ async def end(exchange: HTTPExchange) -> None:
 class SyncStream(httpx2.SyncByteStream):
     """The body of an answer, chunk by chunk as the app sends it. Closing early is the client leaving."""
 
-    def __init__(self, portal: Portal, exchange: HTTPExchange, answer: Started) -> None:
+    def __init__(
+        self, portal: Portal, exchange: HTTPExchange, answer: Started, timeout: float | None
+    ) -> None:
         self._portal = portal
         self._exchange = exchange
         self._answer = answer
+        self._timeout = timeout
         self._ended = answer.whole
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._answer.chunks
         while not self._ended:
-            chunks = self._portal.call(taken, self._exchange)
+            chunks = self._portal.call(taken, self._exchange, self._timeout)
             self._ended = not chunks
             yield from chunks
 
@@ -192,16 +200,17 @@ class SyncStream(httpx2.SyncByteStream):
 class AsyncStream(httpx2.AsyncByteStream):
     """The body of an answer, chunk by chunk as the app sends it. Closing early is the client leaving."""
 
-    def __init__(self, exchange: HTTPExchange, answer: Started) -> None:
+    def __init__(self, exchange: HTTPExchange, answer: Started, timeout: float | None) -> None:
         self._exchange = exchange
         self._answer = answer
+        self._timeout = timeout
         self._ended = answer.whole
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for chunk in self._answer.chunks:
             yield chunk
         while not self._ended:
-            chunks = await taken(self._exchange)
+            chunks = await taken(self._exchange, self._timeout)
             self._ended = not chunks
             for chunk in chunks:
                 yield chunk

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from time import time_ns
 from typing import Any, Generic, Protocol, TypeVar
 
+from velocipy.clock import wall_ns
 from velocipy.limiter.algorithms import Algorithm, algorithm_of
 from velocipy.limiter.at_once import ConcurrencyRule
 from velocipy.limiter.deciding import decide_settled
@@ -34,7 +34,7 @@ class AtomicStorage(Protocol):
 
 def time_us() -> int:
     """Microseconds since 1970."""
-    return time_ns() // 1000
+    return wall_ns() // 1000
 
 
 class KeyValueLimiterStorage:

@@ -10,9 +10,9 @@ import importlib
 import logging
 from collections.abc import Callable, Sequence
 from threading import Lock
-from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, runtime_checkable
 
+from velocipy.clock import STEADY, Source, steady_ns
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
 from velocipy.limiter.algorithms import Algorithm, State, TokenBucket, algorithm_of
 from velocipy.limiter.at_once import MemorySlots, SlotStorage
@@ -36,7 +36,7 @@ MAX_TABLES: Final = 1024
 """Names of rules in one storage; more come from an app that makes names of what clients send."""
 
 Clock = Callable[[], int]
-"""Nanoseconds, as `time.monotonic_ns` gives them."""
+"""Nanoseconds, as `velocipy.clock.steady_ns` gives them."""
 
 
 @runtime_checkable
@@ -130,13 +130,13 @@ class MemoryStorage:
     else one that has more left than others.
     """
 
-    def __init__(self, *, max_keys: int = DEFAULT_MAX_KEYS, clock: Clock = monotonic_ns) -> None:
+    def __init__(self, *, max_keys: int = DEFAULT_MAX_KEYS, clock: Clock = steady_ns) -> None:
         if type(max_keys) is not int or max_keys < 1:
             raise ConfigurationError(
                 f"max_keys of MemoryStorage is a number of identities, 1 or more, not {max_keys!r}"
             )
         self._max_keys = max_keys
-        self._clock = clock
+        self._clock = STEADY if clock is steady_ns else Source(clock)
         self._lock = Lock()
         # What `with` calls, found once: of a decision's time `with` takes a quarter, these two a tenth.
         self._acquire, self._release = self._lock.acquire, self._lock.release
@@ -161,7 +161,7 @@ class MemoryStorage:
         self._acquire()
         try:
             # Inside: a time that another thread has passed would turn the clock back.
-            now = self._clock() // 1000
+            now = self._clock.ns() // 1000
             state = states.get(identity)
             if state is None:
                 return self._decide_other(plan, identity, now)
@@ -185,7 +185,7 @@ class MemoryStorage:
             return self._decide_all(plan, identity, cost)
         algorithm, attempt, states, units = plan.single
         with self._lock:
-            now = self._clock() // 1000
+            now = self._clock.ns() // 1000
             state = states.get(identity)
             if state is None:
                 return self._decide_other(plan, identity, now)
@@ -208,7 +208,7 @@ class MemoryStorage:
     def _decide_all(self, plan: _Plan, identity: str, cost: int | None) -> Verdict:
         key = key_of(identity)
         with self._lock:
-            now = self._clock() // 1000
+            now = self._clock.ns() // 1000
             settled = [_settled(algorithm, table, key, now) for algorithm, table in plan.pairs]
             verdict = decide_settled([algorithm for algorithm, _ in plan.pairs], settled, now, cost)
             for (algorithm, table), state in zip(plan.pairs, settled, strict=True):
@@ -219,7 +219,7 @@ class MemoryStorage:
         """Give back what a decision took, as far as it still counts."""
         plan, key = self._plan(rules), key_of(identity)
         with self._lock:
-            now = self._clock() // 1000
+            now = self._clock.ns() // 1000
             for algorithm, table in plan.pairs:
                 state = _settled(algorithm, table, key, now)
                 units = algorithm.rule.cost if cost is None else cost

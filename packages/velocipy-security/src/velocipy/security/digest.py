@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from velocipy.clock import wall
 from velocipy.exceptions import ConfigurationError, HTTPException
 from velocipy.http.request import Exchange, Request
 from velocipy.places import caller_location
@@ -141,7 +141,7 @@ class HTTPDigest(SecurityBase):
         return self._signer.verify(nonce) is not None
 
     def _is_fresh(self, nonce: str) -> bool:
-        return -LEEWAY <= time.time() - int(nonce.split(".")[1]) <= self.nonce_age
+        return -LEEWAY <= wall() - int(nonce.split(".")[1]) <= self.nonce_age
 
 
 def _parameters(text: str) -> dict[str, str] | None:
