@@ -7,7 +7,7 @@ curl 'http://127.0.0.1:8000/items?page=2'
 curl http://127.0.0.1:8000/items -H 'content-type: application/json' -d '{"name": "cap", "price": 12.5}'
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -21,11 +21,11 @@ class Item:
 
     name: str
     price: Annotated[float, Body(ge=0)]
-    tags: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list[str])
 
 
 @asynccontextmanager
-async def lifespan(app: VelociPy) -> AsyncIterator[dict[str, object]]:
+async def lifespan(app: VelociPy) -> AsyncGenerator[dict[str, object]]:
     """What is set up before the first request; what it yields is found in `app.state`."""
     yield {"catalogue": ["hoodie", "mug", "sticker"]}
 

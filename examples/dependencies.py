@@ -6,7 +6,7 @@ curl http://127.0.0.1:8000/users/1                          # 401, before anythi
 curl http://127.0.0.1:8000/users/x -H 'authorization: Bearer secret'
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -20,7 +20,7 @@ class Pool:
         self.log: list[str] = []
 
     @contextmanager
-    def connection(self) -> Iterator[dict[int, str]]:
+    def connection(self) -> Generator[dict[int, str]]:
         """A connection that commits unless something fails."""
         self.log.append("begin")
         try:

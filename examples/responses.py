@@ -10,7 +10,7 @@ curl -N -H 'last-event-id: ...' http://127.0.0.1:8000/events    # goes on behind
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from velocipy import (
@@ -31,7 +31,7 @@ ticks = EventBuffer(100)
 
 
 @asynccontextmanager
-async def ticking(app: VelociPy) -> AsyncIterator[None]:
+async def ticking(app: VelociPy) -> AsyncGenerator[None]:
     """A tick every second for as long as the app runs; whoever was away gets what it missed, up to a hundred."""
 
     async def tick() -> None:

@@ -1,11 +1,11 @@
-"""Time that tests move, dependencies that they replace for a while, and how fast the client is beside another one."""
+"""Time that tests move, and how fast the client is beside another one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 import starlette.applications
@@ -13,9 +13,9 @@ import starlette.responses
 import starlette.routing
 import starlette.testclient
 
-from velocipy import Depends, MemoryStorage, Response, Session, SessionMiddleware, VelociPy, clock
+from velocipy import MemoryStorage, Response, Session, SessionMiddleware, VelociPy, clock
 from velocipy.signing import Signer
-from velocipy.testing import Clock, TestClient, override_dependencies
+from velocipy.testing import Clock, TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 SECRET = "e9c1a6f0-4d7b-49f3-8d2a-7c5b3f1e0a64"
@@ -122,36 +122,6 @@ def test_cookies_of_a_client_expire_on_the_clock_of_the_test(interface: str) -> 
         assert client.build_request("GET", "/").headers["cookie"] == "session=c"
         client.get("/")
         assert sorted(client.cookies) == ["dated", "session", "short"]
-
-
-async def current_user() -> str:
-    return "nobody"
-
-
-async def language() -> str:
-    return "en"
-
-
-@both
-def test_overrides_are_what_they_were_before_when_the_block_ends(interface: str) -> None:
-    app = VelociPy()
-
-    @app.get("/")
-    async def who(
-        user: Annotated[str, Depends(current_user)], tongue: Annotated[str, Depends(language)]
-    ) -> str:
-        return f"{user} {tongue}"
-
-    with TestClient(app, interface=interface) as client:
-        with override_dependencies(app, {current_user: lambda: "alice", language: lambda: "de"}):
-            assert client.get("/").text == "alice de"
-            with override_dependencies(app, {current_user: lambda: "bob"}):
-                assert client.get("/").text == "bob de"
-            assert client.get("/").text == "alice de"
-        with pytest.raises(KeyError), override_dependencies(app, {current_user: lambda: "carol"}):
-            raise KeyError
-        assert client.get("/").text == "nobody en"
-        assert app.dependency_overrides == {}
 
 
 def cpu_of(client: Any, requests: int) -> float:

@@ -186,9 +186,8 @@ _SIBLINGS = {
 }
 """Names of other dists that are looked for here."""
 
-_load, __dir__ = lazy(__name__, _HOMES)
-
 if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    _load, __dir__ = lazy(__name__, _HOMES)
 
     def __getattr__(name: str) -> object:
         for module, names in _SIBLINGS.items():

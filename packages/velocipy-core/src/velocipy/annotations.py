@@ -82,7 +82,7 @@ def _read_alias(alias: Any) -> Any:
 class NamedType:
     """A type that is known by its name in a module, as an alias: what stands in `Tree = list["Tree"]` for the Tree inside."""
 
-    __type_params__ = ()
+    __type_params__: tuple[()] = ()
 
     def __init__(self, name: str, value: Any, module: str) -> None:
         self.__name__ = name
@@ -144,7 +144,8 @@ def strip_optional(annotation: Any) -> tuple[Any, bool]:
 
 def union_of(members: Iterable[Any]) -> Any:
     """(int, str) -> `int | str`; (int,) -> int."""
-    return typing.Union.__getitem__(tuple(members))
+    union: Any = typing.Union
+    return union[tuple(members)]
 
 
 def is_hashable(value: Any) -> bool:

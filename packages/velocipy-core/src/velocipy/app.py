@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -42,6 +50,7 @@ if TYPE_CHECKING:
 
     from velocipy.asgi_middleware import ASGIMiddleware, Bridged
     from velocipy.dispatch import Dispatcher
+    from velocipy.formats import Format
     from velocipy.handlers.app_scope import AppValues
     from velocipy.handlers.plan import Plan
     from velocipy.http.forms import FormLimits
@@ -112,23 +121,23 @@ class VelociPy(APIRouter):
         )
         self.title = title
         self.version = version
-        self.debug = check_switch("debug", debug)
-        self.docs_url = check_place("docs_url", docs_url)
-        self.openapi_url = check_place("openapi_url", openapi_url)
+        self.debug: bool = check_switch("debug", debug)
+        self.docs_url: str | None = check_place("docs_url", docs_url)
+        self.openapi_url: str | None = check_place("openapi_url", openapi_url)
         self.openapi_config = openapi
         self.versioning: APIVersion | None = check_versioning(versioning)
-        self.max_content_length = check_limit(max_content_length)
-        self.body_timeout = check_body_timeout(body_timeout)
+        self.max_content_length: int = check_limit(max_content_length)
+        self.body_timeout: float | None = check_body_timeout(body_timeout)
         self.form_limits = form_limits
-        self.formats = check_formats(formats)
-        self.problem_details = check_switch("problem_details", problem_details)
-        self.shutdown_grace = check_grace(shutdown_grace)
-        self.proxies = None if proxy_headers is None else _find_proxies(proxy_headers)
-        self.root_path = check_root(root_path)
-        self.state = State()
-        self.jobs = Jobs()
-        self.dependency_overrides = Overrides(self._forget)
-        self.lifespan = Lifespan(self, lifespan, self._hold)
+        self.formats: tuple[Format, ...] = check_formats(formats)
+        self.problem_details: bool = check_switch("problem_details", problem_details)
+        self.shutdown_grace: float = check_grace(shutdown_grace)
+        self.proxies: TrustedProxies | None = None if proxy_headers is None else _find_proxies(proxy_headers)
+        self.root_path: str = check_root(root_path)
+        self.state: State = State()
+        self.jobs: Jobs = Jobs()
+        self.dependency_overrides: Overrides = Overrides(self._forget)
+        self.lifespan: Lifespan = Lifespan(self, lifespan, self._hold)
         self._encoder = None if json_encoder is None else _find_encoder(json_encoder)
         self._names: dict[str, list[Route]] = {}
         self._trailing_slash = check_trailing_slash(trailing_slash)
@@ -253,7 +262,9 @@ class VelociPy(APIRouter):
         return AppValues(resolver(self.dependency_overrides))
 
     @contextmanager
-    def override(self, replacements: Mapping[Callable[..., Any], Callable[..., Any]]) -> Iterator[Self]:
+    def override(
+        self, replacements: Mapping[Callable[..., Any], Callable[..., Any]]
+    ) -> Generator[Self, None, None]:
         """Have dependencies replaced for the time of a `with`, in tests: `with app.override({open_db: fake_db}): ...`.
 
         What was overridden before is so again afterwards.

@@ -32,7 +32,7 @@ from velocipy.websocket import WebSocket
 if TYPE_CHECKING:
     from velocipy.protocols import Dialect, HTTPConnection, WebSocketConnection
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 NO_LIMIT = sys.maxsize
 """Bytes of a body or a message here: the limits are those of the routes inside."""
@@ -119,7 +119,7 @@ class Bridged:
 
     def __init__(self, app: Any, outermost: ASGIApp, hold: Hold) -> None:
         self._outermost = outermost
-        self.lifespan = OuterLifespan(app.lifespan, outermost, hold)
+        self.lifespan: OuterLifespan = OuterLifespan(app.lifespan, outermost, hold)
         template = PathTemplate.parse("/{rest*}")
         layers = (app.layer, Layer())
         # What fails out here is answered and logged as what fails inside, and the log wants to know where that was.

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 MAX_TASKS: Final = 1_000
 """Background tasks of one request."""
@@ -25,9 +25,9 @@ class BackgroundTask:
     def __init__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         if not callable(function):
             raise TypeError(f"a background task is a function and its arguments, not {function!r}")
-        self.function = function
-        self.args = args
-        self.kwargs = kwargs
+        self.function: Callable[..., Any] = function
+        self.args: tuple[Any, ...] = args
+        self.kwargs: dict[str, Any] = kwargs
 
     async def run(self) -> None:
         """Make the call; what it raises is raised."""
@@ -51,7 +51,7 @@ class BackgroundTasks:
     __slots__ = ("tasks",)
 
     def __init__(self, *tasks: BackgroundTask) -> None:
-        self.tasks = list(tasks)
+        self.tasks: list[BackgroundTask] = list(tasks)
 
     def add_task(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Have `function(*args, **kwargs)` called after the answer. RuntimeError beyond MAX_TASKS."""

@@ -84,7 +84,7 @@ class Channels:
                 "history is the memory backend's: set that of the backend which you pass instead"
             )
         self._max_queue = check_count(max_queue, "max_queue", 1)
-        self._overflow = check_overflow(overflow)
+        self._overflow: Overflow = check_overflow(overflow)
         self._backend = backend or MemoryBackend(check_count(history, "history", 0))
         self._json_encoder = json_encoder
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -48,7 +48,7 @@ class Leaf:
     __slots__ = ("handlers", "number", "own", "policies", "routes", "versions")
 
     def __init__(self, dialects: Iterable[str], number: int) -> None:
-        self.number = number
+        self.number: int = number
         self.routes: dict[str, Route] = {}
         self.versions: dict[str, dict[str, Route]] = {}
         """By method, the routes between which a field of the request chooses; the first stands in `routes` too."""

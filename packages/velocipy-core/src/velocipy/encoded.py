@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from os import PathLike
 
+    from velocipy.background import BackgroundTask, BackgroundTasks
     from velocipy.codings.base import Coding
     from velocipy.http.leaving import Leaving
     from velocipy.http.wording import Refuse, Wording
@@ -80,9 +81,9 @@ class Encoded(Response):
     def __init__(self, response: Response, coding: Coding) -> None:
         super().__init__(None, response.status_code)
         self._headers = response.headers.copy()
-        self.background = response.background
-        self.response = response
-        self.coding = coding
+        self.background: BackgroundTask | BackgroundTasks | None = response.background
+        self.response: Response = response
+        self.coding: Coding = coding
 
     async def discard(self) -> None:
         """Have the response let go of its content."""

@@ -16,7 +16,7 @@ from velocipy.protocols import Dialect
 from velocipy.routing.route import WEBSOCKET
 from velocipy.routing.tree import RouteTree
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 SHARED_TASK = "_CBSchedulerTask"
 """The class of the one task as which Granian's `--task-impl rust` runs every exchange (before Python 3.12)."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from velocipy.app import VelociPy
     from velocipy.debugging.pages import Pages
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 ExceptionHandler = Callable[..., Any]
 HandlerTable = Mapping[int | type[BaseException], ExceptionHandler]
@@ -52,7 +52,7 @@ def find_handler(table: HandlerTable, exc: Exception) -> ExceptionHandler | None
     """
     if isinstance(exc, HTTPException) and exc.status_code in table:
         return table[exc.status_code]
-    return next((table[kind] for kind in type(exc).__mro__ if kind in table and kind is not Exception), None)
+    return next((table[kind] for kind in type(exc).__mro__ if kind in table and kind is not Exception), None)  # ty: ignore[invalid-argument-type]
 
 
 def pages_of(app: VelociPy) -> Pages | None:

@@ -49,7 +49,7 @@ class ConfigurationError(VelociPyException, ValueError):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.location = own_location()
+        self.location: str | None = own_location()
 
     def __str__(self) -> str:
         if self.location is None or names_a_place(self.message):
@@ -100,7 +100,7 @@ class HTTPException(VelociPyException):
         if not (isinstance(status_code, int) and 400 <= status_code <= 599):
             raise ValueError(f"HTTPException needs a status from 400 to 599, not {status_code!r}")
         self.status_code = status_code
-        self.detail = phrase(status_code) if detail is None else detail
+        self.detail: str | Any = phrase(status_code) if detail is None else detail
         self.headers = headers
         super().__init__(status_code, self.detail)
 
@@ -116,7 +116,7 @@ class HTTPException(VelociPyException):
 class BadRequest(HTTPException):
     """400: the request cannot be understood."""
 
-    problem_status = 400
+    problem_status: ClassVar[int | None] = 400
 
     def __init__(self, detail: Any = None) -> None:
         super().__init__(400, detail)
@@ -125,7 +125,7 @@ class BadRequest(HTTPException):
 class NotFound(HTTPException):
     """404: no route takes this path."""
 
-    problem_status = 404
+    problem_status: ClassVar[int | None] = 404
 
     def __init__(self, detail: Any = None) -> None:
         super().__init__(404, detail)
@@ -134,7 +134,7 @@ class NotFound(HTTPException):
 class MethodNotAllowed(HTTPException):
     """405: the path exists, the method does not; `Allow` lists those that do (RFC 9110 section 15.5.6)."""
 
-    problem_status = 405
+    problem_status: ClassVar[int | None] = 405
 
     def __init__(self, allow: Iterable[str]) -> None:
         super().__init__(405, headers={"allow": ", ".join(allow)})
@@ -143,7 +143,7 @@ class MethodNotAllowed(HTTPException):
 class RequestTimeout(HTTPException):
     """408: the request body came more slowly than the app's `body_timeout` allows."""
 
-    problem_status = 408
+    problem_status: ClassVar[int | None] = 408
 
     def __init__(self, detail: Any = None) -> None:
         super().__init__(408, detail)
@@ -152,7 +152,7 @@ class RequestTimeout(HTTPException):
 class PayloadTooLargeException(HTTPException):
     """413: the request body is longer than the route's `max_content_length`."""
 
-    problem_status = 413
+    problem_status: ClassVar[int | None] = 413
 
     def __init__(self, detail: Any = None) -> None:
         super().__init__(413, detail)
@@ -161,7 +161,7 @@ class PayloadTooLargeException(HTTPException):
 class UnsupportedMediaType(HTTPException):
     """415: the body is not of a type that the route reads."""
 
-    problem_status = 415
+    problem_status: ClassVar[int | None] = 415
 
     def __init__(self, detail: Any = None) -> None:
         super().__init__(415, detail)
@@ -178,11 +178,11 @@ class ErrorItem(TypedDict):
 class ValidationError(HTTPException):
     """422: every error of every parameter of one request, in the order of the signature."""
 
-    problem_status = 422
-    problem_fields = {"errors": list[ErrorItem]}
+    problem_status: ClassVar[int | None] = 422
+    problem_fields: ClassVar[Mapping[str, Any]] = {"errors": list[ErrorItem]}
 
     def __init__(self, errors: Sequence[ErrorItem]) -> None:
-        self.errors = list(errors)
+        self.errors: list[ErrorItem] = list(errors)
         super().__init__(422, self.errors)
 
     @property
@@ -260,7 +260,7 @@ class ResultError(VelociPyException, TypeError):
     """An endpoint's result does not fit its response model. The log has the errors, the client a bare 500."""
 
     def __init__(self, message: str, errors: Sequence[ErrorItem] = ()) -> None:
-        self.errors = list(errors)
+        self.errors: list[ErrorItem] = list(errors)
         super().__init__(message)
 
 
@@ -273,7 +273,7 @@ class WebSocketException(VelociPyException):
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         self.code = code
-        self.reason = reason or ""
+        self.reason: str = reason or ""
         super().__init__(code, self.reason)
 
 
@@ -284,7 +284,7 @@ class InvalidMessage(WebSocketException):
     """
 
     def __init__(self, errors: Sequence[ErrorItem]) -> None:
-        self.errors = list(errors)
+        self.errors: list[ErrorItem] = list(errors)
         super().__init__(1007, "message does not fit")
 
 
@@ -293,7 +293,7 @@ class WebSocketDisconnect(VelociPyException):
 
     def __init__(self, code: int = 1005, reason: str | None = None) -> None:
         self.code = code
-        self.reason = reason or ""
+        self.reason: str = reason or ""
         super().__init__(code, self.reason)
 
 

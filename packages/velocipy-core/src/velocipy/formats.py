@@ -66,5 +66,5 @@ def find_messagepack() -> JSONEncoder:
     """MessagePack's encoder. Raises MissingAdapterError where msgspec, which brings it, is not installed."""
     from velocipy import plugins
 
-    found: type[JSONEncoder] = plugins.load("velocipy.formats", "msgpack")  # type: ignore[assignment]
+    found: type[JSONEncoder] = plugins.load("velocipy.formats", "msgpack")  # type: ignore[assignment]  # ty: ignore[invalid-assignment]
     return found()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from velocipy.exceptions import ConfigurationError
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 LifespanFactory = Callable[[Any], AbstractAsyncContextManager[Any]]
 

@@ -15,8 +15,6 @@ from velocipy.websocket import WebSocket
 class Mount:
     """A target below a prefix. Middleware and guards of the app that mounts it stand around it as around any route."""
 
-    lifespan: ForeignLifespan | None = None
-
     def __init__(self, prefix: str, target: Any) -> None:
         self.prefix = prefix
         self.target = target

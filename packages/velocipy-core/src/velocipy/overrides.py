@@ -26,7 +26,7 @@ class Overrides(dict[Callable[..., Any], Callable[..., Any]]):
         super().clear()
         self._changed()
 
-    def pop(self, dependency: Callable[..., Any], *default: Any) -> Any:
+    def pop(self, dependency: Callable[..., Any], *default: Any) -> Any:  # ty: ignore[incompatible-method-override]
         """Take one override away."""
         value = super().pop(dependency, *default)
         self._changed()

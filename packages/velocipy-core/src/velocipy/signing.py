@@ -86,8 +86,8 @@ class Signer:
             hmac.digest(secret, _LABEL + purpose.encode(), "sha256") for secret in check_secrets(secrets)
         )
         self._clock = clock
-        self.purpose = purpose
-        self.max_size = max_size
+        self.purpose: str = purpose
+        self.max_size: int = max_size
 
     def sign(self, payload: bytes) -> str:
         """Bytes -> `payload.issued.mac`, letters, digits and `-_.` only. Raises ValueError for more than `max_size` characters."""

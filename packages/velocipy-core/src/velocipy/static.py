@@ -104,7 +104,7 @@ class StaticFiles:
         precompressed: bool = False,
         dotfiles: bool = False,
     ) -> None:
-        self.directory = os.path.abspath(os.fspath(directory))
+        self.directory: str = os.path.abspath(os.fspath(directory))
         if not os.path.isdir(self.directory):
             what = "is not a directory" if os.path.exists(self.directory) else "does not exist"
             raise ConfigurationError(

@@ -11,14 +11,14 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from velocipy.exceptions import ClientDisconnected
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,7 +38,7 @@ class Stopping:
     """What is open on one loop, and whether it is to end."""
 
     def __init__(self) -> None:
-        self.event = asyncio.Event()
+        self.event: asyncio.Event = asyncio.Event()
         """Set as soon as the server is told to stop; event streams end with it."""
         self._streams: set[asyncio.Task[Any]] = set()
         self._cut: set[asyncio.Task[Any]] = set()
@@ -46,7 +46,7 @@ class Stopping:
         self._closing: set[asyncio.Task[None]] = set()
 
     @contextmanager
-    def stream(self) -> Iterator[None]:
+    def stream(self) -> Generator[None, None, None]:
         """While this is open, the current task sends a stream, which is cancelled at the end of the grace.
 
         That becomes a ClientDisconnected: the client gets no more of this answer, and whoever made it is torn down as usual.
@@ -68,7 +68,7 @@ class Stopping:
             self._cut.discard(task)
 
     @contextmanager
-    def socket(self, websocket: Closable) -> Iterator[None]:
+    def socket(self, websocket: Closable) -> Generator[None, None, None]:
         """While this is open, a stop closes the WebSocket, and its endpoint sees that as any other close."""
         self._sockets.add(websocket)
         try:

@@ -81,8 +81,8 @@ class Subscription:
         self._sending = False
         self._entered = False
         self._ended = False
-        self.dropped = 0
-        self.too_slow = False
+        self.dropped: int = 0
+        self.too_slow: bool = False
         self.last_id: str | None = None
 
     @property
@@ -278,4 +278,4 @@ def check_overflow(value: object) -> Overflow:
         raise ConfigurationError(
             f"overflow is one of {', '.join(map(repr, get_args(Overflow)))}, not {value!r}{did_you_mean(str(value), get_args(Overflow))}"
         )
-    return value  # type: ignore[return-value]
+    return value  # type: ignore[return-value]  # ty: ignore[invalid-explicit-return]

@@ -68,7 +68,7 @@ async def in_context(context: Context, function: Callable[P, T], /, *args: P.arg
     call = partial(_call, partial(context.run, function, *args, **kwargs))
     with _lock:  # another loop's last app may release the pool between finding and using it
         future = asyncio.get_running_loop().run_in_executor(pool(), call)
-    return await future
+    return await future  # pyright: ignore[reportReturnType]  # it loses T in the partial of a generic method
 
 
 def _call(function: Callable[[], T]) -> T:
@@ -84,7 +84,7 @@ async def iterate(iterator: Iterator[T]) -> AsyncGenerator[T, None]:
     context = copy_context()
     try:
         while (item := await whole(in_context(context, next, iterator, cast("T", _END)))) is not _END:
-            yield item
+            yield item  # ty: ignore[invalid-yield]
     finally:
         close = getattr(iterator, "close", None)
         if close is not None:

@@ -83,10 +83,10 @@ class WebSocket(Exchange):
         super().__init__(connection, values, route, state)
         self.connection = connection
         self.options = options
-        self.connection_state = SocketState.CONNECTING
+        self.connection_state: SocketState = SocketState.CONNECTING
         self.defaults: SocketHeaders | None = None
         """What middleware puts on the answer to the handshake."""
-        self.wakes_receiver = options.send_timeout is not None
+        self.wakes_receiver: bool = options.send_timeout is not None
         """Whether a receive must note its task, so that `abandon` can end it: 310 ns a message."""
         self._receiving = False
         self._receiver: asyncio.Task[Any] | None = None

@@ -45,7 +45,8 @@ class HeaderView:
     __slots__ = ("_raw", "_repeats", "_table")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = lines = raw if raw.__class__ is list else list(raw)
+        lines: list[tuple[bytes, bytes]] = raw if raw.__class__ is list else list(raw)  # pyright: ignore[reportAssignmentType]  # `isinstance` costs more  # ty: ignore[invalid-assignment]
+        self._raw = lines
         table = dict(lines)
         self._repeats = len(table) < len(lines)
         self._table = dict(reversed(lines)) if self._repeats else table  # the first of a name counts
@@ -193,7 +194,7 @@ class Inbox:
 class ASGIConnection(HTTPConnection):
     """Reads from a scope and sends messages; every attribute is computed when it is asked for."""
 
-    authority = None
+    authority: str | None = None
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.scope = scope

@@ -19,7 +19,7 @@ def native(pairs: HeaderPairs) -> list[tuple[bytes, bytes]]:
     return [(name.encode("ascii"), value.encode("ascii")) for name, value in pairs]
 
 
-dialect = Dialect(
+dialect: Dialect = Dialect(
     name="asgi",
     args=("scope", "receive", "send"),
     is_socket="scope['type'] == 'websocket'",

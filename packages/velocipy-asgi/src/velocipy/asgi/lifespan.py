@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from velocipy.asgi.connection import Receive, Send
     from velocipy.lifespan import Served
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 
 async def serve_lifespan(lifespan: Served, receive: Receive, send: Send) -> None:

@@ -34,7 +34,7 @@ class ASGIWebSocket(WebSocketConnection):
         extensions = scope.get("extensions") or {}
         self._can_deny = "websocket.http.response" in extensions
         below = extensions.get(BELOW)
-        self.capabilities = (
+        self.capabilities: Capabilities = (
             Capabilities(True, True, True, self._can_deny, self._can_deny)
             if below is None
             else Capabilities(**below)

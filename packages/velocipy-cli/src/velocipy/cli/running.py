@@ -147,7 +147,7 @@ def serve_uvicorn(serving: Serving) -> None:
 
 def named(function: Callable[[], VelociPy]) -> str:
     """module:function, as servers want it."""
-    return f"{function.__module__}:{function.__qualname__}"
+    return f"{function.__module__}:{function.__qualname__}"  # ty: ignore[missing-attribute]
 
 
 SERVERS: dict[str, Callable[[Serving], None]] = {"granian": serve_granian, "uvicorn": serve_uvicorn}

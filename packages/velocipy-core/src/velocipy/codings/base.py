@@ -111,5 +111,5 @@ def _find(name: str, level: int) -> Coding:
             f"the level of {name} is {least} to {most}, not {level!r}: higher ones make less than 10 MB a second; compress files "
             f"beforehand, and serve them with StaticFiles(precompressed=True)"
         )
-    make: Adapter = plugins.load(GROUP, _MODULES.get(name, name))  # type: ignore[assignment]
+    make: Adapter = plugins.load(GROUP, _MODULES.get(name, name))  # type: ignore[assignment]  # ty: ignore[invalid-assignment]
     return make(level, ON_LOOP if level <= usual else ON_LOOP_SLOWLY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import brotli  # type: ignore[import-untyped]
 
@@ -15,13 +15,25 @@ WINDOW: Final = 18
 class BrotliCoder:
     """A brotli stream."""
 
-    __slots__ = ("_stream", "compress", "finish", "flush")
+    __slots__ = ("_stream",)
 
     def __init__(self, level: int) -> None:
-        self._stream = brotli.Compressor(quality=level, lgwin=WINDOW)
-        self.compress = self._stream.process
-        self.flush = self._stream.flush
-        self.finish = self._stream.finish
+        self._stream: Any = brotli.Compressor(quality=level, lgwin=WINDOW)
+
+    def compress(self, data: bytes, /) -> bytes:
+        """What is ready."""
+        ready: bytes = self._stream.process(data)
+        return ready
+
+    def flush(self) -> bytes:
+        """Everything so far."""
+        rest: bytes = self._stream.flush()
+        return rest
+
+    def finish(self) -> bytes:
+        """The end."""
+        rest: bytes = self._stream.finish()
+        return rest
 
 
 def make(level: int, on_loop: int) -> Coding:

@@ -14,11 +14,14 @@ GZIP: Final = 16 + zlib.MAX_WBITS
 class GzipCoder:
     """A gzip stream; 150 KB of memory."""
 
-    __slots__ = ("_stream", "compress")
+    __slots__ = ("_stream",)
 
     def __init__(self, level: int) -> None:
         self._stream = zlib.compressobj(level, zlib.DEFLATED, GZIP)
-        self.compress = self._stream.compress
+
+    def compress(self, data: bytes, /) -> bytes:
+        """What is ready."""
+        return self._stream.compress(data)
 
     def flush(self) -> bytes:
         """Everything so far."""

@@ -26,11 +26,14 @@ that a client must be able to hold (RFC 9659)."""
 class ZstdCoder:
     """A zstd stream."""
 
-    __slots__ = ("_stream", "compress")
+    __slots__ = ("_stream",)
 
     def __init__(self, level: int) -> None:
         self._stream = zstd.ZstdCompressor(options={_parameter.compression_level: level, **STREAM})
-        self.compress = self._stream.compress
+
+    def compress(self, data: bytes, /) -> bytes:
+        """What is ready."""
+        return self._stream.compress(data)
 
     def flush(self) -> bytes:
         """Everything so far."""

@@ -21,4 +21,5 @@ _HOMES = {
     "settings": ("Env",),
 }
 
-__getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,7 +200,7 @@ class Config:
 
     @classmethod
     @contextmanager
-    def override(cls, *configs: Config) -> Iterator[None]:
+    def override(cls, *configs: Config) -> Generator[None, None, None]:
         """Have `Config.get` give these instances for their classes, for the time of a `with`, in tests."""
         with _lock:
             before = dict(_instances)
@@ -242,7 +242,7 @@ class Config:
             return NotImplemented
         return self.__dict__ == other.__dict__
 
-    __hash__ = None  # type: ignore[assignment]  # values may be lists
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # values may be lists
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())

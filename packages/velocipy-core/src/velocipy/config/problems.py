@@ -31,7 +31,7 @@ class ConfigError(ConfigurationError, TypeError):
     """Settings are wrong: `problems` has every one of them, of every class that was loaded, and the message a line each."""
 
     def __init__(self, title: str, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Problem, ...] = tuple(problems)
         number = len(self.problems)
         lines = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(f"{title}: {number} setting{' is' if number == 1 else 's are'} wrong{lines}")

@@ -139,8 +139,8 @@ def _scalar_reader(annotation: Any) -> Read:
     scalar = find_scalar(annotation)
 
     def read(text: str, place: Place, errors: list[ErrorItem]) -> Any:
-        reader = make_reader(place, scalar, MISSING)  # type: ignore[arg-type]
-        return reader(text, errors)  # type: ignore[misc]  # without a default there is one
+        reader = make_reader(place, scalar, MISSING)  # type: ignore[arg-type]  # ty: ignore[invalid-argument-type]
+        return reader(text, errors)  # type: ignore[misc]  # without a default there is one  # ty: ignore[not-callable]
 
     return read
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from velocipy.http.request import Request
     from velocipy.routing.route import Route
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 OFFERS: Final = (("text/plain",), ("text/html",), ("application/json", "application/problem+json"))
 """Text where a client takes anything, as curl does."""

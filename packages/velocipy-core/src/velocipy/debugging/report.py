@@ -133,5 +133,5 @@ def secrets_of(request: Request) -> Iterator[str]:
 
 
 def _parameter(part: str) -> str:
-    name, equals, value = part.partition("=")
+    name, equals, _ = part.partition("=")
     return f"{name}={MASK}" if equals and is_secret(name) else part

@@ -82,7 +82,7 @@ class Binder:
         self, route: Route, find_backend: FindBackend, find_encoder: FindEncoder, overrides: Overrides
     ) -> None:
         self.route = route
-        self.names = Names()
+        self.names: Names = Names()
         self.dependencies: set[Hashable] = set()
         self.app_scoped: list[Dependency] = []
         """The app-scoped dependencies, in the order in which they are needed."""

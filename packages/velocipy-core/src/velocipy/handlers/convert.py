@@ -127,7 +127,7 @@ def make_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints 
     read = _reader(place, scalar, checks, default)
     if scalar.annotation is int:
         read = _int_reader(read, limits, default) or read
-    read.__name__ = read.__qualname__ = f"read_{scalar.kind}"
+    read.__name__ = read.__qualname__ = f"read_{scalar.kind}"  # ty: ignore[missing-attribute]
     return read
 
 

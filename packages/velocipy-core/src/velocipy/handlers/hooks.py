@@ -12,7 +12,7 @@ from velocipy.http.headers import check_default, check_header
 from velocipy.http.response import Response
 from velocipy.http.wording import Wording
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 Pairs = Sequence[tuple[str, str]]
 Native = Callable[[Pairs], Sequence[Any]]

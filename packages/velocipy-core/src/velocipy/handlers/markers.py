@@ -260,7 +260,7 @@ Error = int | type[HTTPException]
 
 def guard(function: T) -> T:
     """Mark a dependency as a guard: it runs, and may refuse, before anything else of the request is read or checked."""
-    function.__velocipy_guard__ = True  # type: ignore[attr-defined]
+    function.__velocipy_guard__ = True  # type: ignore[attr-defined]  # ty: ignore[missing-attribute]
     return function
 
 
@@ -278,7 +278,7 @@ def raises(*errors: Error) -> Callable[[T], T]:
             )
 
     def declare(function: T) -> T:
-        function.__velocipy_raises__ = errors  # type: ignore[attr-defined]
+        function.__velocipy_raises__ = errors  # type: ignore[attr-defined]  # ty: ignore[missing-attribute]
         return function
 
     return declare

@@ -303,6 +303,7 @@ class Plan:
     def explain(self) -> str:
         """The plan as text, a step a line."""
         lines = [f"{self.route.title} -> {callable_name(self.route.endpoint)} ({self.route.location})"]
+        indent = ""
         for number, segment in enumerate(self.segments):
             indent = "  " * (number + 1)
             lines += [f"{indent}header   {name}: {value}" for name, value in segment.constants]

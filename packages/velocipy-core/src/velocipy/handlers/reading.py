@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -74,7 +74,7 @@ class Reading:
         self, route: Route, names: Names, find_backend: FindBackend, find_encoder: FindEncoder
     ) -> None:
         self.route = route
-        self.holes = {hole.name: index for index, hole in enumerate(route.template.holes)}
+        self.holes: dict[str, int] = {hole.name: index for index, hole in enumerate(route.template.holes)}
         self.taken: set[str] = set()
         """Holes of the path that a parameter takes."""
         self.bodies: list[Parameter] = []
@@ -354,7 +354,7 @@ class Reading:
             return self._backend(parameter).validator(parameter.hint)
 
     @contextmanager
-    def _placed(self, parameter: Parameter) -> Iterator[None]:
+    def _placed(self, parameter: Parameter) -> Generator[None, None, None]:
         """What a model backend has to say of a type, with the place where the type stands."""
         try:
             yield

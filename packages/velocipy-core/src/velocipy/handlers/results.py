@@ -40,7 +40,7 @@ class Results:
         format: Format = JSON,
     ) -> None:
         self.encoder = encoder
-        self.media_type = format.media_type
+        self.media_type: str = format.media_type
         self._is_json = format.is_json
         self._find_backend = find_backend
         self._model = model

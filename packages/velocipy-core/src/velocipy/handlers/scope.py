@@ -23,7 +23,7 @@ T = TypeVar("T")
 Exit = Callable[..., Awaitable[object]]
 Scopes = frozenset[str | None]
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 _ALL: Scopes = frozenset({None, "function", "request"})
 _BEFORE_BUFFERED: Scopes = frozenset({None, "function"})

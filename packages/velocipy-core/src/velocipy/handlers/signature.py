@@ -128,12 +128,13 @@ def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
 
 def _filled(parameter: Parameter, owner: Callable[..., Any], arguments: Mapping[Any, Any]) -> Parameter:
     """A parameter of a generic class, with what its type variables stand for."""
-    annotation = parameter.annotation
+    annotation: Any = parameter.annotation
     variables = getattr(annotation, "__parameters__", ()) if not isinstance(annotation, type) else ()
     if isinstance(annotation, TypeVar):
         annotation = arguments.get(annotation, annotation)
     elif variables:
-        annotation = annotation[tuple(arguments.get(variable, variable) for variable in variables)]
+        generic: Any = annotation
+        annotation = generic[tuple(arguments.get(variable, variable) for variable in variables)]
     return replace(parameter, annotation=annotation, owner=owner)
 
 

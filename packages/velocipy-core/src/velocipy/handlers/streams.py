@@ -94,9 +94,13 @@ class ItemEncoder:
     """The app's encoder, for items of a declared type."""
 
     def __init__(self, items: Dumper, encoder: JSONEncoder) -> None:
-        self.name = encoder.name
-        self.decode = encoder.decode
+        self.name: str = encoder.name
+        self._decode = encoder.decode
         self._items = items
+
+    def decode(self, data: bytes, /) -> Any:
+        """As the encoder does."""
+        return self._decode(data)
 
     def encode(self, value: Any) -> bytes:
         """An item -> bytes. Raises ResultError for one that is not as declared."""

@@ -56,10 +56,10 @@ class SegmentWriter:
         self.tools = tools
         self.number = number
         self.segment: Segment = plan.segments[number]
-        self.hooks = HookLines(source, self.segment, dialect, plan.route.wording)
-        self.wraps = isinstance(self.segment.core[-1], Next)
+        self.hooks: HookLines = HookLines(source, self.segment, dialect, plan.route.wording)
+        self.wraps: bool = isinstance(self.segment.core[-1], Next)
         self.route: str = source.bind("ROUTE", plan.route)
-        self.results = [
+        self.results: list[Results] = [
             Results(
                 tools.encoder if format.is_json else find_messagepack(),
                 tools.find_backend,
@@ -68,8 +68,8 @@ class SegmentWriter:
             )
             for format, model in zip(plan.route.formats, plan.models, strict=True)
         ]
-        self.make_response = self._bind_makers()
-        self.given_response = next(
+        self.make_response: str = self._bind_makers()
+        self.given_response: str | None = next(
             (
                 step.target
                 for step in self.segment.steps
@@ -77,8 +77,8 @@ class SegmentWriter:
             ),
             None,
         )
-        self.fail = source.bind("fail", tools.fail)
-        self.answer = source.bind("answer", tools.answer)
+        self.fail: str = source.bind("fail", tools.fail)
+        self.answer: str = source.bind("answer", tools.answer)
         self.short = self._short_way()
         self._ready: set[str] = set()
         self._states: list[tuple[str, str]] = []

@@ -83,7 +83,7 @@ def format_cookie(
         samesite is not None and f"SameSite={_same_site(samesite)}",
         partitioned and "Partitioned",
     ]
-    line = "; ".join(attribute for attribute in attributes if attribute)
+    line = "; ".join(attribute for attribute in attributes if isinstance(attribute, str))
     if len(line) > MAX_SET_COOKIE:
         raise ValueError(
             f"cookie {name!r} takes {len(line)} bytes and browsers drop those over {MAX_SET_COOKIE}: store "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from velocipy.exceptions import HTTPException
     from velocipy.protocols import HTTPConnection
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 
 class Unread(Response):
@@ -87,7 +87,7 @@ async def deliver(
 
 
 @contextmanager
-def _attended(connection: HTTPConnection) -> Iterator[None]:
+def _attended(connection: HTTPConnection) -> Generator[None, None, None]:
     """A stream, which its client may leave and a stopping server breaks off."""
     with of_loop().stream(), Presence(connection.leaving):
         yield

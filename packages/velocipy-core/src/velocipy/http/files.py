@@ -190,8 +190,8 @@ class FileResponse(Response):
         if not stat.S_ISREG(found.st_mode):
             raise ValueError(f"{os.fspath(path)!r} is not a regular file")
         super().__init__(None, status_code, headers, media_type or guess_type(path))
-        self.path = path
-        self.size = found.st_size
+        self.path: str | os.PathLike[str] = path
+        self.size: int = found.st_size
         self._wording: Wording = DETAILS
         self._refuse: Refuse | None = None
         self._describe(found)

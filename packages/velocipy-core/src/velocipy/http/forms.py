@@ -18,7 +18,7 @@ from velocipy.http.query import decode_escapes_strictly
 from velocipy.http.uploads import SPOOL_SIZE, UploadFile, close_uploads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 
     from velocipy.http.multipart import Part
 
@@ -182,7 +182,7 @@ async def read_form(
     chunks: AsyncIterator[bytes],
     limits: FormLimits = DEFAULT_LIMITS,
     encoding: str | None = None,
-) -> AsyncIterator[FormData]:
+) -> AsyncGenerator[FormData, None]:
     """`async with read_form(...) as form:` is `receive_form`, and at its end every file is closed."""
     async with await receive_form(content_type, chunks, limits, encoding) as form:
         yield form

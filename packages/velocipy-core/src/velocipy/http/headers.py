@@ -7,7 +7,7 @@ not be sent: every way in goes through `check_header`, so `.raw` can go out as i
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast, overload
 
 from velocipy.http.fields import HOP_BY_HOP, SINGLETONS, check_header, check_name, http_date
 
@@ -52,7 +52,8 @@ def header_pairs(headers: HeaderSource) -> list[tuple[str, str]]:
 
 def items_of(headers: object) -> Iterable[tuple[str, str]]:
     """The pairs of a mapping, of pairs or of other headers, unchecked; ValueError for what is none of these."""
-    items = headers.items() if hasattr(headers, "items") else headers
+    given: Any = headers
+    items = given.items() if hasattr(headers, "items") else given
     if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
         raise ValueError(f"headers are a mapping or (name, value) pairs, not {type(headers).__name__}")
     return cast("Iterable[tuple[str, str]]", items)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 S = TypeVar("S")
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 WATCH_AFTER = 0.01
 """Seconds that a stream runs before a server is asked about its client: asking is 20-40 us, and most streams are over by then."""
@@ -41,9 +41,9 @@ class Leaving:
     __slots__ = ("_calls", "_note", "_task", "_timer", "_wait", "_waiters", "ended", "left")
 
     def __init__(self, wait: Callable[[], Awaitable[None]], note: Callable[[], object]) -> None:
-        self.left = False
+        self.left: bool = False
         """Whether the client is known to have left."""
-        self.ended = False
+        self.ended: bool = False
         """Whether the answer is complete."""
         self._wait = wait
         self._note = note
@@ -151,7 +151,7 @@ class Interruption:
     __slots__ = ("_before", "_task", "fired")
 
     def __init__(self) -> None:
-        self.fired = False
+        self.fired: bool = False
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()

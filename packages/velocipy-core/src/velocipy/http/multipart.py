@@ -150,9 +150,9 @@ class Part:
     __slots__ = ("_reader", "filename", "headers", "name")
 
     def __init__(self, headers: Headers, name: str, filename: str | None, reader: MultipartReader) -> None:
-        self.headers = headers
-        self.name = name
-        self.filename = filename
+        self.headers: Headers = headers
+        self.name: str = name
+        self.filename: str | None = filename
         self._reader = reader
 
     @property
@@ -265,7 +265,7 @@ class MultipartReader:
         event = self._events[0]
         if isinstance(event, HTTPException):
             raise event  # and stays, for whoever asks again
-        return self._events.popleft()  # type: ignore[return-value]  # it is `event`
+        return self._events.popleft()  # type: ignore[return-value]  # it is `event`  # ty: ignore[invalid-explicit-return]
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
@@ -384,7 +384,7 @@ def _read_disposition(lines: list[str]) -> tuple[str, str | None]:
         kind, parameters = parse_parameters(line)
         name = _decode_name(parameters["name"])
     except (ValueError, KeyError):
-        kind = ""
+        kind, parameters, name = "", {}, ""
     if kind != "form-data":
         raise BadRequest(
             'a part of the form needs one header like Content-Disposition: form-data; name="..."'

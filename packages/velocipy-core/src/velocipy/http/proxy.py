@@ -63,7 +63,7 @@ class TrustedProxies:
                 f"headers of TrustedProxies is 'x-forwarded' or 'forwarded', and None for either, not {headers!r}"
             )
         self._read = readers[headers]
-        self.any_peer = ANY_PEER in listed
+        self.any_peer: bool = ANY_PEER in listed
         self._unix_peer = self.any_peer or UNIX_PEER in listed
         self._networks = [_network(entry) for entry in listed if entry not in (ANY_PEER, UNIX_PEER)]
 

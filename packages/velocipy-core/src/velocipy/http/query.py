@@ -49,7 +49,7 @@ class RepeatedQuery(Query):
         """Every value of `name` in order; [] when there is none."""
         return [value for known, value in self._pairs if known == name]
 
-    def items(self) -> list[tuple[str, str]]:  # type: ignore[override]  # a view cannot hold a name twice
+    def items(self) -> list[tuple[str, str]]:  # type: ignore[override]  # a view cannot hold a name twice  # ty: ignore[incompatible-method-override]
         """Every (name, value) in the order of the text."""
         return self._pairs.copy()
 
@@ -63,7 +63,7 @@ def parse_query(text: str) -> Query:
     """
     values = last_values(text)
     if values.__class__ is Query:
-        return values
+        return values  # pyright: ignore[reportReturnType]  # `isinstance` costs more
     if len(values) <= text.count("&") or "" in values:  # a name came twice, or a field was empty
         return _parse_any(text)
     return Query(values)

@@ -137,7 +137,7 @@ class Exchange:
     def _source(self) -> Source:
         """What is believed of what the peer says; only where the app has proxies."""
         connection = self._connection
-        return self.route.proxies.resolve(  # type: ignore[union-attr]
+        return self.route.proxies.resolve(  # type: ignore[union-attr]  # ty: ignore[missing-union-attribute]
             connection.headers, connection.client, connection.scheme
         )
 
@@ -190,9 +190,9 @@ class Request(Exchange):
     """One HTTP request. Made only for handlers, dependencies and middleware that ask for it."""
 
     # Set by handlers that have wrapping middleware: how far in the request has come, and what is still to be torn down.
-    depth = 0
+    depth: int = 0
     teardown: Any = None
-    unfinished = False
+    unfinished: bool = False
     """Whether something is left to be done after the answer: waits to be ended, files to be closed, background tasks to be run."""
     missed: tuple[Any, ...] = ()
     """Headers of middleware that an exception has passed on its way out, inner first."""

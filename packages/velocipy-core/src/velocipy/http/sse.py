@@ -17,7 +17,7 @@ import re
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from weakref import WeakSet
 
 from velocipy.exceptions import ClientDisconnected
@@ -97,9 +97,9 @@ class EventSourceResponse(StreamingResponse):
     """
 
     __slots__ = ("_encoder", "heartbeat", "stop")
-    media_type = EVENT_STREAM
+    media_type: ClassVar[str | None] = EVENT_STREAM
     takes_values = True
-    own_items = (ServerSentEvent,)
+    own_items: ClassVar[tuple[type, ...]] = (ServerSentEvent,)
 
     def __init__(
         self,
@@ -114,8 +114,8 @@ class EventSourceResponse(StreamingResponse):
     ) -> None:
         if heartbeat is not None and not heartbeat > 0:
             raise ValueError(f"heartbeat is a number of seconds, or None for no heartbeat, not {heartbeat!r}")
-        self.heartbeat = heartbeat
-        self.stop = stop
+        self.heartbeat: float | None = heartbeat
+        self.stop: asyncio.Event | None = stop
         self._encoder = encoder
         super().__init__(content, status_code, headers, media_type)
         self._headers.setdefault("cache-control", "no-store")
@@ -143,8 +143,8 @@ class EventSourceResponse(StreamingResponse):
             finally:
                 companion.cancel()
                 await asyncio.wait([companion])
-        if not companion.cancelled():
-            companion.result()
+        if not companion.cancelled():  # pyright: ignore[reportPossiblyUnboundVariable]  # `stopped` swallows what is raised in its block alone
+            companion.result()  # pyright: ignore[reportPossiblyUnboundVariable]
 
     async def _accompany(self, stream: Lively, stopped: Interruption) -> None:
         stop = self.stop or of_loop().event
@@ -239,7 +239,7 @@ class EventBuffer:
             )
         if slow not in ("drop", "disconnect"):
             raise ValueError(f"slow subscribers are 'drop'ped forward or 'disconnect'ed, not {slow!r}")
-        self.behind = behind or size
+        self.behind: int = behind or size
         self.slow = slow
         self.gap = gap
         self._ring: list[ServerSentEvent | None] = [None] * size
@@ -308,7 +308,7 @@ class Subscription:
     """What one subscriber still has to see: an iterator that waits for more. Ends when it is closed, or too slow."""
 
     def __init__(self, buffer: EventBuffer, position: int, complete: bool) -> None:
-        self.dropped = 0
+        self.dropped: int = 0
         """Events that it was too slow for."""
         self._buffer = buffer
         self._position = position

@@ -35,7 +35,7 @@ class StreamingResponse(Response):
     """
 
     __slots__ = ("bulk", "content", "max_rate")
-    media_type = TEXT_TYPE
+    media_type: ClassVar[str | None] = TEXT_TYPE
     streams = True
     takes_values: ClassVar[bool] = False
     """Whether items are whatever JSON can say, and not text or bytes alone."""
@@ -55,14 +55,14 @@ class StreamingResponse(Response):
         _check_content(content)
         if max_rate is not None and not max_rate > 0:
             raise ValueError(f"max_rate is a number of bytes a second, not {max_rate!r}")
-        self.bulk = bulk
-        self.max_rate = max_rate
+        self.bulk: bool | None = bulk
+        self.max_rate: float | None = max_rate
         super().__init__(content, status_code, headers, media_type)
         if self._status_code in BODYLESS:
             raise ValueError(f"status {status_code} has no body, so nothing can be streamed with it")
 
     def _set_content(self, content: Any) -> None:
-        self.content = content
+        self.content: Any = content
         self._body = b""
 
     async def discard(self) -> None:
@@ -125,7 +125,7 @@ class NDJSONResponse(StreamingResponse):
     """
 
     __slots__ = ("_encoder",)
-    media_type = "application/x-ndjson"
+    media_type: ClassVar[str | None] = "application/x-ndjson"
     takes_values = True
 
     def __init__(
@@ -159,7 +159,7 @@ def _check_content(content: object) -> None:
 
 def _chunks(content: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
     if content.__class__ is AsyncGeneratorType:  # which `isinstance` takes 0.3 us to find out
-        return content
+        return content  # pyright: ignore[reportReturnType]
     return aiter(content) if isinstance(content, AsyncIterable) else iterate(iter(content))
 
 

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 from velocipy.exceptions import BadRequest
 from velocipy.http.headers import Headers
@@ -57,8 +57,8 @@ class UploadFile:
         self._is_ours = file is None
         self._file: IO[bytes] = BytesIO() if file is None else file
         self._spool_size = spool_size
-        self.filename = filename
-        self.headers = headers if isinstance(headers, Headers) else Headers(_pairs(headers or ()))
+        self.filename: str = filename
+        self.headers: Headers = headers if isinstance(headers, Headers) else Headers(_pairs(headers or ()))
         self.size = 0 if size is None and file is None else size
 
     @property
@@ -150,7 +150,7 @@ class UploadFile:
 
 
 def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    return headers.items() if isinstance(headers, Mapping) else headers
+    return cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
 
 
 async def close_uploads(uploads: Iterable[UploadFile]) -> None:

@@ -24,11 +24,11 @@ class JSONEncoder(Protocol):
 
     name: str
 
-    def encode(self, value: Any) -> bytes:
+    def encode(self, value: Any, /) -> bytes:
         """Value -> bytes. Raises TypeError or ValueError for what JSON cannot say."""
         ...
 
-    def decode(self, data: bytes) -> Any:
+    def decode(self, data: bytes, /) -> Any:
         """Bytes -> value. Raises ValueError, or RecursionError, for anything that is not one JSON text in UTF-8."""
         ...
 

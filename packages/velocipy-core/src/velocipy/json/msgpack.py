@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from velocipy.json.base import encode_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class MessagePack:
@@ -17,7 +20,7 @@ class MessagePack:
 
     def __init__(self) -> None:
         self._encode = msgspec.msgpack.Encoder().encode
-        self.decode = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
+        self.decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
 
     def encode(self, value: Any) -> bytes:
         """Value -> MessagePack. Raises TypeError or ValueError for what JSON cannot say either."""

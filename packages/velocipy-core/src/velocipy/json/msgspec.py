@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import msgspec
 
 from velocipy.json.base import encode_extra
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class MsgspecJSON:
@@ -13,5 +18,5 @@ class MsgspecJSON:
     name = "msgspec"
 
     def __init__(self) -> None:
-        self.encode = msgspec.json.Encoder(enc_hook=encode_extra).encode
-        self.decode = msgspec.json.Decoder().decode
+        self.encode: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=encode_extra).encode
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode

@@ -79,4 +79,5 @@ _HOMES = {
     "trusted_host": ("TrustedHostMiddleware",),
 }
 
-__getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

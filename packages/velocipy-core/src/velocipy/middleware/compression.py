@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from velocipy.codings.base import Coding, find_codings
 from velocipy.encoded import Encoded, encode, replaced, weaken
@@ -21,6 +21,9 @@ from velocipy.http.negotiation import MAX_KEPT, preferred_codings, refuses_ident
 from velocipy.http.response import Response
 from velocipy.middleware.base import Middleware
 from velocipy.protocols import RequestHeaders
+
+if TYPE_CHECKING:
+    from velocipy.http.headers import HeaderSource
 
 MINIMUM_SIZE: Final = 500
 """Bytes: a smaller answer fits into the packet of its headers anyway."""
@@ -66,7 +69,7 @@ class CompressionMiddleware(Middleware):
     MissingAdapterError for a coding that is named and not installed.
     """
 
-    response_headers = (("vary", "Accept-Encoding"),)
+    response_headers: HeaderSource = (("vary", "Accept-Encoding"),)
 
     def __init__(
         self,
@@ -80,7 +83,8 @@ class CompressionMiddleware(Middleware):
             raise ConfigurationError(f"minimum_size is a number of bytes of at least 0, not {minimum_size!r}")
         self._codings = {coding.name: coding for coding in find_codings(codings, levels)}
         self._offers = tuple(self._codings)
-        self._least = self.finishes_from = max(minimum_size, 1)
+        self._least = max(minimum_size, 1)
+        self.finishes_from: int = self._least
         self._shrinks = _matcher(TYPES if types is None else types)
         self._known = lru_cache(maxsize=256)(self._choice)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from velocipy.exceptions import ConfigurationError, HTTPException
 from velocipy.handlers.hooks import the_token
@@ -18,6 +18,9 @@ from velocipy.middleware.base import Middleware
 from velocipy.origins import NULL, OTHER_ORIGIN, check_listed
 from velocipy.protocols import RequestHeaders, RequestMethod
 from velocipy.routing.route import ANY, AllowedMethods, Route
+
+if TYPE_CHECKING:
+    from velocipy.http.headers import HeaderSource
 
 ANYONE: Final = "*"
 
@@ -94,11 +97,11 @@ class CORSMiddleware(Middleware):
             lines = (*lines, (EXPOSE, ", ".join(exposed)))
         self._grant = _grants(find, lines)
         if self._anyone:
-            self.response_headers = ((ALLOW_ORIGIN, ANYONE), *lines)
+            self.response_headers: HeaderSource = ((ALLOW_ORIGIN, ANYONE), *lines)
         else:
             self.response_headers = (("vary", "Origin"),)
-            self.header_names = (ALLOW_ORIGIN, *(name for name, _ in lines))
-            self.headers = the_token
+            self.header_names: tuple[str, ...] = (ALLOW_ORIGIN, *(name for name, _ in lines))
+            self.headers: Callable[[Lines], Lines] = the_token
 
     def before(
         self, headers: RequestHeaders, method: RequestMethod, route: Route, allowed: AllowedMethods

@@ -39,12 +39,13 @@ class Series:
     __slots__ = ("buckets", "bytes", "seconds", "sized", "statuses", "usual")
 
     def __init__(self, usual: int, bounds: int) -> None:
-        self.usual = usual
+        self.usual: int = usual
         """The status of results that are no Response."""
         self.statuses: dict[int, int] = {}
-        self.buckets = [0] * (bounds + 1)
-        self.seconds = 0.0
-        self.sized = self.bytes = 0
+        self.buckets: list[int] = [0] * (bounds + 1)
+        self.seconds: float = 0.0
+        self.sized: int = 0
+        self.bytes: int = 0
 
 
 class InFlight:
@@ -53,10 +54,10 @@ class InFlight:
     __slots__ = ("is_open", "metrics", "series", "started")
 
     def __init__(self, metrics: MetricsMiddleware, series: Series) -> None:
-        self.metrics = metrics
-        self.series = series
-        self.is_open = True
-        self.started = perf_counter()
+        self.metrics: MetricsMiddleware = metrics
+        self.series: Series = series
+        self.is_open: bool = True
+        self.started: float = perf_counter()
 
     def __del__(self) -> None:
         if self.is_open:
@@ -79,12 +80,12 @@ class MetricsMiddleware(Middleware):
         if not buckets or sorted({float(bound) for bound in buckets}) != [float(bound) for bound in buckets]:
             raise ConfigurationError(f"buckets are ascending seconds, not {buckets!r}")
         self.prefix = prefix
-        self.buckets = tuple(float(bound) for bound in buckets)
-        self.in_flight = 0
+        self.buckets: tuple[float, ...] = tuple(float(bound) for bound in buckets)
+        self.in_flight: int = 0
         self._series: dict[tuple[str, str], Series] = {}
         self._of: dict[tuple[Route, str], Series] = {}
         self._sockets: dict[str, int] = {}
-        self.before_websocket = self._make_before_websocket()
+        self.before_websocket: object = self._make_before_websocket()
 
     def before(self, route: Route, method: RequestMethod) -> InFlight:
         """Begin to count a request."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from os import urandom
+from typing import ClassVar
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.hooks import the_token
@@ -41,7 +42,7 @@ class RequestIDMiddleware(Middleware):
     `traceparent` (W3C Trace Context) is the id, before any `x-request-id`. Raises ConfigurationError for what is no header name.
     """
 
-    state_key = "request_id"
+    state_key: str | None = "request_id"
     header_is_safe = True
 
     def __init__(self, header_name: str = "x-request-id", *, traceparent: bool = False) -> None:
@@ -49,11 +50,12 @@ class RequestIDMiddleware(Middleware):
             raise ConfigurationError(
                 f"{header_name!r} is not a name for a request id header: use letters, digits and -, as in 'x-request-id'"
             )
-        self.header_name = header_name.lower()
-        before = _before(self.header_name)
-        self.before = _before_traced(before) if traceparent else before
+        name = header_name.lower()
+        self.header_name: str | None = name
+        before = _before(name)
+        self.before: Callable[[RequestHeaders], str] = _before_traced(before) if traceparent else before
 
-    header = staticmethod(the_token)
+    header: ClassVar[Callable[[str], str]] = staticmethod(the_token)
 
 
 def _before(name: str) -> Callable[[RequestHeaders], str]:

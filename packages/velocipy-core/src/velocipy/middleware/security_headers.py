@@ -9,13 +9,16 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.csp import ContentSecurityPolicy
 from velocipy.http.headers import check_header
 from velocipy.messages import did_you_mean
 from velocipy.middleware.base import Middleware
+
+if TYPE_CHECKING:
+    from velocipy.http.headers import HeaderSource
 
 POLICY: Final = "content-security-policy"
 REPORT_ONLY: Final = "content-security-policy-report-only"
@@ -143,7 +146,7 @@ class SecurityHeadersMiddleware(Middleware):
             for name, value in found.items()
             if isinstance(value, ContentSecurityPolicy) and value.has_nonce
         }
-        self.response_headers = tuple(
+        self.response_headers: HeaderSource = tuple(
             (name, value.text() if isinstance(value, ContentSecurityPolicy) else value)
             for name, value in found.items()
             if value is not None and name not in made
@@ -154,15 +157,16 @@ class SecurityHeadersMiddleware(Middleware):
     def _make_nonces(self, policies: Mapping[str, ContentSecurityPolicy]) -> None:
         """Be a hook, too: each request has a nonce, from which its policies are made."""
         halves = tuple((name, policy.text(_MARK).split(_MARK)) for name, policy in policies.items())
-        self.state_key = "csp_nonce"
+        self.state_key: str | None = "csp_nonce"
         self.before = _nonce
         if len(halves) == 1:
-            self.header_name, parts = halves[0]
-            check_header(self.header_name, "".join(parts))
-            self.header_is_safe = True  # with a nonce of base64 in between; 0.2 us a request
+            name, parts = halves[0]
+            check_header(name, "".join(parts))
+            self.header_name: str | None = name
+            self.header_is_safe: bool = True  # with a nonce of base64 in between; 0.2 us a request
             self.header = lambda token: token.join(parts)
         else:
-            self.header_names = tuple(policies)
+            self.header_names: tuple[str, ...] = tuple(policies)
             self.headers = lambda token: [(name, token.join(parts)) for name, parts in halves]
 
 

@@ -56,8 +56,8 @@ class SessionMiddleware(Middleware):
     development without TLS. `old_cookie` also reads what 0.3.0 wrote. Raises ConfigurationError for settings that are unsafe.
     """
 
-    state_key = "session"
-    gives = Session
+    state_key: str | None = "session"
+    gives: type | None = Session
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class SessionMiddleware(Middleware):
         self._domain = domain
         self.same_site: SameSite = same_site
         self.https_only = https_only
-        self.cookie_name = _prefixed(session_cookie, https_only, path, domain)
-        self.alone_with = f"the cookie {self.cookie_name!r}"
+        self.cookie_name: str = _prefixed(session_cookie, https_only, path, domain)
+        self.alone_with: str | None = f"the cookie {self.cookie_name!r}"
         self._times = _check_times(idle_timeout, max_age, clock)
         self._old = old_cookie
         self._check_cookie()

@@ -34,7 +34,8 @@ def load_record(payload: bytes) -> Record | None:
             map(_is_flash, flashes)
         ):
             return Record(data, [Flash(*pair) for pair in flashes], id, created, kept=id, was=payload)
-    return None
+        case _:
+            return None
 
 
 def sizes(record: Record) -> str:
@@ -83,4 +84,5 @@ class OldCookie:
         match _read(decode(body)):
             case {"d": dict(data), "t": int(since) | float(since)} if -LEEWAY <= now - since <= self.max_age:
                 return Record(data, was=b"")
-        return None
+            case _:
+                return None

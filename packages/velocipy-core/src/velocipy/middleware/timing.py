@@ -92,9 +92,9 @@ class TimingMiddleware(Middleware):
     `request.state.timing` too. Raises ConfigurationError for an audience that is not callable.
     """
 
-    header_name = "server-timing"
+    header_name: str | None = "server-timing"
     header_is_safe = True
-    state_key = "timing"
+    state_key: str | None = "timing"
 
     def __init__(self, *, debug_only: bool = False, audience: Callable[..., Any] | None = None) -> None:
         if audience is not None and not callable(audience):
@@ -102,8 +102,8 @@ class TimingMiddleware(Middleware):
                 f"audience is a dependency, a function that says who sees timings, not {audience!r}"
             )
         limited = debug_only or audience is not None
-        self.before = _limited(debug_only, audience) if limited else _begin
-        self.header = _text_for_some if limited else _text
+        self.before: Callable[..., Timing] = _limited(debug_only, audience) if limited else _begin
+        self.header: Callable[[Timing], str | None] = _text_for_some if limited else _text
 
 
 def _begin() -> Timing:
@@ -149,5 +149,5 @@ def _limited(debug_only: bool, audience: Callable[..., Any] | None) -> Callable[
                 "allowed", Parameter.POSITIONAL_OR_KEYWORD, default=Depends(audience), annotation=object
             )
         )
-    before.__signature__ = Signature(parameters, return_annotation=Timing)  # type: ignore[attr-defined]
+    before.__signature__ = Signature(parameters, return_annotation=Timing)  # type: ignore[attr-defined]  # ty: ignore[missing-attribute]
     return before

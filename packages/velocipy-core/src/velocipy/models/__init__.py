@@ -27,4 +27,5 @@ __all__ = [
 
 _HOMES = {"base": ("Backends", "Decode", "Dumper", "ModelBackend", "ModelField", "Serialization", "Validate")}
 
-__getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

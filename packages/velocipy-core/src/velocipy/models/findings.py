@@ -34,8 +34,8 @@ class Findings:
     __slots__ = ("errors", "place")
 
     def __init__(self, errors: list[ErrorItem], place: Place) -> None:
-        self.errors = errors
-        self.place = place
+        self.errors: list[ErrorItem] = errors
+        self.place: Place = place
 
     def missing(self, at: At) -> Any:
         """A required value is not there."""

@@ -167,7 +167,7 @@ class MsgspecBackend(ModelBackend):
 
         def decode_again(body: bytes, exc: msgspec.ValidationError, errors: list[ErrorItem]) -> Any:
             known = len(errors)
-            plain = decode_body(body, _PLAIN)
+            plain = decode_body(body, _PLAIN)  # ty: ignore[invalid-argument-type]
             try:
                 explain(exc, plain, errors, BODY, only_all=True)
                 if len(errors) > known:

@@ -282,7 +282,7 @@ class _Long:
 
     def _item(self, schema: Any) -> Any:
         """A schema that reads an item as JSON of its own, since a strict model takes a date as text from there alone."""
-        whole = {"type": "definitions", "schema": schema, "definitions": self._definitions}
+        whole: Any = {"type": "definitions", "schema": schema, "definitions": self._definitions}
         short = functools.cache(lambda: SchemaValidator(whole).validate_json)
         long = functools.cache(lambda: _validator(self._by_items(whole)))
 

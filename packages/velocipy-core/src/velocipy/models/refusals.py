@@ -176,10 +176,11 @@ def _raised(error: PydanticError, place: Place) -> ErrorItem:
 
 def _bound(name: str) -> Entry:
     def entry(error: PydanticError, place: Place) -> ErrorItem:
-        bound = error["ctx"][name]
+        bound: Any = error["ctx"][name]
         if isinstance(bound, float) and bound.is_integer():  # pydantic makes floats of the bounds of floats
             bound = int(bound)
-        ((_, reason, kind),) = make_checks(Constraints(**{name: bound}))
+        limits: dict[str, Any] = {name: bound}
+        ((_, reason, kind),) = make_checks(Constraints(**limits))
         return invalid(place, reason, kind)
 
     return entry

@@ -208,7 +208,10 @@ def _filled(hint: Any, arguments: Mapping[Any, Any]) -> Any:
     variables = (
         () if isinstance(hint, type) and get_origin(hint) is None else getattr(hint, "__parameters__", ())
     )
-    return hint[tuple(_filled(variable, arguments) for variable in variables)] if variables else hint
+    if not variables:
+        return hint
+    generic: Any = hint
+    return generic[tuple(_filled(variable, arguments) for variable in variables)]
 
 
 def _any_of(variable: TypeVar) -> Any:
@@ -225,7 +228,7 @@ def _dataclass(cls: type, annotation: Any) -> Shape:
                 f"{cls.__qualname__}.{name} is an InitVar, which no result has: make it a field, or take {name} as a "
                 f"parameter of its own"
             )
-    fields = dataclasses.fields(cls)
+    fields = dataclasses.fields(cls)  # ty: ignore[invalid-argument-type]
     for field in fields:
         if not field.init:
             raise ConfigurationError(
@@ -242,7 +245,7 @@ def _dataclass_field(field: dataclasses.Field[Any], hints: Mapping[str, Any]) ->
 
 
 def _typed_dict(cls: type, annotation: Any) -> Shape:
-    always: frozenset[str] = cls.__required_keys__  # type: ignore[attr-defined]  # TypedDict has no type of its own
+    always: frozenset[str] = cls.__required_keys__  # type: ignore[attr-defined]  # TypedDict has no type of its own  # ty: ignore[missing-attribute]
     fields = []
     for name, hint in hints_of(cls, annotation).items():
         hint, required = _without_qualifiers(hint, name in always)

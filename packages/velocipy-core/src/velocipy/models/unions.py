@@ -78,7 +78,7 @@ class Union:
     def _meant(
         self, kind: type, candidates: tuple[Node, ...], value: Any, at: At, findings: Findings
     ) -> Node | None:
-        tags = self._tags[kind]
+        tags = self._tags[kind]  # ty: ignore[invalid-argument-type]
         if tags is not None:
             key, by_tag = tags
             tag = _tag_in(value, key)

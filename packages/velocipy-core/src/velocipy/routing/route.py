@@ -75,9 +75,9 @@ class Layer:
         deprecated: bool | Deprecation | None = None,
         versions: tuple[str, ...] = (),
     ) -> None:
-        self.deprecated = deprecated
-        self.versions = versions
-        self.responses = dict(responses or {})
+        self.deprecated: bool | Deprecation | None = deprecated
+        self.versions: tuple[str, ...] = versions
+        self.responses: dict[int | str, Any] = dict(responses or {})
         self.dependencies: list[Any] = list(dependencies)
         self.middleware: list[Any] = list(middleware)
         self.exception_handlers: dict[int | type[BaseException], Callable[..., Any]] = dict(

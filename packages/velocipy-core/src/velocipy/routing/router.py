@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.formats import check_formats
@@ -138,8 +138,8 @@ class APIRouter:
             PathTemplate.parse(prefix)
         self.prefix = prefix
         self.name = name
-        self.tags = tuple(tags)
-        self.layer = Layer(
+        self.tags: tuple[str, ...] = tuple(tags)
+        self.layer: Layer = Layer(
             dependencies,
             middleware,
             exception_handlers,
@@ -444,7 +444,8 @@ def _check_versions(versions: str | Iterable[str]) -> tuple[str, ...]:
 
 def _check_on_disconnect(choice: Any) -> OnDisconnect:
     if choice == "cancel" or choice == "continue":
-        return cast("OnDisconnect", choice)
+        chosen: OnDisconnect = choice
+        return chosen
     raise ConfigurationError(f"on_disconnect is 'cancel' or 'continue', not {choice!r}")
 
 

@@ -32,7 +32,7 @@ class APIVersion:
     version of the request. Raises ConfigurationError for what no version, field or media type can be.
     """
 
-    __velocipy_raises__ = (406,)
+    __velocipy_raises__: tuple[int, ...] = (406,)
 
     field: str | None = None
     """The request field, in lower case, that names the version; None where the path does."""
@@ -40,7 +40,7 @@ class APIVersion:
     def __init__(self, allowed: Iterable[str], default: str | None) -> None:
         if isinstance(allowed, str):
             raise ConfigurationError(f"allowed is one str: write allowed=[{allowed!r}] ({caller_location()})")
-        self.allowed = tuple(dict.fromkeys(allowed))
+        self.allowed: tuple[str, ...] = tuple(dict.fromkeys(allowed))
         for version in self.allowed:
             if not isinstance(version, str) or _NAME.fullmatch(version) is None:
                 raise ConfigurationError(

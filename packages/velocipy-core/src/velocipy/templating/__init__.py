@@ -12,4 +12,5 @@ __all__ = ["Engine", "TemplateResponse", "Templates"]
 
 _HOMES = {"base": ("Engine",), "templates": ("TemplateResponse", "Templates")}
 
-__getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

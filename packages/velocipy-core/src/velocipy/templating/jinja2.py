@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -173,7 +173,7 @@ def _pieces(template: jinja2.Template, context: Context) -> Iterator[str]:
 
 
 @contextmanager
-def _noted() -> Iterator[None]:
+def _noted() -> Generator[None, None, None]:
     """Note on whatever a template raises where in the template it was, and what is probably missing."""
     try:
         yield

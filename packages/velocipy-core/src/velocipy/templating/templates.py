@@ -64,9 +64,9 @@ class TemplateResponse(HTMLResponse):
         headers: HeaderSource = None,
         media_type: str = HTML_TYPE,
     ) -> None:
-        self.template = template
-        self.context = context
-        self.block = block
+        self.template: str = template
+        self.context: Context = context
+        self.block: str | None = block
         super().__init__(content, status_code, headers, media_type)
 
 
@@ -102,12 +102,12 @@ class Templates:
                 f"Templates ({caller_location()}): strict and auto_reload are Jinja2's own: give them to the engine"
             )
         self._processors = tuple(map(_checked, context_processors))
-        self.engine = engine or _jinja(_existing(cast("Directories", directory)), strict, auto_reload)
+        self.engine: Engine = engine or _jinja(_existing(cast("Directories", directory)), strict, auto_reload)
 
     @property
     def env(self) -> Any:
         """The engine's own environment: Jinja2's, for filters, globals and tests of your own."""
-        return self.engine.env  # type: ignore[attr-defined]  # an engine without one says so itself
+        return self.engine.env  # type: ignore[attr-defined]  # an engine without one says so itself  # ty: ignore[missing-attribute]
 
     def check(self) -> None:
         """Compile every template, at start-up or in a test: faults of syntax are one ConfigurationError with a line each."""
@@ -207,7 +207,7 @@ class _Flashes:
             session: _Session | None = getattr(self._request, "session", None)
         except RuntimeError:  # a request that says that it has no session
             return []
-        take = getattr(session, "flashes", None)
+        take: Callable[..., list[Any]] | None = getattr(session, "flashes", None)
         return list(take(*categories)) if callable(take) else []
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from velocipy.testing.event_sessions import AsyncEventSession, EventSession
     from velocipy.testing.events import ReceivedEvent
     from velocipy.testing.exchange import HTTPExchange, RawRequest, Reply, ResponseHead
-    from velocipy.testing.overriding import Override, override_dependencies
+    from velocipy.testing.fixtures import Override
     from velocipy.testing.sessions import AsyncWebSocketSession, WebSocketSession
 
 __all__ = [
@@ -55,7 +55,6 @@ __all__ = [
     "WebSocketDenied",
     "WebSocketSession",
     "WireDesync",
-    "override_dependencies",
 ]
 
 _HOMES = {
@@ -69,7 +68,7 @@ _HOMES = {
     "event_sessions": ("AsyncEventSession", "EventSession"),
     "events": ("ReceivedEvent",),
     "exchange": ("HTTPExchange", "RawRequest", "Reply", "ResponseHead"),
-    "overriding": ("Override", "override_dependencies"),
+    "fixtures": ("Override",),
     "sessions": ("AsyncWebSocketSession", "WebSocketSession"),
 }
 """Sub-module -> the public names that it defines."""

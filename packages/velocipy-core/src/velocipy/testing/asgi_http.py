@@ -22,8 +22,8 @@ class Cycle:
 
     def __init__(self, exchange: HTTPExchange) -> None:
         self.exchange = exchange
-        self.started = False
-        self.body_delivered = False
+        self.started: bool = False
+        self.body_delivered: bool = False
         self.expected: int | None = None
 
     async def receive(self) -> Message:

@@ -20,7 +20,7 @@ class Session:
 
     def __init__(self, exchange: WebSocketExchange) -> None:
         self.exchange = exchange
-        self.connected = False
+        self.connected: bool = False
         self.denial: tuple[int, list[tuple[bytes, bytes]], bytes] | None = None
 
     async def receive(self) -> Message:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from velocipy.testing.exchange import HTTPExchange, RawRequest
     from velocipy.testing.interface import App
     from velocipy.testing.requests import Text
+    from velocipy.testing.server import Server
     from velocipy.testing.websocket import Handshake
 
 # Who the app sees, on both protocols.
@@ -64,7 +65,7 @@ class TestClient(httpx2.Client):
         app_timeout: float = 30.0,
     ) -> None:
         self.app = app
-        self.server = make_server(
+        self.server: Server = make_server(
             app, interface, propagate=raise_server_exceptions, app_timeout=app_timeout, root_path=root_path
         )
         self._peer = client

@@ -85,19 +85,19 @@ class HTTPExchange:
         self.request = request
         self.propagate = propagate
         self.app_timeout = app_timeout
-        self.signal = Signal()
+        self.signal: Signal = Signal()
         self.upload: deque[bytes] = deque()
-        self.upload_ended = False
-        self.upload_cut = False
-        self.left = False
+        self.upload_ended: bool = False
+        self.upload_cut: bool = False
+        self.left: bool = False
         self.response: ResponseHead | None = None
         self.download: deque[bytes] = deque()
-        self.unread = 0
-        self.completed = False
-        self.aborted = False
+        self.unread: int = 0
+        self.completed: bool = False
+        self.aborted: bool = False
         self.error: BaseException | None = None
         self.fault: ServerFault | None = None
-        self.fault_raised = False
+        self.fault_raised: bool = False
         self.task: asyncio.Task[None] | None = None
 
     # The client's end.

@@ -67,7 +67,7 @@ class LoopThread(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="velocipy-testing", daemon=True)
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         self._job: Callable[[], None] | None = None
         self._job_lock = threading.Lock()
         self._ending = False

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from velocipy.testing.async_client import AsyncTestClient
     from velocipy.testing.client import TestClient
     from velocipy.testing.clock import Clock
-    from velocipy.testing.overriding import Override
+    from velocipy.testing.fixtures import Override
 
 PROTOCOLS: Final = ("asgi", "rsgi")
 
@@ -147,12 +147,10 @@ def async_client(request: pytest.FixtureRequest, app: Any, velocipy_protocol: st
 @pytest.fixture
 def override(app: Any) -> Iterator[Override]:
     """`override(current_user, lambda: "alice")`: a dependency of `app` replaced until the test is over."""
-    from velocipy.testing.overriding import override_dependencies
-
     with ExitStack() as replaced:
 
         def put(dependency: Callable[..., Any], replacement: Callable[..., Any], /) -> None:
-            replaced.enter_context(override_dependencies(app, {dependency: replacement}))
+            replaced.enter_context(app.override({dependency: replacement}))
 
         yield put
 

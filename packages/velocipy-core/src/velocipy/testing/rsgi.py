@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from velocipy.testing.errors import ResponseNeverEnds
 from velocipy.testing.rsgi_protocol import HTTPProtocol
@@ -90,11 +90,11 @@ class RSGIServer(Server):
 
 
 def entry_point(app: RSGIApp | RSGICall) -> RSGICall:
-    call: RSGICall = getattr(app, "__rsgi__", app)  # type: ignore[arg-type]
+    call: RSGICall = getattr(app, "__rsgi__", app)  # type: ignore[arg-type]  # ty: ignore[invalid-assignment]
     return call
 
 
-async def settled(result: object) -> None:
+async def settled(result: Any) -> None:
     """With a running loop a hook may return an awaitable, which is done when the app is up or down."""
     if hasattr(result, "__await__"):
         await result

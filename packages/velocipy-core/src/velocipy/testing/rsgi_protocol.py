@@ -41,7 +41,7 @@ class HTTPProtocol:
         self._body_taken = False
         self._iterating = False
         self._trailing = -1
-        self.answered = False
+        self.answered: bool = False
         self.sink: StreamSink | None = None
         self.copying: asyncio.Future[None] | None = None
 

@@ -41,13 +41,13 @@ class StreamSink:
 
     def __init__(self, exchange: HTTPExchange, pairs: Pairs) -> None:
         self.exchange = exchange
-        self.loop = asyncio.get_running_loop()
-        self.thread = threading.get_ident()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.thread: int = threading.get_ident()
         declared = next((value for name, value in pairs if name == b"content-length"), None)
-        self.malformed = declared is not None and not declared.isdigit()
+        self.malformed: bool = declared is not None and not declared.isdigit()
         self.left_over = None if declared is None or self.malformed else int(declared)
-        self.ended = False
-        self.refused = False
+        self.ended: bool = False
+        self.refused: bool = False
 
     @property
     def closed(self) -> bool:

@@ -32,7 +32,7 @@ class BytesMessage:
     kind = 1
 
     def __init__(self, data: bytes) -> None:
-        self.data = data
+        self.data: bytes = data
 
 
 class TextMessage:
@@ -42,7 +42,7 @@ class TextMessage:
     kind = 2
 
     def __init__(self, data: str) -> None:
-        self.data = data
+        self.data: str = data
 
 
 class WebSocketProtocol:

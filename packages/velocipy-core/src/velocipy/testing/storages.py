@@ -90,7 +90,7 @@ class StorageContract(ABC):
         async def check(storage: Storage, key: str) -> None:
             for value in ("text", None, 7):
                 try:
-                    await storage.set(key, value)  # type: ignore[arg-type]
+                    await storage.set(key, value)  # type: ignore[arg-type]  # ty: ignore[invalid-argument-type]
                 except TypeError:
                     continue
                 raise AssertionError(f"{value!r} was taken")

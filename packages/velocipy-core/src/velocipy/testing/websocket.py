@@ -43,12 +43,12 @@ class WebSocketExchange:
     def __init__(self, request: RawRequest, *, propagate: bool = True) -> None:
         self.request = request
         self.propagate = propagate
-        self.signal = Signal()
+        self.signal: Signal = Signal()
         self.handshake: Handshake | None = None
         self.inbox: deque[str | bytes] = deque()
         self.outbox: deque[str | bytes] = deque()
-        self.waiting = 0
-        self.unread = 0
+        self.waiting: int = 0
+        self.unread: int = 0
         self.client_closing: Closing | None = None
         self.server_closing: Closing | None = None
         self.error: BaseException | None = None

@@ -91,4 +91,5 @@ _HOMES = {
 }
 """Sub-module -> the public names that it defines."""
 
-__getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

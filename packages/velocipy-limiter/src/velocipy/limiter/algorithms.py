@@ -26,10 +26,10 @@ class Algorithm(ABC):
 
     def __init__(self, rule: RateLimitRule) -> None:
         self.rule = rule
-        self.cost = rule.cost
-        self.capacity = rule.capacity
-        self.window = rule.window_us
-        self.longest = 2 * self.window
+        self.cost: int = rule.cost
+        self.capacity: int = rule.capacity
+        self.window: int = rule.window_us
+        self.longest: int = 2 * self.window
         """Microseconds after which no state means anything."""
 
     @abstractmethod
@@ -93,8 +93,9 @@ class TokenBucket(Algorithm):
 
     def __init__(self, rule: RateLimitRule) -> None:
         super().__init__(rule)
-        self.interval = self.window // rule.limit
-        self.depth = self.longest = self.capacity * self.interval
+        self.interval: int = self.window // rule.limit
+        self.depth: int = self.capacity * self.interval
+        self.longest: int = self.depth
 
     def settle(self, state: int, now: int) -> int | None:
         return None if state <= now else min(state, now + self.depth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
 
 from velocipy.http.request import Exchange
 from velocipy.http.response import Response
@@ -13,6 +14,9 @@ from velocipy.limiter.identity import Exempt, Identify
 from velocipy.limiter.limiter import Limiter, Rules
 from velocipy.limiter.marks import Mark, fields_of
 
+if TYPE_CHECKING:
+    from velocipy.exceptions import HTTPException
+
 
 class RateLimit:
     """What `rate_limit` makes: a guard that gives nothing, and raises RateLimitExceeded."""
@@ -21,7 +25,7 @@ class RateLimit:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.__velocipy_raises__ = errors_of_rates(gate.rules)
+        self.__velocipy_raises__: tuple[type[HTTPException], ...] = errors_of_rates(gate.rules)
 
     async def __call__(self, exchange: Exchange, response: Response | None) -> None:
         """Charge a request, and leave the fields on whatever is answered."""
@@ -35,7 +39,7 @@ class Concurrency:
 
     def __init__(self, gate: SlotGate) -> None:
         self.gate = gate
-        self.__velocipy_raises__ = errors_of_concurrency(gate.rule)
+        self.__velocipy_raises__: tuple[type[HTTPException], ...] = errors_of_concurrency(gate.rule)
 
     async def __call__(self, exchange: Exchange, response: Response | None) -> AsyncIterator[None]:
         """Take a slot, leave the fields on whatever is answered, and give it up."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final
 
 from velocipy.exceptions import HTTPException
 from velocipy.limiter.at_once import ConcurrencyRule
@@ -15,11 +15,11 @@ from velocipy.limiter.verdict import Verdict
 class RateLimitExceeded(HTTPException):
     """429 (RFC 6585 section 4), with `Retry-After`, `RateLimit` and `RateLimit-Policy`; `verdict` has the numbers."""
 
-    problem_type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    problem_type: ClassVar[str] = "https://iana.org/assignments/http-problem-types#quota-exceeded"
     """The type of an RFC 9457 answer; its member `violated-policies` is `violated_policies`."""
-    problem_title = "Request cannot be satisfied as assigned quota has been exceeded"
-    problem_status = 429
-    problem_fields = {"violated-policies": list[str]}
+    problem_title: ClassVar[str | None] = "Request cannot be satisfied as assigned quota has been exceeded"
+    problem_status: ClassVar[int | None] = 429
+    problem_fields: ClassVar[Mapping[str, Any]] = {"violated-policies": list[str]}
 
     def __init__(self, verdict: Verdict, headers: Pairs) -> None:
         super().__init__(429, headers=headers)
@@ -39,9 +39,11 @@ class RateLimitExceeded(HTTPException):
 class LimiterUnavailable(HTTPException):
     """503: the storage is out of order, and a rule says `on_error="deny"`."""
 
-    problem_type = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
-    problem_title = "Request cannot be satisfied due to temporary server capacity constraints"
-    problem_status = 503
+    problem_type: ClassVar[str] = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+    problem_title: ClassVar[str | None] = (
+        "Request cannot be satisfied due to temporary server capacity constraints"
+    )
+    problem_status: ClassVar[int | None] = 503
 
     def __init__(self, retry_after: int = 1) -> None:
         super().__init__(503, headers=[("retry-after", str(retry_after))])
@@ -50,10 +52,10 @@ class LimiterUnavailable(HTTPException):
 class ConcurrencyExceeded(HTTPException):
     """429 with `Retry-After`: as many requests as its `rule` allows are there at once."""
 
-    problem_type = RateLimitExceeded.problem_type
-    problem_title = RateLimitExceeded.problem_title
-    problem_status = 429
-    problem_fields = {"violated-policies": list[str]}
+    problem_type: ClassVar[str] = RateLimitExceeded.problem_type
+    problem_title: ClassVar[str | None] = RateLimitExceeded.problem_title
+    problem_status: ClassVar[int | None] = 429
+    problem_fields: ClassVar[Mapping[str, Any]] = {"violated-policies": list[str]}
 
     def __init__(self, rule: ConcurrencyRule, headers: Pairs) -> None:
         super().__init__(rule.status, headers=[*headers, (RETRY_AFTER, str(rule.retry_after))])
@@ -68,9 +70,9 @@ class ConcurrencyExceeded(HTTPException):
 class CapacityExceeded(ConcurrencyExceeded):
     """The same as a 503, for a rule whose `status` is that: the service is busy, and not by this client's fault."""
 
-    problem_type = LimiterUnavailable.problem_type
-    problem_title = LimiterUnavailable.problem_title
-    problem_status = 503
+    problem_type: ClassVar[str] = LimiterUnavailable.problem_type
+    problem_title: ClassVar[str | None] = LimiterUnavailable.problem_title
+    problem_status: ClassVar[int | None] = 503
 
 
 CONCURRENCY_ERRORS: Final[dict[int, type[ConcurrencyExceeded]]] = {

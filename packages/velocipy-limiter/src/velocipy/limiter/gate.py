@@ -5,8 +5,9 @@ The dependency and the middleware are both made of it, so that they limit alike.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.request import Exchange
@@ -20,6 +21,9 @@ from velocipy.limiter.rule import MAX_LIMIT, RateLimitRule, check_cost, check_ru
 from velocipy.limiter.slots import Slot
 from velocipy.limiter.verdict import Verdict
 from velocipy.places import caller_location
+
+if TYPE_CHECKING:
+    from velocipy.limiter.rule import CheckedRules
 
 Cost = int | Callable[..., "int | Awaitable[int]"] | None
 """Units, or a function of the request that says how many; None is each rule's own."""
@@ -65,7 +69,7 @@ class Gate(Whom):
         exempt: Exempt | Iterable[Exempt] | None,
     ) -> None:
         super().__init__(what, limiter, identifier, exempt)
-        self.rules = check_rules(rules, what)
+        self.rules: CheckedRules = check_rules(rules, what)
         self._cost = _check_constant(cost, self.rules, what)
         self._policy = policy_of(self.rules)
 
@@ -74,7 +78,7 @@ class Gate(Whom):
         identity = await self.identity(exchange)
         if identity is None:
             return None
-        cost = await _cost_of(self._cost, exchange) if callable(self._cost) else self._cost
+        cost = await _cost_of(self._cost, exchange) if callable(self._cost) else self._cost  # ty: ignore[invalid-argument-type]
         verdict = await self.limiter.check(identity, self.rules, cost)
         marks = marks_of(exchange)
         charge = Charge(self.limiter, self.rules, identity, cost, verdict, self._policy)
@@ -109,7 +113,7 @@ class SlotGate(Whom):
         self._policy = concurrency_policy_of(rule)
 
     @asynccontextmanager
-    async def slot(self, exchange: Exchange) -> AsyncIterator[list[Mark] | None]:
+    async def slot(self, exchange: Exchange) -> AsyncGenerator[list[Mark] | None, None]:
         """All marks on a request so far, while it holds a slot; None for one that is exempt. Raises ConcurrencyExceeded."""
         identity = await self.identity(exchange)
         if identity is None:

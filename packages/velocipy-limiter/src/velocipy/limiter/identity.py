@@ -166,7 +166,7 @@ def check_exempt(exempt: Exempt | Iterable[Exempt] | None, what: str) -> tuple[E
             raise ConfigurationError(
                 f"{what} ({caller_location()}): exempt is a function of a request, or a list of them, not {given if isinstance(given, str) else one!r}"
             )
-    return listed
+    return listed  # ty: ignore[invalid-explicit-return]
 
 
 async def is_exempt(exempt: tuple[Exempt, ...], exchange: Exchange) -> bool:

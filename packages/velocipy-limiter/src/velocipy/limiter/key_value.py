@@ -47,7 +47,7 @@ class KeyValueLimiterStorage:
         self._prefix = prefix
         self._clock = clock
         self._longest = 0
-        self.slots = KeyValueSlots(storage, prefix=prefix, clock=clock)
+        self.slots: KeyValueSlots = KeyValueSlots(storage, prefix=prefix, clock=clock)
         """Of requests at once."""
 
     async def decide(

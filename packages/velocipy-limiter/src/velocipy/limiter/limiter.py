@@ -16,7 +16,7 @@ from velocipy.limiter.slots import Slot
 from velocipy.limiter.storage import LimiterStorage, MemoryStorage
 from velocipy.limiter.verdict import Standing, Told, Verdict
 
-logger = logging.getLogger("velocipy.limiter")
+logger: logging.Logger = logging.getLogger("velocipy.limiter")
 
 TELL_EVERY: Final = 10.0
 """Seconds between two lines that say that a storage is out of order: one that is partly so, as a cluster may be, changes with every identity."""
@@ -32,7 +32,7 @@ class Limiter:
     """
 
     def __init__(self, storage: Any = None, *, legacy_headers: bool = False) -> None:
-        self.storage = _as_limiter_storage(MemoryStorage() if storage is None else storage)
+        self.storage: LimiterStorage = _as_limiter_storage(MemoryStorage() if storage is None else storage)
         self.legacy_headers = legacy_headers
         self._spare: MemoryStorage | None = None
         self._spare_rules: dict[tuple[RateLimitRule, ...], tuple[RateLimitRule, ...]] = {}

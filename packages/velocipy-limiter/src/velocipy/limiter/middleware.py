@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from velocipy.handlers.markers import Depends
 from velocipy.http.request import Exchange
@@ -15,6 +15,11 @@ from velocipy.limiter.identity import Exempt, Identify
 from velocipy.limiter.limiter import Limiter, Rules
 from velocipy.limiter.marks import Mark, fields_of
 from velocipy.middleware.base import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from velocipy.exceptions import HTTPException
 
 
 class RateLimitMiddleware(Middleware):
@@ -34,8 +39,8 @@ class RateLimitMiddleware(Middleware):
         exempt: Exempt | Iterable[Exempt] | None = None,
     ) -> None:
         self._gate = Gate("RateLimitMiddleware", limiter, rules, identifier, cost, exempt)
-        self.header_names = _names(limiter)
-        self.__velocipy_raises__ = errors_of_rates(self._gate.rules)
+        self.header_names: tuple[str, ...] = _names(limiter)
+        self.__velocipy_raises__: tuple[type[HTTPException], ...] = errors_of_rates(self._gate.rules)
 
     async def before(self, exchange: Exchange) -> list[Mark] | None:
         """Charge a request; raises RateLimitExceeded."""
@@ -61,9 +66,9 @@ class ConcurrencyMiddleware(Middleware):
         exempt: Exempt | Iterable[Exempt] | None = None,
     ) -> None:
         self._gate = SlotGate("ConcurrencyMiddleware", limiter, rule, identifier, exempt)
-        self.header_names = _names(limiter)
-        self.__velocipy_raises__ = errors_of_concurrency(rule)
-        self.before = self._make_before()
+        self.header_names: tuple[str, ...] = _names(limiter)
+        self.__velocipy_raises__: tuple[type[HTTPException], ...] = errors_of_concurrency(rule)
+        self.before: Callable[..., Any] = self._make_before()
 
     def _make_before(self) -> Any:
         """A hook returns; what it depends on may yield, and lasts as long as the request."""

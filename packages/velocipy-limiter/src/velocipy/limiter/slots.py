@@ -48,7 +48,7 @@ class Slot:
         self._name = ""
         self._held_by: SlotStorage | None = None
         self._timer: TimerHandle | None = None
-        self.remaining = rule.limit
+        self.remaining: int = rule.limit
         """How many were left when this one was taken."""
 
     @property

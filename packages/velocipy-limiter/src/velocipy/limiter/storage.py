@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyValueLimiterStorage", "LimiterStorage", "MemoryStorage", "RedisStorage", "SlotStorage"]
 
-logger = logging.getLogger("velocipy.limiter")
+logger: logging.Logger = logging.getLogger("velocipy.limiter")
 
 DEFAULT_MAX_KEYS: Final = 100_000
 """Identities that are remembered for each rule: at most 25 MB."""
@@ -114,12 +114,12 @@ class _Plan:
         self.rules = rules
         self.pairs = tuple(zip(map(algorithm_of, rules), tables, strict=True))
         self.single: _Single | None = None
+        self.bucket: _Bucket | None = None
         if len(rules) == 1:
             algorithm, table = self.pairs[0]
             self.single = algorithm, algorithm.attempt, table.states, algorithm.cost
-        self.bucket: _Bucket | None = None
-        if len(rules) == 1 and isinstance(algorithm, TokenBucket):
-            self.bucket = algorithm, table.states, algorithm.cost * algorithm.interval, algorithm.depth
+            if isinstance(algorithm, TokenBucket):
+                self.bucket = algorithm, table.states, algorithm.cost * algorithm.interval, algorithm.depth
 
 
 class MemoryStorage:

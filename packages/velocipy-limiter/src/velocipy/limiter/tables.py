@@ -49,7 +49,7 @@ class Table:
 
     def __init__(self, max_keys: int) -> None:
         self.states: dict[Key, State] = {}
-        self.max_keys = max_keys
+        self.max_keys: int = max_keys
         self._hand: Iterator[Key] = iter(())
         self._added = 0
         self._earned = MAX_EARNED

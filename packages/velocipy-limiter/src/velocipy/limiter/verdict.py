@@ -76,7 +76,7 @@ class _Told(NamedTuple):
     standings: tuple[Standing, ...]
 
 
-class Told(_Told, Verdict):
+class Told(_Told, Verdict):  # pyright: ignore[reportIncompatibleVariableOverride]  # a field reads as the property does
     """A verdict whose standings are there already: `Told(True, (standing,))`."""
 
     __slots__ = ()

@@ -18,4 +18,5 @@ _HOMES = {
     "scalar": ("Scalar",),
 }
 
-__getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

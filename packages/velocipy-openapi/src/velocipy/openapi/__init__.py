@@ -24,4 +24,5 @@ _HOMES = {
     "ui.swagger": ("SwaggerUI",),
 }
 
-__getattr__, __dir__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # with it, a type checker would take any name for one of ours
+    __getattr__, __dir__ = lazy(__name__, _HOMES)

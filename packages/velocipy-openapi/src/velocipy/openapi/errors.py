@@ -80,7 +80,7 @@ def _problem(error: type[HTTPException]) -> Any:
         "instance": NotRequired[str],
         **error.problem_fields,
     }
-    model: Any = TypedDict(error.__name__, fields)  # type: ignore[misc]  # the fields are known when it runs
+    model: Any = TypedDict(error.__name__, fields)  # type: ignore[misc]  # the fields are known when it runs  # ty: ignore[invalid-argument-type]
     model.__module__, model.__qualname__ = error.__module__, error.__qualname__
     model.__doc__ = error.__doc__
     return model

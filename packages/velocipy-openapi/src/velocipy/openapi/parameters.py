@@ -177,7 +177,7 @@ class Reads:
         return {**body, "content": content_of(self.plan.route.formats, schema)}
 
     def _body_schema(self, parameter: Parameter) -> Schema:
-        annotation, optional = strip_optional(parameter.annotation)
+        annotation, _ = strip_optional(parameter.annotation)
         if is_anything(annotation):
             schema: Schema = {}
         else:

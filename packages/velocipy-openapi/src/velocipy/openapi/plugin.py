@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from velocipy.openapi.schema_changes import Change
     from velocipy.openapi.ui.page import Page
 
-logger = logging.getLogger("velocipy")
+logger: logging.Logger = logging.getLogger("velocipy")
 
 
 class Plugin:
@@ -64,7 +64,7 @@ class Plugin:
         return diff(old, new)
 
 
-plugin = Plugin()
+plugin: Plugin = Plugin()
 
 
 def config_of(app: VelociPy) -> OpenAPI:

@@ -95,7 +95,10 @@ def _declared(plan: Plan, schemas: Schemas, key: str, declared: Any) -> Schema:
         return {"description": declared}
     if not isinstance(declared, Mapping):
         declared = {"model": declared}
-    one = {"description": words, **{name: value for name, value in declared.items() if name != "model"}}
+    one: dict[str, Any] = {
+        "description": words,
+        **{name: value for name, value in declared.items() if name != "model"},
+    }
     model = declared.get("model")
     if model is not None:
         content = content_of(plan.route.formats, schemas.of(model, "output"))

@@ -24,6 +24,7 @@ from velocipy.threads import in_thread
 if TYPE_CHECKING:
     from velocipy.app import VelociPy
     from velocipy.openapi.config import OpenAPI
+    from velocipy.openapi.ui.base import UI
     from velocipy.openapi.ui.page import Page
 
 _KEPT: Final = "public, max-age=31536000, immutable"
@@ -48,8 +49,8 @@ class Served:
 
     def __init__(self, config: OpenAPI, pages: Iterable[Page]) -> None:
         self.config = config
-        self.pages = {path: page for page in pages for path in (page.path, page.redirect)}
-        self.kinds = {type(page.ui) for page in self.pages.values()}
+        self.pages: dict[str, Page] = {path: page for page in pages for path in (page.path, page.redirect)}
+        self.kinds: set[type[UI]] = {type(page.ui) for page in self.pages.values()}
         self._lock = threading.Lock()
         self._ready: dict[str | None, Ready] = {}  # by version, of which an app has few, and of messages
         self._changes = 0

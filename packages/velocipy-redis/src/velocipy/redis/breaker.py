@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-logger = logging.getLogger("velocipy.redis")
+logger: logging.Logger = logging.getLogger("velocipy.redis")
 
 FAILURES: Final = 3
 """Failures in a row that open the breaker; one alone may be a connection that was idle for too long."""
@@ -17,9 +17,9 @@ class Breaker:
     def __init__(self, where: str) -> None:
         self._where = where
         self._failures = 0
-        self.reason = ""
+        self.reason: str = ""
         """Why it is open; empty while it is closed."""
-        self.final = False
+        self.final: bool = False
         """Whether nothing but another configuration can help."""
 
     @property

@@ -22,7 +22,7 @@ from velocipy.redis.listener import Listener
 from velocipy.redis.scripts import script
 from velocipy.redis.storage import check_prefix
 
-logger = logging.getLogger("velocipy.redis")
+logger: logging.Logger = logging.getLogger("velocipy.redis")
 
 OnError = Literal["raise", "local"]
 
@@ -298,7 +298,7 @@ def _order(id: str) -> tuple[int, ...]:
 
 
 def _check(what: str, value: object, kinds: type | tuple[type, ...], least: float, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:  # type: ignore[operator]
+    if isinstance(value, bool) or not isinstance(value, kinds) or not least <= value <= most:  # type: ignore[operator]  # ty: ignore[unsupported-operator]
         raise ConfigurationError(
             f"{what} of RedisChannels is a number from {least:g} to {most:g}, not {value!r}"
         )

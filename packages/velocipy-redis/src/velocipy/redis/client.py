@@ -132,7 +132,7 @@ class Members:
         self._pool = pools[0]
         if self._pool.connection_kwargs.get("db"):
             raise ConfigurationError(f"{without_secrets(url)!r}: a Redis Cluster has no database but 0")
-        self.seeds = tuple(
+        self.seeds: tuple[Place, ...] = tuple(
             Place(pool.connection_kwargs.get("host", "localhost"), pool.connection_kwargs.get("port", 6379))
             for pool in pools
         )
@@ -140,7 +140,7 @@ class Members:
     def connect(self, place: Place) -> Member:
         """A client of one server, which has connections of its own."""
         pool = self._pool
-        options = {**pool.connection_kwargs, "host": place.host, "port": place.port}
+        options: dict[str, Any] = {**pool.connection_kwargs, "host": place.host, "port": place.port}
         return Member(ConnectionPool(pool.connection_class, pool.max_connections, **options))
 
 

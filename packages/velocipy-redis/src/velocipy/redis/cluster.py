@@ -207,7 +207,7 @@ class Cluster:
                 return await _first(map(self._ranges_from, some))
             except Exception as exc:
                 failure = exc
-        raise failure
+        raise failure  # pyright: ignore[reportPossiblyUnboundVariable, reportGeneralTypeIssues]  # there is always one to ask
 
     async def _ranges_from(self, place: Place) -> list[Range]:
         found = ranges_of(await self._node(place).client.execute_command(*WHO), place)
@@ -245,7 +245,7 @@ async def _first(asked: Iterable[Coroutine[Any, Any, list[Range]]]) -> list[Rang
                 return await done
             except Exception as exc:
                 failure = exc
-        raise failure
+        raise failure  # pyright: ignore[reportPossiblyUnboundVariable, reportGeneralTypeIssues]  # there is always one to ask
     finally:
         for task in tasks:
             task.cancel()

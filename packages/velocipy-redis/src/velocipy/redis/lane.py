@@ -101,7 +101,9 @@ class OneServer(Lane):
         self._written = ("SET", probe_key, "1", "PX", "1000")
         self._ours = ours
 
-    call = Lane.send
+    async def call(self, command: Command, until: float) -> Any:
+        """What is sent is the call."""
+        return await self.send(command, until)
 
     async def ping(self) -> None:
         """Raises what goes wrong."""

@@ -17,7 +17,7 @@ from velocipy.limiter.verdict import Standing, Told, Verdict
 from velocipy.redis.link import Link
 from velocipy.redis.scripts import script
 
-logger = logging.getLogger("velocipy.redis")
+logger: logging.Logger = logging.getLogger("velocipy.redis")
 
 MAX_PLANS: Final = 1024
 """Tuples of rules whose arguments are kept ready."""

@@ -64,7 +64,7 @@ class Link:
         library = importlib.import_module("velocipy.redis.client")
         self._url = url
         self._given = None if client is None else library.check_client(client)
-        self.where = library.without_secrets(str(url)) if client is None else type(client).__name__
+        self.where: Any | str = library.without_secrets(str(url)) if client is None else type(client).__name__
         self._clustered = client is None and _check_url(url, self.where) in CLUSTER_SCHEMES
         if client is None:
             # Which raises what is wrong with it, and connects nothing.
@@ -73,7 +73,7 @@ class Link:
         self._deadline = deadline
         self._probe_key = probe_key
         self._loops: WeakKeyDictionary[AbstractEventLoop, Ends] = WeakKeyDictionary()
-        self.breaker = Breaker(self.where)
+        self.breaker: Breaker = Breaker(self.where)
 
     async def call(self, *command: Any) -> Any:
         """The reply. Raises RedisUnavailable, or the client's own exception where Redis works and refuses this very command."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from typing import Any, Final, NamedTuple
 
-logger = logging.getLogger("velocipy.redis")
+logger: logging.Logger = logging.getLogger("velocipy.redis")
 
 FIRST_DELAY: Final = 0.05
 MAX_DELAY: Final = 2.0

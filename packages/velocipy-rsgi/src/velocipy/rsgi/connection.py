@@ -176,13 +176,14 @@ class Upload:
 
     async def _arriving(self) -> bytes | None:
         """A chunk, which is not lost when this is cancelled; None when there are no more."""
-        if self._coming is None:
+        coming = self._coming
+        if coming is None:
             try:
-                self._coming = asyncio.ensure_future(self._chunks.__anext__())
+                coming = self._coming = asyncio.ensure_future(self._chunks.__anext__())
             except StopAsyncIteration:  # which no coroutine can raise
                 return None
-        await asyncio.wait([self._coming])
-        coming, self._coming = self._coming, None
+        await asyncio.wait([coming])
+        self._coming = None
         return coming.result()
 
 
@@ -293,7 +294,7 @@ class RSGIConnection(HTTPConnection):
 
     async def send(self, status: int, headers: HeaderPairs, body: bytes) -> None:
         """Answer with a body; the server counts it."""
-        self.started = True
+        self.started: bool = True
         self.complete()
         self.proto.response_bytes(status, headers, body)
 
@@ -330,7 +331,7 @@ class RSGIStream(ResponseStream):
 
     def __init__(self, connection: RSGIConnection, transport: Any) -> None:
         self._connection = connection
-        self._transport = transport
+        self._transport: Any = transport
         self._room = HIGH_WATER
 
     async def write(self, chunk: bytes) -> None:

@@ -19,7 +19,7 @@ def native(pairs: HeaderPairs) -> list[tuple[str, str]]:
     return list(pairs)
 
 
-dialect = Dialect(
+dialect: Dialect = Dialect(
     name="rsgi",
     args=("scope", "proto"),
     is_socket="scope.proto == 'ws'",

@@ -16,7 +16,7 @@ class Rooted:
         self.root_path = root
         path = str(scope.path)
         rest = path[len(root) :] if path.startswith(root) else path
-        self.path = path if rest and rest[0] != "/" else rest or "/"
+        self.path: str = path if rest and rest[0] != "/" else rest or "/"
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._scope, name)

@@ -23,7 +23,7 @@ class RSGIWebSocket(WebSocketConnection):
     exception or task may keep this object until the garbage collector comes.
     """
 
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         subprotocols=False, accept_headers=False, close_codes=False, denial_status=True
     )
 

@@ -67,7 +67,9 @@ class _APIKey(SecurityBase):
         # Stands for the signature of `__call__`, whose annotations are the class's and cannot know this object's name; the parameter
         # is named otherwise there, so that these count.
         kind = Parameter.POSITIONAL_OR_KEYWORD
-        self.__signature__ = Signature([Parameter("key", kind, default=default, annotation=annotation)])
+        self.__signature__: Signature = Signature(
+            [Parameter("key", kind, default=default, annotation=annotation)]
+        )
 
 
 class APIKeyHeader(_APIKey):

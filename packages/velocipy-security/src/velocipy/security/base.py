@@ -40,7 +40,7 @@ class SecurityBase:
     def __init__(
         self, scheme_name: str | None, scheme: Mapping[str, Any], *, auto_error: bool = True
     ) -> None:
-        self.scheme_name = type(self).__name__ if scheme_name is None else scheme_name
+        self.scheme_name: str = type(self).__name__ if scheme_name is None else scheme_name
         if not isinstance(self.scheme_name, str) or _NAME.fullmatch(self.scheme_name) is None:
             raise ConfigurationError(
                 f"scheme_name {scheme_name!r} of {type(self).__name__} ({caller_location()}) is no key of an OpenAPI document: "

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from html import escape
 from inspect import Parameter, Signature
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from velocipy.exceptions import ConfigurationError, HTTPException
 from velocipy.handlers.markers import Cookie
@@ -25,6 +25,9 @@ from velocipy.security.base import check_token
 from velocipy.security.compare import same_secret
 from velocipy.signing import Secrets, Signer, decode, encode
 from velocipy.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 NONCE: Final = 32
 """Random bytes of a token."""
@@ -43,11 +46,13 @@ class CrossOriginCheck:
     """
 
     __velocipy_guard__ = True
-    __velocipy_raises__ = (403,)
+    __velocipy_raises__: tuple[int, ...] = (403,)
 
     def __init__(self, trusted_origins: Iterable[str] = ()) -> None:
         self._trusted = _trusted(trusted_origins)
-        self.before = self.__call__
+        self.before: Callable[[RequestMethod, RequestHeaders, RequestHosts], Coroutine[Any, Any, None]] = (
+            self.__call__
+        )
 
     async def __call__(self, method: RequestMethod, headers: RequestHeaders, hosts: RequestHosts) -> None:
         """Raises HTTPException(403)."""
@@ -89,7 +94,7 @@ class CSRF:
     """
 
     __velocipy_guard__ = True
-    __velocipy_raises__ = (403,)
+    __velocipy_raises__: tuple[int, ...] = (403,)
 
     def __init__(
         self,
@@ -112,7 +117,7 @@ class CSRF:
                 f"field_name {field_name!r} ({caller_location()}) is no name of a field: write such as 'csrf_token', or None for the header alone"
             )
         self.field_name = field_name
-        self.cookie_name = ("__Host-csrf" if secure else "csrf") if cookie_name is None else cookie_name
+        self.cookie_name: str = ("__Host-csrf" if secure else "csrf") if cookie_name is None else cookie_name
         self._attributes: dict[str, Any] = {
             "secure": secure,
             "httponly": httponly,
@@ -127,9 +132,9 @@ class CSRF:
         cookie = _parameter("cookie", Annotated[str | None, Cookie(alias=self.cookie_name, **_UNSEEN)], None)
         exchange = [] if field_name is None else [_parameter("exchange", Exchange)]
         asked = [_parameter(name, annotation) for name, annotation in _ASKED]
-        self.__signature__ = Signature([*asked, *exchange, cookie])
+        self.__signature__: Signature = Signature([*asked, *exchange, cookie])
         self.before = self
-        self.token = _TokenOf(self, cookie)
+        self.token: _TokenOf = _TokenOf(self, cookie)
 
     async def __call__(
         self,
@@ -188,7 +193,7 @@ class _TokenOf:
     def __init__(self, csrf: CSRF, cookie: Parameter) -> None:
         self._csrf = csrf
         asked = [_parameter("response", Response), _parameter("state", State)]
-        self.__signature__ = Signature([*asked, cookie])
+        self.__signature__: Signature = Signature([*asked, cookie])
 
     async def __call__(self, answer: Response, around: State, sent_cookie: str | None) -> CSRFToken:
         token = around["csrf_token"] = self._csrf._issue(sent_cookie, answer)  # where templates look for it

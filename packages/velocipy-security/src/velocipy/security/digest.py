@@ -84,7 +84,7 @@ class HTTPDigest(SecurityBase):
         scheme = {"type": "http", "scheme": "digest", "description": description}
         super().__init__(scheme_name, scheme, auto_error=auto_error)
         self._signer = Signer(secret_key, "digest", max_size=128)
-        self.realm = check_quotable("realm", realm)
+        self.realm: str = check_quotable("realm", realm)
         if not isinstance(nonce_age, int) or not 1 <= nonce_age <= 3600:
             raise ConfigurationError(
                 f"nonce_age {nonce_age!r} ({caller_location()}) is 1 to 3600 seconds: as long a request can be repeated by others"

@@ -38,7 +38,7 @@ class OAuth2PasswordRequestForm:
         self.grant_type = grant_type
         self.username = username
         self.password = password
-        self.scopes = [part for part in scope.split(" ") if part]
+        self.scopes: list[str] = [part for part in scope.split(" ") if part]
         self.client_id = client_id
         self.client_secret = client_secret
         errors = _repeated(form)

@@ -66,7 +66,7 @@ class HTTPBasic(SecurityBase):
     ) -> None:
         scheme = {"type": "http", "scheme": "basic", "description": description}
         super().__init__(scheme_name, scheme, auto_error=auto_error)
-        self.realm = check_quotable("realm", realm)
+        self.realm: str = check_quotable("realm", realm)
 
     def challenge(self) -> str:
         """`Basic realm="...", charset="UTF-8"` (RFC 7617 sections 2 and 2.1)."""
@@ -102,7 +102,7 @@ class BearerBase(SecurityBase):
         self, scheme_name: str | None, scheme: dict[str, Any], *, auto_error: bool, realm: str | None = None
     ) -> None:
         super().__init__(scheme_name, scheme, auto_error=auto_error)
-        self.realm = None if realm is None else check_quotable("realm", realm)
+        self.realm: str | None = None if realm is None else check_quotable("realm", realm)
 
     def challenge(self) -> str:
         """`Bearer`, with the realm if there is one: who sent no token is told of no error."""

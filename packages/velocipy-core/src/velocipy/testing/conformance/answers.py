@@ -24,7 +24,7 @@ SERVER_ERROR = b'{"detail":"Internal Server Error"}'
 FILES = {"empty.bin": b"", "small.txt": b"small\n", "large.bin": bytes(range(251)) * 2_000}
 """Name -> bytes of the files that the app makes at its start; the largest takes several reads of any server."""
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 
 @router.get("/statuses/{code:int}")

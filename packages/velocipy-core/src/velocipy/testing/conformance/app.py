@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def make_app(journal: Callable[[str], None]) -> VelociPy:
     """A new app. `journal` is called with "start" and "stop" when its lifespan gets there."""
 
     @asynccontextmanager
-    async def lifespan(app: VelociPy) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(app: VelociPy) -> AsyncGenerator[dict[str, Any], None]:
         await asyncio.sleep(0.01)  # a start-up that is not awaited would lose to the first request
         journal("start")
         with tempfile.TemporaryDirectory(prefix="velocipy-conformance-") as folder:

@@ -21,7 +21,9 @@ LIMIT = 64
 TOO_LARGE = b'{"detail":"Payload Too Large"}'
 LONG = bytes(range(256)) * 1_024
 
-router = APIRouter()
+FRAMINGS: tuple[dict[str, Any], ...] = ({"length": 200}, {"chunked": True})
+
+router: APIRouter = APIRouter()
 
 
 @router.post("/body")
@@ -44,7 +46,7 @@ async def streamed_body(request: Request) -> dict[str, Any]:
 
 
 @router.post("/limited/{key}", max_content_length=LIMIT)
-async def limited(key: str, item: dict) -> Any:  # type: ignore[type-arg]  # what is bound to a JSON object
+async def limited(key: str, item: dict[Any, Any]) -> Any:  # what is bound to a JSON object
     """A JSON body, read by the adapter's expression."""
     note(key, "reached")
     return item
@@ -77,7 +79,7 @@ async def upload(how: str, key: str, request: Request) -> str:
 
 
 @router.post("/items/{key}")
-async def add_item(key: str, item: dict) -> str:  # type: ignore[type-arg]
+async def add_item(key: str, item: dict[Any, Any]) -> str:
     """An endpoint that must not see half a body."""
     note(key, "reached")
     return "stored"
@@ -158,7 +160,7 @@ async def an_endless_body_ends_at_the_limit(target: Target) -> None:
 @case()
 async def a_cut_body_never_reaches_the_endpoint(target: Target) -> None:
     """A body that breaks off is no short body: the endpoint does not run, though what came is a whole JSON text."""
-    for framing in ({"length": 200}, {"chunked": True}):
+    for framing in FRAMINGS:
         key = new_key()
         asked = request("POST", f"/items/{key}", ("content-type", "application/json"), **framing)
         await cut_off(target, asked, b'{"a":1}')
@@ -170,7 +172,7 @@ async def a_cut_body_never_reaches_the_endpoint(target: Target) -> None:
 async def a_cut_body_is_a_disconnect(target: Target) -> None:
     """Who reads a body that breaks off, in one piece or in many, gets ClientDisconnected, never an end."""
     for how in ("whole", "stream"):
-        for framing in ({"length": 200}, {"chunked": True}):
+        for framing in FRAMINGS:
             key = new_key()
             await cut_off(target, request("POST", f"/uploads/{how}/{key}", **framing), b"some of it")
             seen = await noted(target, key, "cut")

@@ -21,7 +21,7 @@ class FrameSocket:
 
     def __init__(self, reader: StreamReader, writer: StreamWriter, head: ResponseHead) -> None:
         chosen = next((value for name, value in head.headers if name == b"sec-websocket-protocol"), None)
-        self.handshake = Handshake(
+        self.handshake: Handshake = Handshake(
             head.status, head.headers, None if chosen is None else chosen.decode("latin-1")
         )
         self._reader = reader

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from velocipy.testing.conformance.target import Target
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 STATUSES: tuple[Any, ...] = (0, 1, 99, 100, 101, 199, 600, 999, 1000, 65_536, -1, "200", None, 200.0, True)
 

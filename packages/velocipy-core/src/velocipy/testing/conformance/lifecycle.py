@@ -13,7 +13,7 @@ from velocipy.testing.conformance.target import STOP, ask
 if TYPE_CHECKING:
     from velocipy.testing.conformance.target import Target
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 
 @router.get("/started")

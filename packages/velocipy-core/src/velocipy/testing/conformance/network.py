@@ -14,6 +14,8 @@ from velocipy.testing.exchange import BODYLESS
 from velocipy.testing.websocket import text_pairs
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from velocipy.testing.exchange import Pairs
 
 PIECE = 64 * 1024
@@ -105,7 +107,7 @@ class NetworkExchange:
     ) -> None:
         self.reader = reader
         self.writer = writer
-        self.answer = Answer(reader, request.method)
+        self.answer: Answer = Answer(reader, request.method)
         self._chunked = any(name == b"transfer-encoding" for name, _ in request.headers)
 
     async def send(self, chunk: bytes) -> None:
@@ -168,7 +170,7 @@ class Answer:
         except (asyncio.IncompleteReadError, ConnectionError) as exc:
             raise ServerClosed("the connection ended within the answer's body") from exc
 
-    async def __aiter__(self):  # type: ignore[no-untyped-def]
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while (chunk := await self.chunk()) is not None:
             yield chunk
 

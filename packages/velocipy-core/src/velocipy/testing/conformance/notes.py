@@ -12,7 +12,7 @@ MAX_NOTES = 1_000
 PATIENCE = 10.0
 """How long an endpoint waits to be released, in seconds, lest a case that fails leaves it for ever."""
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 
 class Entry:
@@ -20,7 +20,7 @@ class Entry:
 
     def __init__(self) -> None:
         self.notes: list[str] = []
-        self.released = asyncio.Event()
+        self.released: asyncio.Event = asyncio.Event()
 
 
 _entries: OrderedDict[str, Entry] = OrderedDict()

@@ -13,7 +13,7 @@ from velocipy.testing.conformance.target import HOST, METHOD_CASE, RawRequest, a
 if TYPE_CHECKING:
     from velocipy.testing.conformance.target import Target
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

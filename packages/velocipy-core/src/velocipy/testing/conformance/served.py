@@ -6,8 +6,12 @@ Its lifespan's journal is the file that the environment names with VELOCIPY_CONF
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from velocipy.testing.conformance.app import make_app
+
+if TYPE_CHECKING:
+    from velocipy.app import VelociPy
 
 JOURNAL = "VELOCIPY_CONFORMANCE_JOURNAL"
 
@@ -20,4 +24,4 @@ def write(line: str) -> None:
             journal.write(f"{line}\n")
 
 
-app = make_app(write)
+app: VelociPy = make_app(write)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TICKS = 2_000
 """Messages after which `/ticker` gives up on a server that never tells."""
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 
 @router.websocket("/echo")

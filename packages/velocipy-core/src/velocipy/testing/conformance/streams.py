@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RUSH = 200_000
 """Pieces of a hundred bytes that are sent without a pause; a server that hears nothing meanwhile is through in seconds."""
 
-router = APIRouter()
+router: APIRouter = APIRouter()
 
 
 @router.get("/steps/{key}")
