@@ -71,7 +71,10 @@ def test_a_storage_keeps_every_promise(storage: str, kinds: tuple[RateLimitAlgor
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine(kinds, STORAGES[storage]),
         settings=settings(
-            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=settings().max_examples * 3 // 10,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         ),
     )
 

@@ -15,6 +15,7 @@ WITH_CODE = [path for path in PACKAGES if path.name != "velocipy-meta"]
 TOP_LEVEL = {
     *("packages", "tests", "examples", "docs", ".github", ".ci", ".git"),
     *(
+        "conftest.py",
         "pyproject.toml",
         "hatch.toml",
         "README.md",

@@ -33,7 +33,8 @@ Outcome = list[Any]
 
 
 def thorough(examples: int) -> settings:
-    """So many worlds, the same ones at every run."""
+    """So many worlds where hypothesis draws a hundred of anything, the same ones at every run."""
+    examples = examples * settings().max_examples // 100
     return settings(
         max_examples=examples, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
     )

@@ -796,6 +796,7 @@ def discard(protocol: HTTPProtocol, status: int, pairs: Any, path: str, start: i
 
 
 @both
+@pytest.mark.once
 @pytest.mark.case(63)
 @pytest.mark.parametrize("asked", ["", "bytes=1-"])
 def test_a_gigabyte_costs_no_memory(

@@ -525,6 +525,7 @@ def test_the_first_part_too_many_is_refused_after_those_before_it() -> None:
         assert (len(seen), seen[-1]) == (7, (413, "the form has more than 2 files"))
 
 
+@pytest.mark.once
 @pytest.mark.case(51)
 @pytest.mark.parametrize("unit", [b"\r", b"\r\n--", b"\r\n--b", b"--b--", b"\n", b"-"])
 def test_contents_like_boundaries_are_unchanged_and_linear_in_chunks_of_any_size(unit: bytes) -> None:
@@ -565,7 +566,7 @@ def cut(body: bytes, borders: Iterable[int]) -> list[bytes]:
 
 
 @pytest.mark.case(51)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2, deadline=None)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12), st.lists(st.integers(0, 200), max_size=6))
 def test_how_a_body_is_cut_into_chunks_changes_nothing(fragments: list[bytes], borders: list[int]) -> None:
     body = part(b"1") + part(b"".join(fragments)) + END
@@ -574,7 +575,7 @@ def test_how_a_body_is_cut_into_chunks_changes_nothing(fragments: list[bytes], b
     assert run(see(each(*cut(body, borders)), DEFAULT_LIMITS)) == outcome(body, 1) == whole
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2, deadline=None)
 @given(
     st.lists(
         st.sampled_from([*FRAGMENTS, part(b"1"), part(b"1")[:-2], b"x: y", b"\xff", b"\0", END]), max_size=12

@@ -405,7 +405,7 @@ def naive_rank(segment: Segment) -> tuple[object, ...]:
     return 2, ranks
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=6 * settings().max_examples, deadline=None)
 @given(st.lists(templates, max_size=12), st.lists(paths, min_size=1, max_size=12), st.booleans())
 def test_the_tree_agrees_with_a_naive_matcher(texts: list[str], tried: list[str], ignore_slash: bool) -> None:
     """The same leaves with the same values in the same order, however the templates were added."""

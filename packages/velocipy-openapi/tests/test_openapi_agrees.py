@@ -20,6 +20,7 @@ from velocipy.testing import TestClient
 NUMBERS = st.one_of(st.integers(-20, 20), st.sampled_from([-0.5, 0.5, 1.5, 2.25, 100.0]))
 TEXTS = st.text(alphabet="abcxyzé ", max_size=6)
 CHECKER = FormatChecker(("date", "uuid"))
+SAME = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -93,7 +94,7 @@ def app_with(annotation: Any, marker: Any) -> VelociPy:
 
 
 @pytest.mark.parametrize("interface", ["asgi", "rsgi"])
-@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(SAME, max_examples=settings().max_examples * 3 // 2)
 @given(drawn=st.one_of(numbers(), texts(), lists(), OTHERS))
 def test_a_query_parameter_is_accepted_just_if_its_schema_accepts_it(interface: Any, drawn: Any) -> None:
     annotation, bounds, value = drawn
@@ -108,7 +109,7 @@ def test_a_query_parameter_is_accepted_just_if_its_schema_accepts_it(interface: 
 
 
 @pytest.mark.parametrize("interface", ["asgi", "rsgi"])
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(SAME, max_examples=settings().max_examples * 3 // 5)
 @given(drawn=numbers(), source=st.sampled_from(["header", "cookie"]))
 def test_so_is_a_header_and_a_cookie(interface: Any, drawn: Any, source: str) -> None:
     annotation, bounds, value = drawn

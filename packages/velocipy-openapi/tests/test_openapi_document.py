@@ -450,6 +450,7 @@ def test_routes_that_come_later_and_overrides_count(interface: Any) -> None:
     assert client.get("/openapi.json").json() == after.json()
 
 
+@pytest.mark.once
 def test_a_thousand_routes_with_models_of_their_own_take_less_than_a_second() -> None:
     app = VelociPy()
     for number in range(1000):
