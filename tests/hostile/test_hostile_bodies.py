@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import tracemalloc
 import zlib
@@ -220,6 +221,7 @@ def test_a_body_must_say_that_it_is_json(
         assert client.tell(b"{}", ("content-type", "text/plain")) == NO_JSON
 
 
+@functools.cache
 def bomb() -> bytes:
     """100 MB of zeros in 97 KB."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

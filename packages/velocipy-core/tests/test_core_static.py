@@ -722,13 +722,13 @@ def test_no_request_leaves_a_file_open_or_memory_taken(root: Path, interface: st
         before = len(os.listdir("/proc/self/fd"))
         tracemalloc.start()
         taken = []
-        for batch in range(100, 700, 150):
-            for number in range(batch, batch + 150):
+        for batch in range(100, 340, 60):
+            for number in range(batch, batch + 60):
                 ask(number)
             gc.collect()
             taken.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()
         assert len(os.listdir("/proc/self/fd")) <= before
-    # What is kept for each request is kept in every batch; what is filled once, a cache or a table, is not. A batch has 300
+    # What is kept for each request is kept in every batch; what is filled once, a cache or a table, is not. A batch has 120
     # requests, each of which is more than 1,000 bytes; threads of tests before this one may take some too.
     assert min(later - earlier for earlier, later in pairwise(taken)) < 60_000

@@ -506,7 +506,7 @@ def test_whatever_goes_wrong_no_file_stays_open(
         gc.disable()  # what is closed is closed by us
         try:
             before = open_files()
-            for _ in range(20):
+            for _ in range(5):
                 await fail()
             assert open_files() == before
             assert list(tmp_path.iterdir()) == []
@@ -646,7 +646,7 @@ contents = st.binary(max_size=30) | st.lists(
 entries = st.lists(st.tuples(names, texts | st.tuples(names, contents)), max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples, deadline=None)
 @given(entries, st.integers(1, 100), st.integers(0, 40))
 def test_a_form_comes_back_as_it_was_however_it_is_cut_and_kept(
     entries: list[tuple[str, str | tuple[str, bytes]]], size: int, spool_size: int

@@ -296,7 +296,7 @@ def test_max_keys_is_a_number(max_keys: Any) -> None:
 
 @every
 def test_a_key_takes_at_most_250_bytes_and_a_log_8_more_a_unit(kind: RateLimitAlgorithm) -> None:
-    count, units = 6_000, 5
+    count, units = 1_500, 5  # fills the tables as far as 6,000 do
     storage, rules = MemoryStorage(max_keys=10**6), (rule_of(kind, 100, 3600),)
     run(storage.decide(rules, "first"))
     chance = random.Random(1)
