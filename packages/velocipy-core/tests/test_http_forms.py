@@ -690,7 +690,7 @@ class Connection:
 
 
 def request_of(connection: Connection, **options: Any) -> Request:
-    route = SimpleNamespace(**{"max_content_length": 1_000, "form_limits": None, **options})
+    route = SimpleNamespace(**{"app": None, "max_content_length": 1_000, "form_limits": None, **options})
     return Request(cast("Any", connection), (), cast("Any", route))
 
 
