@@ -22,27 +22,28 @@ from velocipy.app_settings import (
     check_switch,
     check_trailing_slash,
     check_versioning,
+    find_json_encoder,
+    find_proxies,
 )
 from velocipy.background import Jobs
-from velocipy.exceptions import ConfigurationError, MissingAdapterError, RouteConflictError
+from velocipy.exceptions import ConfigurationError, MissingAdapterError
 from velocipy.formats import check_formats
 from velocipy.lifespan import Lifespan, LifespanFactory, Served
 from velocipy.overrides import Overrides
+from velocipy.routing.keywords import ExceptionKey, MountKeywords
+from velocipy.routing.names import RouteNames
 from velocipy.routing.path import PathTemplate, check_place
 from velocipy.routing.route import (
     ANY,
     BODY_TIMEOUT,
     DEFAULT_MAX_CONTENT_LENGTH,
-    FALLBACK,
     WEBSOCKET,
-    Layer,
     Route,
-    RouteOptions,
     callable_name,
     check_body_timeout,
     check_limit,
 )
-from velocipy.routing.router import APIRouter, ExceptionKey, MountKeywords
+from velocipy.routing.router import APIRouter
 from velocipy.state import State
 
 if TYPE_CHECKING:
@@ -132,14 +133,14 @@ class VelociPy(APIRouter):
         self.formats: tuple[Format, ...] = check_formats(formats)
         self.problem_details: bool = check_switch("problem_details", problem_details)
         self.shutdown_grace: float = check_grace(shutdown_grace)
-        self.proxies: TrustedProxies | None = None if proxy_headers is None else _find_proxies(proxy_headers)
+        self.proxies: TrustedProxies | None = None if proxy_headers is None else find_proxies(proxy_headers)
         self.root_path: str = check_root(root_path)
         self.state: State = State()
         self.jobs: Jobs = Jobs()
         self.dependency_overrides: Overrides = Overrides(self._forget)
         self.lifespan: Lifespan = Lifespan(self, lifespan, self._hold)
-        self._encoder = None if json_encoder is None else _find_encoder(json_encoder)
-        self._names: dict[str, list[Route]] = {}
+        self._encoder = None if json_encoder is None else find_json_encoder(json_encoder)
+        self._names = RouteNames()
         self._trailing_slash = check_trailing_slash(trailing_slash)
         self._plugins: bool | Sequence[str] = plugins
         self.asgi_middleware: list[ASGIMiddleware] = []
@@ -200,6 +201,8 @@ class VelociPy(APIRouter):
             )
         target._is_mounted = True
 
+        from velocipy.mounts import fallback_of
+
         def adopt(route: Route | None) -> None:
             if route is None:
                 self._notify(None)
@@ -210,20 +213,10 @@ class VelociPy(APIRouter):
 
         for route in target.routes:
             adopt(route)
-        adopt(target._fallback())
+        adopt(fallback_of(target))
         self._children.append(target)
         target._listeners.append(adopt)
         self.lifespan.include(target.lifespan)
-
-    def _fallback(self) -> Route:
-        """What answers below a prefix where this app is mounted and none of its routes does: its own 404."""
-        from velocipy.mounts import raise_not_found
-
-        options = RouteOptions(include_in_schema=False)
-        template = PathTemplate.parse("/{rest*}")
-        return Route(
-            (FALLBACK,), template, raise_not_found, options, (self.layer, Layer()), self, is_ours=True
-        )
 
     def add_asgi_middleware(self, factory: Callable[..., Any], /, **options: Any) -> None:
         """Put an ASGI middleware of another project around the app: `app.add_asgi_middleware(GZipMiddleware, minimum_size=500)`.
@@ -288,7 +281,7 @@ class VelociPy(APIRouter):
     def json_encoder(self) -> JSONEncoder:
         """What encodes results and decodes raw JSON bodies."""
         if self._encoder is None:
-            self._encoder = _find_encoder(None)
+            self._encoder = find_json_encoder(None)
         return self._encoder
 
     def routes_at(self, path: str) -> list[Route]:
@@ -328,21 +321,7 @@ class VelociPy(APIRouter):
 
         Raises KeyError for a name that no route has, ValueError for a name that several have and for values that do not fit.
         """
-        from urllib.parse import urlencode
-
-        routes = self._names.get(name, [])
-        if not routes:
-            raise KeyError(
-                f"no route is named {name!r}; there are {', '.join(sorted(self._names)) or 'none'}"
-            )
-        if len({route.path for route in routes}) > 1:
-            places = ", ".join(f"{route.title} ({route.location})" for route in routes)
-            raise ValueError(f"several routes are named {name!r}: {places}; give one name=")
-        template = routes[0].template
-        holes = {hole.name for hole in template.holes}
-        path = template.url({key: value for key, value in params.items() if key in holes})
-        query = urlencode({key: value for key, value in params.items() if key not in holes}, doseq=True)
-        return f"{path}?{query}" if query else path
+        return self._names.url_for(name, params)
 
     def _add(self, route: Route, owner: VelociPy | None = None, mounted_at: str = "") -> None:
         if owner is not None or not route.options.versions:
@@ -363,17 +342,10 @@ class VelociPy(APIRouter):
             mounted_at,
             self.proxies,
         )
-        named = self._names.get(route.name, []) if route.options.name else []
-        clash = next(
-            (other for other in named if other.options.name and not other.is_version_beside(route)), None
-        )
-        if clash is not None:
-            raise RouteConflictError(
-                f"the name {route.name!r} of {route.title} ({route.location}) belongs to {clash.title} ({clash.location}): give one another name"
-            )
+        self._names.check(route)
         self._dispatcher.add(mounted)
         self._routes.append(mounted)
-        self._names.setdefault(route.name, []).append(mounted)
+        self._names.add(mounted)
         for listener in self._listeners:
             listener(mounted)
 
@@ -400,13 +372,7 @@ class VelociPy(APIRouter):
         return enter if self.asgi_middleware else self._below(dialect, enter)
 
     def _below(self, dialect: Dialect, enter: Callable[..., Any]) -> Callable[..., Any]:
-        if not self.root_path:
-            return enter
-        if dialect.below is None:
-            raise ConfigurationError(
-                f"{dialect.name} knows no root_path: mount the app at {self.root_path!r} in another one"
-            )
-        return dialect.below(enter, self.root_path)
+        return dialect.served_below(self.root_path, enter) if self.root_path else enter
 
     def set_up_plugins(self) -> None:
         """Hand the app to what is installed in the group `velocipy.plugins`: once, when it is first served or looked at."""
@@ -472,19 +438,6 @@ class VelociPy(APIRouter):
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
         await enter(scope, receive, send)
-
-
-def _find_proxies(entries: object) -> TrustedProxies | None:
-    # The 3 ms of `ipaddress` are paid by apps that have proxies.
-    from velocipy.http.proxy import trusted_proxies
-
-    return trusted_proxies(entries)
-
-
-def _find_encoder(choice: EncoderChoice) -> JSONEncoder:
-    from velocipy.json.base import find_encoder
-
-    return find_encoder(choice)
 
 
 def _find_dialect(name: str) -> Dialect:

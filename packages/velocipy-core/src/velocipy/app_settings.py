@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.messages import did_you_mean
 from velocipy.places import caller_location
+
+if TYPE_CHECKING:
+    from velocipy.http.proxy import TrustedProxies
+    from velocipy.json.base import EncoderChoice, JSONEncoder
 
 TRAILING_SLASH: Final = ("ignore", "strict", "redirect")
 
@@ -58,3 +62,18 @@ def check_versioning(versioning: Any) -> Any:
             f"versioning is an APIVersion, as APIVersion.from_header(...), not {versioning!r} ({caller_location()})"
         )
     return versioning
+
+
+def find_proxies(entries: object) -> TrustedProxies | None:
+    """The proxies that an app believes."""
+    # The 3 ms of `ipaddress` are paid by apps that have proxies.
+    from velocipy.http.proxy import trusted_proxies
+
+    return trusted_proxies(entries)
+
+
+def find_json_encoder(choice: EncoderChoice) -> JSONEncoder:
+    """The encoder that is meant, whose library is loaded now."""
+    from velocipy.json.base import find_encoder
+
+    return find_encoder(choice)

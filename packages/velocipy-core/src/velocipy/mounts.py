@@ -9,6 +9,8 @@ from velocipy.bridge import ASGIApp, ForeignLifespan, call_http, call_socket, sc
 from velocipy.exceptions import ConfigurationError, NotFound
 from velocipy.http.request import Request
 from velocipy.http.response import Response
+from velocipy.routing.path import PathTemplate
+from velocipy.routing.route import FALLBACK, Layer, Route, RouteOptions
 from velocipy.websocket import WebSocket
 
 
@@ -86,6 +88,13 @@ def _is_asgi(target: Any) -> bool:
     except (ValueError, TypeError):
         return True
     return len(parameters) == 3 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+
+def fallback_of(app: Any) -> Route:
+    """What answers below a prefix where a VelociPy app is mounted and none of its routes does: its own 404."""
+    options = RouteOptions(include_in_schema=False)
+    template = PathTemplate.parse("/{rest*}")
+    return Route((FALLBACK,), template, raise_not_found, options, (app.layer, Layer()), app, is_ours=True)
 
 
 async def raise_not_found(request: Request) -> None:

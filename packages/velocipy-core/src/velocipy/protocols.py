@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from velocipy import plugins
+from velocipy.exceptions import ConfigurationError
 from velocipy.http.leaving import Leaving
 from velocipy.http.writing import Writer
 
@@ -280,6 +281,14 @@ class Dialect:
     start: LifespanCall | None = None
     stop: LifespanCall | None = None
     """Lifespan by calls of the server's, with its loop, where the protocol has no messages for it."""
+
+    def served_below(self, root: str, enter: Callable[..., Any]) -> Callable[..., Any]:
+        """The entry of an app that clients find below a root. Raises ConfigurationError where the protocol cannot say so."""
+        if self.below is None:
+            raise ConfigurationError(
+                f"{self.name} knows no root_path: mount the app at {root!r} in another one"
+            )
+        return self.below(enter, root)
 
 
 def find_dialect(name: str) -> Dialect:
