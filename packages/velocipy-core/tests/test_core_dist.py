@@ -12,6 +12,7 @@ def test_the_version_of_the_package_is_that_of_its_metadata() -> None:
 def test_every_registered_adapter_loads() -> None:
     entries = distribution("velocipy-core").entry_points
     assert {entry.group for entry in entries} == {
+        "pytest11",
         "velocipy.codings",
         "velocipy.json",
         "velocipy.models",
