@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ADAPTERS = ("asgi", "rsgi")
-OWN = {"asgi": {"root.py"}, "rsgi": {"pipe.py"}}
-"""Files that one adapter has alone: ASGI knows a root_path; RSGI's streams no back-pressure, so that some go through a pipe."""
+OWN = {"rsgi": {"pipe.py"}}
+"""Files that one adapter has alone: RSGI's streams know no back-pressure, so that some go through a pipe."""
 
 ALLOWED = ("velocipy.protocols", "velocipy.http", "velocipy.exceptions", "velocipy.threads")
 """What of core an adapter may import when it runs, besides itself."""

@@ -201,7 +201,9 @@ def test_what_was_read_is_written_and_reads_alike(types: Types, data: st.DataObj
         dumper = backend.dumper(annotation, lambda: find_encoder("msgspec"))
         written = dumper.exact[type(value)](value)
         assert dumper.other(value) == written
-        assert find_encoder("stdlib").encode(backend.plain(annotation, AS_IT_IS)(value)) == written
+        # Each library has its own text of a float: 1e-05 is 0.00001 too.
+        plain_text = find_encoder("stdlib").encode(backend.plain(annotation, AS_IT_IS)(value))
+        assert json.loads(plain_text) == json.loads(written)
         # A default of None need not be what the type takes.
         again, errors = outcome(backend, annotation, written, "msgspec")
         assert errors or again == value

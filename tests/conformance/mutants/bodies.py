@@ -52,7 +52,7 @@ def declared_lengths_ignored() -> Dialect:
     return asgi_with(HeaderView=Undeclared)
 
 
-async def read_without_limit(headers: Any, proto: Any, limit: int) -> bytes:
+async def read_without_limit(headers: Any, proto: Any, limit: int, timeout: float | None) -> bytes:
     return bytes(await proto())
 
 
@@ -90,7 +90,7 @@ def counted_at_the_end() -> Dialect:
     return asgi_with(ASGIConnection=Late)
 
 
-async def read_till_silence(headers: Any, receive: Any, limit: int) -> bytes:
+async def read_till_silence(headers: Any, receive: Any, limit: int, timeout: float | None) -> bytes:
     chunks = []
     while (message := await receive())["type"] == "http.request":
         chunks.append(message.get("body", b""))
