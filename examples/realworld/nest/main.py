@@ -16,7 +16,7 @@ from velocipy import (
     StaticFiles,
     VelociPy,
 )
-from velocipy.middleware import RequestIDMiddleware, SecurityHeadersMiddleware
+from velocipy.middleware import RequestIDMiddleware, SecurityHeadersMiddleware, TrustedHostMiddleware
 from velocipy.security import CrossOriginCheck
 
 
@@ -25,7 +25,9 @@ def create_app() -> VelociPy:
     settings = Config.get(Settings)
     app = VelociPy(title="The nest", dependencies=[Depends(CrossOriginCheck())], plugins=False)
     app.add_middleware(RequestIDMiddleware())
-    app.add_middleware(SecurityHeadersMiddleware(csp={"default-src": ["self"]}))
+    app.add_middleware(TrustedHostMiddleware(settings.hosts))
+    # Browsers heed HSTS over https alone, so it does no harm while this runs on one's own machine.
+    app.add_middleware(SecurityHeadersMiddleware(csp={"default-src": ["self"]}, hsts=True))
     app.add_middleware(SessionMiddleware(settings.secret_key, https_only=settings.secure_cookies))
     app.include_router(accounts.router)
     app.include_router(chores.router)

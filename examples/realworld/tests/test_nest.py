@@ -27,7 +27,7 @@ def client(
     monkeypatch.setattr(accounts, "hasher", quick)
     monkeypatch.setattr(accounts, "NOBODY", quick.hash("nobody's"))
     url = Secret(f"sqlite+aiosqlite:///{tmp_path / 'nest.db'}")
-    with Config.override(Settings(database_url=url)):
+    with Config.override(Settings(database_url=url, hosts=["nest.example"])):
         app = create_app()
         with TestClient(app, interface=request.param, base_url="https://nest.example") as client:
             yield client
