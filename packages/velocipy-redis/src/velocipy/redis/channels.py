@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
 from velocipy.channel_backends import Deliver, Message, Stored
@@ -21,6 +21,9 @@ from velocipy.redis.link import Health, Link
 from velocipy.redis.listener import Listener
 from velocipy.redis.scripts import script
 from velocipy.redis.storage import check_prefix
+
+if TYPE_CHECKING:
+    from velocipy.redis.cluster_listener import ClusterListener
 
 logger: logging.Logger = logging.getLogger("velocipy.redis")
 
@@ -79,10 +82,6 @@ class RedisChannels:
         heartbeat: float = 10.0,
     ) -> None:
         self._prefix = check_prefix(prefix, "RedisChannels")
-        if client is None and "cluster" in str(url).partition("://")[0]:
-            raise ConfigurationError(
-                "channels go through one Redis and not through a Redis Cluster: give RedisChannels the URL of one, or a client"
-            )
         _check("history", history, int, 0, MAX_HISTORY)
         _check("max_message_size", max_message_size, int, 1, MAX_MESSAGE)
         _check("keep", keep, (int, float), 1, 10**9)
@@ -103,7 +102,7 @@ class RedisChannels:
             self._library.connection_of(client)  # which raises where it can have none, and connects nothing
         self._deadline = deadline
         self._heartbeat = heartbeat
-        self._listener: Listener | None = None
+        self._listener: Listener | ClusterListener | None = None
         self._deliver: Deliver | None = None
         self._names: dict[bytes, str] = {}
         self._last: dict[str, str] = {}
@@ -119,8 +118,12 @@ class RedisChannels:
         """Connects when somebody subscribes."""
         self._deliver = deliver
         self._forget_all()
+        self._listener = self._listener_to_all() if self._link.clustered else self._listener_to_one()
+        self._listener.start()
+
+    def _listener_to_one(self) -> Listener:
         client = self._library.connect(self._url, 1) if self._client is None else self._client
-        self._listener = Listener(
+        return Listener(
             self._link.where,
             lambda: self._library.connection_of(client),
             self._hear,
@@ -131,7 +134,19 @@ class RedisChannels:
             probe=f"{self._prefix}channel:probe".encode(),
             keeps=self._history > 0,
         )
-        self._listener.start()
+
+    def _listener_to_all(self) -> ClusterListener:
+        from velocipy.redis.cluster_listener import ClusterListener, Manners  # not without redis-py
+
+        manners = Manners(
+            self._hear,
+            self._note_last,
+            self._catch_up,
+            deadline=self._deadline,
+            heartbeat=self._heartbeat,
+            keeps=self._history > 0,
+        )
+        return ClusterListener(self._link.where, self._link.cluster(), manners)
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -147,17 +162,22 @@ class RedisChannels:
         self._caught_up.clear()
 
     async def publish(self, name: str, message: Message) -> None:
-        """One call of one script. Raises ValueError for a message over `max_message_size`, RedisUnavailable where Redis fails."""
-        text = isinstance(message, str)
+        """One call of one script, or one command. Raises ValueError for a message over `max_message_size`, RedisUnavailable where Redis fails."""
+        kind = "t" if isinstance(message, str) else "b"
         body = message.encode() if isinstance(message, str) else message
         if len(body) > self._max_message_size:
             raise ValueError(
                 f"a message of {len(body)} bytes is over the max_message_size of {self._max_message_size}"
             )
-        keys = (self._channel(name), self._stream(name)) if self._history else (self._channel(name),)
-        words = ("t" if text else "b", body, self._history, self._keep_ms)
+        channel = self._channel(name)
         try:
-            await self._link.run(script("publish"), len(keys), *keys, *words)
+            if self._link.clustered and not self._history:
+                # While a slot moves, a script would be sent to where it goes to, and those who listen are where it comes from.
+                await self._link.call("SPUBLISH", channel, kind.encode() + b"\n" + body)
+            else:
+                key = self._stream(name) if self._history else channel
+                words = (kind, body, self._history, self._keep_ms, channel)
+                await self._link.run(script("publish"), 1, key, *words)
         except RedisUnavailable:
             if not self._is_local:
                 raise
@@ -252,6 +272,8 @@ class RedisChannels:
         for entry in reversed(await self._read_patiently(name, since)):
             stored = _stored(entry)
             if stored.id is not None and name in self._last:
+                if _order(stored.id) <= _order(self._last[name]):
+                    continue  # its slot has moved meanwhile, and who listens there was quicker
                 self._last[name] = self._caught_up[name] = stored.id
             self._give(name, stored)
 

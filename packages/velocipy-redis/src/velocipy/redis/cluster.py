@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from asyncio import Task, get_running_loop
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 from velocipy.redis.breaker import Breaker
@@ -97,16 +97,13 @@ class Cluster:
         self._learning: Task[None] | None = None
         self._learnt = -LEARN_EVERY
         self._leaving: set[Task[None]] = set()
+        self.on_learnt: Callable[[], None] | None = None
+        """Called whenever it was told who has what."""
 
     async def call(self, command: Command, until: float) -> Any:
         """The reply of the slot's master, or of whom it names. Raises RedisUnavailable, UnknownScript, or what refuses this very command."""
         slot = slot_of(key_of(command))
-        if not self._owners:
-            await self._finder.send(WHO, until)
-        node = self._owners[slot]
-        if node is None:
-            self.learn_soon()
-            raise RedisUnavailable(f"no server of the cluster has slot {slot}")
+        node = await self._owner(slot, until)
         sent = command
         for _ in range(HOPS):
             try:
@@ -122,6 +119,24 @@ class Cluster:
                 else:
                     raise
         raise RedisUnavailable(f"the servers of the cluster do not agree who has slot {slot}")
+
+    async def find(self, key: bytes, until: float) -> Place:
+        """Where the master of a key's slot is. Raises RedisUnavailable where nobody says, or there is none."""
+        return (await self._owner(slot_of(key), until)).place
+
+    def place_of(self, slot: int) -> Place | None:
+        """The same of a slot, as far as it was told, without asking."""
+        node = self._owners[slot] if self._owners else None
+        return None if node is None else node.place
+
+    async def _owner(self, slot: int, until: float) -> Node:
+        if not self._owners:
+            await self._finder.send(WHO, until)
+        node = self._owners[slot]
+        if node is None:
+            self.learn_soon()
+            raise RedisUnavailable(f"no server of the cluster has slot {slot}")
+        return node
 
     def _follow(self, told: Redirection, node: Node, command: Command) -> tuple[Node, Command]:
         """Where a redirection points, and what to send there."""
@@ -193,6 +208,8 @@ class Cluster:
         self._owners = owners
         for place in set(self._nodes) - masters:
             self._dismiss(self._nodes.pop(place))
+        if self.on_learnt is not None:
+            self.on_learnt()
 
     async def _ask_around(self) -> list[Range]:
         """The first answer of a few servers at a time, those that work first, in another order each time."""

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 from asyncio import AbstractEventLoop, get_running_loop
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from weakref import WeakKeyDictionary
 
 from velocipy.exceptions import ConfigurationError
@@ -14,6 +14,7 @@ from velocipy.redis.breaker import Breaker
 from velocipy.redis.exceptions import UnknownScript, text_of
 
 if TYPE_CHECKING:
+    from velocipy.redis.cluster import Cluster
     from velocipy.redis.scripts import Script
 
 CLUSTER_SCHEMES: Final = ("redis+cluster", "rediss+cluster")
@@ -103,6 +104,16 @@ class Link:
         except Exception as exc:
             error = text_of(exc)
         return Health(error is None, loop.time() - began, error)
+
+    @property
+    def clustered(self) -> bool:
+        """Whether the URL is that of a cluster."""
+        return self._clustered
+
+    def cluster(self) -> Cluster:
+        """The cluster as the loop that runs asks it."""
+        loop = get_running_loop()
+        return cast("Cluster", self._loops.get(loop) or self._open(loop))
 
     async def close(self) -> None:
         """Close the connections of the loop that runs; those of a loop that is gone went with it."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from asyncio import Event, Future, Task
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from typing import Any, Final, NamedTuple
@@ -41,8 +42,11 @@ class Listener:
     """`await listener.add(b"news")`: from then on `hear(b"news", data)` is called for all that is published there.
 
     `connect` makes a connection that is not connected yet; `probe` is a channel of its own. `prepare(channel)` is awaited before a channel is first listened to,
-    `catch_up(channel)` once it is listened to again on a new connection, before anything that came meanwhile.
+    `catch_up(channel)` once it is listened to again on a new connection, before anything that came meanwhile. Without a probe the
+    channels are sharded ones. `waiting` is shared by listeners that hand channels on to each other.
     """
+
+    batch = BATCH
 
     def __init__(
         self,
@@ -54,8 +58,9 @@ class Listener:
         catch_up: Step,
         deadline: float,
         heartbeat: float,
-        probe: bytes,
+        probe: bytes | None,
         keeps: bool,
+        waiting: dict[bytes, Future[None]] | None = None,
     ) -> None:
         self._where = where
         self._connect = connect
@@ -68,7 +73,9 @@ class Listener:
         self._lost = "" if keeps else "; what was published meanwhile is lost"
         self._wanted: dict[bytes, None] = {}
         self._missed: set[bytes] = set()
-        self._waiting: dict[bytes, Future[None]] = {}
+        self._waiting = {} if waiting is None else waiting
+        self._dropped: Counter[bytes] = Counter()
+        """Channel -> how often the server was told to leave it out and has not said that it does."""
         self._awaited: set[bytes] = set()
         self._needed = Event()
         self._connection: Any = None
@@ -80,6 +87,8 @@ class Listener:
         self._kinds: dict[bytes, Callable[[list[Any]], Awaitable[None]]] = {
             b"subscribe": self._on_confirmation,
             b"ssubscribe": self._on_confirmation,
+            b"unsubscribe": self._on_unsubscribed,
+            b"sunsubscribe": self._on_unsubscribed,
             b"message": self._on_message,
             b"smessage": self._on_message,
         }
@@ -115,7 +124,8 @@ class Listener:
             async with asyncio.timeout(self._deadline):
                 await waiting
         except TimeoutError:  # a connection that answers nothing is found out by its heartbeat
-            self._missed.add(channel)
+            if channel in self._wanted:
+                self._missed.add(channel)
         finally:
             self._waiting.pop(channel, None)
 
@@ -137,6 +147,8 @@ class Listener:
     async def drop(self, channel: bytes) -> None:
         """Listen to it no longer."""
         self.forget(channel)
+        if self._connection is not None:
+            self._dropped[channel] += 1
         try:
             await self._send(self._words.unsubscribe, channel)
         except Exception:
@@ -159,6 +171,7 @@ class Listener:
                 await self._listen()
             except Exception as exc:
                 self._say_down(exc)
+            self._ended()
             self._missed.update(self._wanted)
             await asyncio.sleep(self._delay * random.uniform(0.5, 1))
             self._delay = min(self._delay * 2, MAX_DELAY)
@@ -169,13 +182,14 @@ class Listener:
         try:
             async with asyncio.timeout(max(self._deadline, 1.0)):
                 await connection.connect()
-                self._words = SHARDED if await _has_sharded(connection, self._probe) else PLAIN
+                self._words = await _words_of(connection, self._probe)
             for channel in list(self._wanted):
                 await self._prepare(channel)
             self._pinged = False
+            self._dropped.clear()
             self._awaited = set(self._wanted)
             self._connection = connection
-            for batch in _batches(list(self._wanted)):
+            for batch in _batches(list(self._wanted), self.batch):
                 await self._send(self._words.subscribe, *batch)
             self._look_whether_all_are_heard()
             for number in count():
@@ -187,9 +201,14 @@ class Listener:
             await connection.disconnect(nowait=True)
 
     async def _read(self, connection: Any) -> None:
-        reply = await connection.read_response(
-            disable_decoding=True, timeout=self._heartbeat, push_request=True
-        )
+        try:
+            reply = await connection.read_response(
+                disable_decoding=True, timeout=self._heartbeat, push_request=True
+            )
+        except Exception as exc:
+            if not self._refused(exc):
+                raise
+            return
         if reply is None:
             await self._check_life(connection)
             return
@@ -220,8 +239,29 @@ class Listener:
             self._delay = FIRST_DELAY
             self._say_up()
 
+    async def _on_unsubscribed(self, reply: list[Any]) -> None:
+        channel = bytes(reply[1])
+        if self._dropped[channel]:
+            self._dropped[channel] -= 1
+        elif channel in self._wanted:
+            self._gone(channel)
+        if not self._dropped[channel]:
+            del self._dropped[channel]
+
     async def _on_message(self, reply: list[Any]) -> None:
         self._hear(bytes(reply[1]), bytes(reply[2]))
+
+    # -- what a master of a cluster does besides -------------------------------------------------------------------
+
+    def _gone(self, channel: bytes) -> None:
+        """The server leaves out a channel that is wanted: its slot is elsewhere."""
+
+    def _refused(self, exc: Exception) -> bool:
+        """Whether an error leaves the connection as it is."""
+        return False
+
+    def _ended(self) -> None:
+        """A connection was lost, or could not be made."""
 
     # -- changes of state, each said once --------------------------------------------------------------------------
 
@@ -231,8 +271,8 @@ class Listener:
             logger.warning("channels hear Redis at %s again%s", self._where, self._lost)
 
     def _say_down(self, exc: Exception) -> None:
-        for waiting in self._waiting.values():
-            if not waiting.done():
+        for channel, waiting in self._waiting.items():
+            if channel in self._wanted and not waiting.done():
                 waiting.set_result(None)
         if not self._failing:
             self._failing = True
@@ -240,6 +280,12 @@ class Listener:
             logger.warning(
                 "channels hear nothing from Redis at %s, which is tried again: %s", self._where, reason[:300]
             )
+
+
+async def _words_of(connection: Any, probe: bytes | None) -> Words:
+    if probe is None or await _has_sharded(connection, probe):
+        return SHARDED
+    return PLAIN
 
 
 async def _has_sharded(connection: Any, probe: bytes) -> bool:
@@ -255,6 +301,6 @@ async def _has_sharded(connection: Any, probe: bytes) -> bool:
     return True
 
 
-def _batches(channels: list[bytes]) -> Iterator[Iterable[bytes]]:
-    for start in range(0, len(channels), BATCH):
-        yield channels[start : start + BATCH]
+def _batches(channels: list[bytes], size: int) -> Iterator[Iterable[bytes]]:
+    for start in range(0, len(channels), size):
+        yield channels[start : start + size]
