@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import aclosing
 from functools import cached_property
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from velocipy.asgi.root import root_path, routed_path
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.http.disk import read_span
-from velocipy.http.pace import WAITING, begin, check_over, joined
+from velocipy.http.leaving import once_it_waits
+from velocipy.http.pace import Watched, in_time, joined
 from velocipy.protocols import HTTPConnection, ResponseStream
 from velocipy.threads import iterate
 
@@ -94,20 +96,20 @@ async def read_body(headers: HeaderView, receive: Receive, limit: int, seconds: 
     """
     if (declared_length(headers.get("content-length")) or 0) > limit:
         raise PayloadTooLargeException
-    task = None if seconds is None else begin(seconds)
-    try:
-        message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            body: bytes = message.get("body", b"")
-            if len(body) > limit:
-                raise PayloadTooLargeException
-            return body
-        return await joined(_chunks(message, receive, limit), seconds)
-    except asyncio.CancelledError:
-        check_over(task)
-        raise
-    finally:
-        WAITING.pop(task, None)
+    message = await _first(receive(), seconds)
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise PayloadTooLargeException
+        return body
+    return await in_time(joined(_chunks(message, receive, limit), seconds), seconds)
+
+
+def _first(coming: Awaitable[Message], seconds: float | None) -> Awaitable[Message]:
+    """The first message. It has come already with most bodies, and then nobody need look at a clock (0.6 us)."""
+    if seconds is not None and coming.__class__ is CoroutineType:
+        return once_it_waits(coming, Watched, seconds)
+    return in_time(coming, seconds)
 
 
 async def _chunks(message: Message, receive: Receive, limit: int) -> AsyncIterator[bytes]:

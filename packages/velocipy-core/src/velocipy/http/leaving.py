@@ -16,7 +16,7 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from velocipy.exceptions import ClientDisconnected
 
@@ -218,7 +218,8 @@ def once_it_waits(
     try:
         waiting = work.send(None)
     except StopIteration as done:
-        return cast("T", done.value)
+        result: T = done.value
+        return result
     with enter(subject):
         while True:
             try:
@@ -230,6 +231,7 @@ def once_it_waits(
                 try:
                     waiting = work.throw(exc)
                 except StopIteration as done:
-                    return cast("T", done.value)
+                    ended: T = done.value
+                    return ended
             else:
                 return (yield from work.__await__())

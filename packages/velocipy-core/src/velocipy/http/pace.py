@@ -70,14 +70,27 @@ async def in_time(reading: Awaitable[T], seconds: float | None) -> T:
     """What reads a body -> what it returns. Raises RequestTimeout; None waits for ever."""
     if seconds is None:
         return await reading
-    task = begin(seconds)
-    try:
+    with Watched(seconds):
         return await reading
-    except asyncio.CancelledError:
-        check_over(task)
-        raise
-    finally:
-        WAITING.pop(task, None)
+
+
+class Watched:
+    """A block in which the current task waits for a body. Raises RequestTimeout."""
+
+    __slots__ = ("_seconds", "_task")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._task = begin(self._seconds)
+
+    def __exit__(self, kind: type[BaseException] | None, exc: object, traceback: object) -> None:
+        try:
+            if kind is asyncio.CancelledError:
+                check_over(self._task)
+        finally:
+            WAITING.pop(self._task, None)
 
 
 async def joined(chunks: AsyncIterator[bytes], seconds: float | None = None) -> bytes:
