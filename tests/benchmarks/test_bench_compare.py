@@ -63,6 +63,11 @@ def test_every_part_of_an_answer_counts(other: Answer, named: str) -> None:
     assert found and any(line.startswith(named) for line in found)
 
 
+def test_of_a_long_body_only_the_beginning_is_shown() -> None:
+    (found,) = exact(answer(), answer(200, b"x" * 50_000))
+    assert len(found) < 400 and "(50,003 characters) came" in found
+
+
 def test_the_wording_of_a_422_is_free_but_its_places_are_not() -> None:
     raw = answer(422, b'{"detail":[{"loc":["query","page"],"msg":"a"}]}', JSON, ("content-length", "44"))
     same = answer(

@@ -88,7 +88,13 @@ def loose(expected: Answer, got: Answer) -> list[str]:
 
 
 def _differ(what: str, expected: object, got: object) -> list[str]:
-    return [] if expected == got else [f"{what}: {expected!r} expected, {got!r} came"]
+    return [] if expected == got else [f"{what}: {_shown(expected)} expected, {_shown(got)} came"]
+
+
+def _shown(value: object) -> str:
+    """Its beginning: a body may have 50 KB, and stands in a table."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}... ({len(text):,} characters)"
 
 
 def _unsized(answer: Answer) -> list[tuple[str, str]]:
