@@ -18,7 +18,7 @@ import pytest
 
 from velocipy.handlers.markers import Marker
 from velocipy.openapi import OpenAPI
-from velocipy.routing.router import RouteKeywords, SocketKeywords
+from velocipy.routing.keywords import RouteKeywords, SocketKeywords
 
 SOURCE = Path(__file__).with_name("kitchen_sink.py")
 
