@@ -107,7 +107,7 @@ async def read_body(headers: HeaderView, receive: Receive, limit: int, seconds: 
 
 def _first(coming: Awaitable[Message], seconds: float | None) -> Awaitable[Message]:
     """The first message. It has come already with most bodies, and then nobody need look at a clock (0.6 us)."""
-    if seconds is not None and coming.__class__ is CoroutineType:
+    if seconds is not None and isinstance(coming, CoroutineType):
         return once_it_waits(coming, Watched, seconds)
     return in_time(coming, seconds)
 
