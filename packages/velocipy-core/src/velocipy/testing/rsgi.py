@@ -90,6 +90,7 @@ class RSGIServer(Server):
 
 
 def entry_point(app: RSGIApp | RSGICall) -> RSGICall:
+    """What a server calls: the `__rsgi__` of an app, or the function that it is."""
     call: RSGICall = getattr(app, "__rsgi__", app)  # type: ignore[arg-type]  # ty: ignore[invalid-assignment]
     return call
 
@@ -101,6 +102,7 @@ async def settled(result: Any) -> None:
 
 
 def never_ends(exchange: HTTPExchange) -> None:
+    """Note that an answer has begun and nobody ends it, where that is so."""
     if not exchange.over:
         exchange.fault = ResponseNeverEnds(
             f"{exchange.name}: the app returned, but something still holds the stream transport, and the "

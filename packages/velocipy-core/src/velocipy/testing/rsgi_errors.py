@@ -28,6 +28,7 @@ else:
 
 
 def protocol_error() -> RuntimeError:
+    """What a server raises for a call that is out of order."""
     return RSGIProtocolError("RSGI protocol error")
 
 

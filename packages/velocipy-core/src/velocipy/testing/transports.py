@@ -81,6 +81,7 @@ async def taken(exchange: HTTPExchange, timeout: float | None) -> list[bytes]:
 
 
 def read_timeout(request: httpx2.Request) -> float | None:
+    """Seconds that the client waits for each piece of an answer; None is for ever."""
     timeout: float | None = request.extensions.get("timeout", {}).get("read")
     return timeout
 
