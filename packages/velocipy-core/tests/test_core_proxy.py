@@ -1,10 +1,10 @@
 """Forwarding headers: who may send them, how far a chain is believed, and what an app sees of it on both protocols."""
 
-import time
 from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Any
 
 import pytest
+from durations import within
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -333,11 +333,13 @@ def test_an_address_that_is_cut_in_two_is_none() -> None:
 @pytest.mark.parametrize("text", ['"', '\\"', '"\\', ",", ";", "a=b;", '"",', "for=", ":", "[", "\\"])
 def test_hostile_lines_take_no_time(text: str) -> None:
     line = text * 50_000
-    begun = time.process_time()
-    for name in ("forwarded", FOR, "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"):
-        assert client_of((name, line)) == PEER
-        assert client_of((name, f'a="{line}"')) == PEER
-    assert time.process_time() - begun < 1.0
+
+    def read() -> None:
+        for name in ("forwarded", FOR, "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"):
+            assert client_of((name, line)) == PEER
+            assert client_of((name, f'a="{line}"')) == PEER
+
+    assert within(1.0, read)
 
 
 @given(st.lists(st.text(st.characters(max_codepoint=126)), max_size=6), st.sampled_from(["http", "ws"]))

@@ -3,10 +3,10 @@
 import hmac
 import secrets
 import string
-import time
 from typing import Any
 
 import pytest
+from durations import within
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,10 +119,9 @@ def test_what_is_too_long_is_refused_before_its_mac_is_made(monkeypatch: pytest.
         return b""
 
     monkeypatch.setattr(signing, "_mac", note)
-    started = time.process_time()
+    assert within(0.05, lambda: signer().verify("a" * 1_000_000))
     assert signer().verify("a" * 1_000_000) is None
     assert signer().verify("a" * 4097) is None
-    assert time.process_time() - started < 0.05
     assert made == []
     signer().verify("a" * 4096)
     assert len(made) == 1

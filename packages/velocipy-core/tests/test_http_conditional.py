@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from durations import within
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,14 +223,9 @@ def test_no_text_raises(name: str, text: str) -> None:
 
 
 @pytest.mark.case(62)
+@pytest.mark.parametrize("length", [8_000, 100_000])
 @pytest.mark.parametrize("piece", ['"', "W/", ", ", '"a", ', '"a" ', "W", " "])
-def test_long_conditions_are_cheap(piece: str) -> None:
-    def cost(length: int) -> float:
-        headers = asked([("if-none-match", (piece * length)[:length]), ("if-range", piece * length)])
-        start = time.process_time()
-        failed_precondition("GET", headers, STRONG)
-        is_same_version(headers, STRONG)
-        return time.process_time() - start
-
-    assert min(cost(8_000) for _ in range(5)) < 0.005
-    assert min(cost(100_000) for _ in range(5)) < 0.005
+def test_long_conditions_are_cheap(piece: str, length: int) -> None:
+    headers = asked([("if-none-match", (piece * length)[:length]), ("if-range", piece * length)])
+    assert within(0.005, lambda: failed_precondition("GET", headers, STRONG))
+    assert within(0.005, lambda: is_same_version(headers, STRONG))

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from durations import within
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -253,10 +254,8 @@ def test_a_multipart_text_that_is_not_utf_8_is_refused() -> None:
 @pytest.mark.parametrize("unit", [b"a=1;", b"%41", b"+", b"%", b"%zz", b"="])
 def test_a_megabyte_of_one_field_is_read_within_50_ms(unit: bytes) -> None:
     body = unit * (1_000_000 // len(unit))
-    started = time.process_time()
-    form = parse_urlencoded(body)
-    assert time.process_time() - started < 0.05
-    assert len(form) == 1
+    assert within(0.05, lambda: parse_urlencoded(body))
+    assert len(parse_urlencoded(body)) == 1
 
 
 # -- limits --------------------------------------------------------------------------------------------------------------
@@ -324,13 +323,12 @@ def test_100_000_parts_never_take_2_mb(size: int) -> None:
         for _ in range(100_000 // size):
             yield text(b"a", b"") * size
 
-    started = time.process_time()
+    assert within(1, lambda: refusal(MULTIPART, parts()))
     tracemalloc.start()
     refused = refusal(MULTIPART, parts())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (refused.status_code, peak < 2_000_000) == (413, True)
-    assert time.process_time() - started < 1
 
 
 @pytest.mark.case(42)

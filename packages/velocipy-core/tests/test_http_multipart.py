@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from durations import within
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -277,10 +278,11 @@ def test_boundaries_are_read_as_the_table_says(parameters: str, boundary: bytes 
     ],
 )
 def test_a_hostile_boundary_is_refused_within_10_ms(parameters: str) -> None:
-    started = time.process_time()
-    with pytest.raises(BadRequest):
-        multipart_parts("multipart/form-data" + parameters, each())
-    assert time.process_time() - started < 0.01
+    def refuse() -> None:
+        with pytest.raises(BadRequest):
+            multipart_parts("multipart/form-data" + parameters, each())
+
+    assert within(0.01, refuse)
 
 
 # -- the headers of a part -----------------------------------------------------------------------------------------------
@@ -399,9 +401,8 @@ def test_a_part_has_as_many_headers_and_header_bytes_as_the_limits_say() -> None
 )
 def test_a_thousand_headers_or_a_megabyte_of_one_are_refused(lines: list[bytes]) -> None:
     body = part(b"", b'form-data; name="a"', *lines) + END
-    started = time.process_time()
+    assert within(0.2, lambda: refusal(body))
     status, detail = refusal(body)
-    assert time.process_time() - started < 0.2
     assert (status, "headers of a part" in detail) == (400, True)
 
 
@@ -496,10 +497,9 @@ def test_megabytes_before_and_after_the_parts_cost_nothing_and_write_no_log(
     before: bytes, after: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = before + part(b"1") + END + after
-    started = time.process_time()
     with caplog.at_level(logging.DEBUG):
         assert outcome(body)[1:] == [b"1"]
-    assert time.process_time() - started < 0.5
+        assert within(0.5, lambda: outcome(body))
     assert [record for record in caplog.records if record.name != "asyncio"] == []
 
 

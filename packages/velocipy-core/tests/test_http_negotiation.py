@@ -1,8 +1,7 @@
 """The Accept field: what is read from it, and which of several forms it prefers."""
 
-import time
-
 import pytest
+from durations import within
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,7 +60,5 @@ def test_any_text_is_read_without_a_fault(text: str) -> None:
 
 
 def test_a_long_field_takes_no_time() -> None:
-    started = time.process_time()
-    for number in range(100):
-        parse_accept(f"a/b;q=0.{number}," * 100_000)
-    assert time.process_time() - started < 1
+    fields = [f"a/b;q=0.{number}," * 100_000 for number in range(100)]
+    assert within(1, lambda: [parse_accept(field) for field in fields])

@@ -1,9 +1,9 @@
 """Queries: an exact table of what each text means, the standard library as oracle, and bounds."""
 
-import time
 from urllib.parse import parse_qsl, quote, quote_plus
 
 import pytest
+from durations import within
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,10 +113,13 @@ def test_a_thousand_fields_are_read_and_one_more_is_a_bad_request():
 @pytest.mark.case(19)
 @pytest.mark.parametrize("text", ["&".join(["a=1"] * 100_000), "a=" + "x" * 60_000, "a=" + "%41" * 20_000])
 def test_a_flood_is_a_bad_request_within_20_ms(text):
-    start = time.process_time()
-    with pytest.raises(BadRequest) as caught:
-        parse_query(text)
-    assert time.process_time() - start < 0.02
+    def refuse():
+        with pytest.raises(BadRequest) as caught:
+            parse_query(text)
+        return caught
+
+    assert within(0.02, refuse)
+    caught = refuse()
     assert caught.value.status_code == 400
     assert len(caught.value.detail) < 100
 
@@ -126,6 +129,4 @@ def test_the_longest_query_is_read_in_linear_time(filler):
     text = "a=" + (filler * MAX_LENGTH)[: MAX_LENGTH - 2]
     if text.count("&") >= MAX_FIELDS:
         text = text[: 3 * (MAX_FIELDS - 1)]
-    start = time.process_time()
-    parse_query(text)
-    assert time.process_time() - start < 0.05
+    assert within(0.05, lambda: parse_query(text))
