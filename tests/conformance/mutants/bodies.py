@@ -8,7 +8,7 @@ from typing import Any
 
 from mutants.base import asgi_with, mutant, rsgi_with
 
-from velocipy.asgi.connection import ASGIConnection, HeaderView
+from velocipy.asgi.connection import ASGIConnection, read_body
 from velocipy.exceptions import ClientDisconnected, PayloadTooLargeException
 from velocipy.protocols import Dialect
 from velocipy.rsgi.connection import RSGIConnection
@@ -39,20 +39,17 @@ def empty_chunks_passed_on() -> Dialect:
     return rsgi_with(RSGIConnection=Literal)
 
 
-class Undeclared(HeaderView):
-    """Headers without Content-Length."""
-
-    def get(self, name: str, default: str | None = None, /) -> str | None:
-        return default if name == "content-length" else super().get(name, default)
+async def read_undeclared(length: Any, receive: Any, limit: int, timeout: float | None) -> bytes:
+    return await read_body(None, receive, limit, timeout)
 
 
 @mutant("a_declared_length_over_the_limit_is_413")
 def declared_lengths_ignored() -> Dialect:
     """Waits for the bytes before it says that they are too many."""
-    return asgi_with(HeaderView=Undeclared)
+    return asgi_with(read_body=read_undeclared)
 
 
-async def read_without_limit(headers: Any, proto: Any, limit: int, timeout: float | None) -> bytes:
+async def read_without_limit(length: Any, proto: Any, limit: int, timeout: float | None) -> bytes:
     return bytes(await proto())
 
 
@@ -90,7 +87,7 @@ def counted_at_the_end() -> Dialect:
     return asgi_with(ASGIConnection=Late)
 
 
-async def read_till_silence(headers: Any, receive: Any, limit: int, timeout: float | None) -> bytes:
+async def read_till_silence(length: Any, receive: Any, limit: int, timeout: float | None) -> bytes:
     chunks = []
     while (message := await receive())["type"] == "http.request":
         chunks.append(message.get("body", b""))

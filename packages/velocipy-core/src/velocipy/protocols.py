@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from velocipy import plugins
@@ -252,9 +253,8 @@ class Dialect:
     unpack: tuple[str, ...]
     """Statements that set every name of `args` again from the local `connection`."""
     read_body: str
-    """An awaitable of the body; `{limit}` is the most bytes, `{seconds}` what `velocipy.http.pace` calls so, or None.
-
-    `headers` and `args` are bound.
+    """An awaitable of the body; `{limit}` is the most bytes, `{seconds}` what `velocipy.http.pace` calls so, or None, and `{length}`
+    the Content-Length as `field` has it. `args` are bound.
     """
     send_body: tuple[str, ...]
     """Statements that answer `{status}` with `{headers}` (native) and the local `body` of bytes."""
@@ -275,7 +275,16 @@ class Dialect:
     first one takes them from there. They may use `name` and `value`."""
     hosts_of_headers: str | None = None
     """The same as an expression of `headers`, for handlers that have bound them already, where that is cheaper."""
-    env: Mapping[str, object] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
+    """Statements that leave in `fields` a mapping with the first line of each name, for handlers that look a few up; none where
+    `headers` is as cheap."""
+    knows_host: str | None = None
+    """Truth of this: `fields` have one Host line, which is in `known_hosts`."""
+    field: Callable[[str, str], str] = "{0}.get({1!r})".format
+    """(the local of a mapping, a lower-case name) -> what stands there, in the server's form: `fields.get(b"host")`."""
+    field_value: Callable[[str], str] = repr
+    """An ASCII value -> its literal in that form."""
+    env: Mapping[str, object] = dataclass_field(default_factory=dict)
     below: Callable[[Callable[..., Any], str], Callable[..., Any]] | None = None
     """(entry, root) -> the entry of an app that clients find below the root, "/api" say, of which the server knows nothing."""
     start: LifespanCall | None = None

@@ -129,17 +129,23 @@ def _emit_only(writer: SegmentWriter, step: Only) -> None:
 
 
 def _emit_body(writer: SegmentWriter, step: Body) -> None:
-    writer.need_headers()
     types = "headers.get('content-type'), headers.get('content-encoding')"
     if step.choose is not None:
+        writer.need_headers()
         decode = "decode"
         writer.source.line(f"decode = {writer.source.bind('choose_decoder', step.choose)}({types})")
     else:
         decode = writer.source.bind(f"decode_{step.parameter.name}", step.decode)
-        writer.source.line(f"{writer.source.bind('check_type', step.check_type)}({types})")
+        check = f"{writer.source.bind('check_type', step.check_type)}({types})"
+        usual = writer.dialect.field_value("application/json")
+        kind, coding = writer.field("content-type"), writer.field("content-encoding")
+        with writer.source.block(f"if {kind} != {usual} or {coding} is not None:"):  # 90 ns less than to call
+            if not writer.has("headers"):
+                writer.source.line(f"headers = {writer.dialect.headers}")
+            writer.source.line(check)
     if writer.reads_body_itself():
-        seconds = writer.plan.route.app.body_timeout
-        reading = writer.dialect.read_body.format(limit=step.limit, seconds=seconds)
+        length, seconds = writer.field("content-length"), writer.plan.route.app.body_timeout
+        reading = writer.dialect.read_body.format(length=length, limit=step.limit, seconds=seconds)
         writer.need("received", f"await {reading}")
     else:
         writer.need_request()

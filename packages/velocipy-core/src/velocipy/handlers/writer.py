@@ -220,6 +220,10 @@ class SegmentWriter:
         reads = any(isinstance(step, Body) for step in self.segment.steps)
         return reads and "request" not in self._ready and not self._needs_request_local()
 
+    def _reads_fields(self) -> bool:
+        """Whether steps look single lines of the request up, for which the table of them is made anyhow."""
+        return any(isinstance(step, Body) and step.choose is None for step in self.segment.steps)
+
     # -- inside the try ----------------------------------------------------------------------------------------
 
     def _body_of_try(self) -> None:
@@ -255,6 +259,14 @@ class SegmentWriter:
 
     def check_host(self) -> None:
         """Refuse a Host field that is none; one that was seen before costs two comparisons (90 ns less than to call)."""
+        known = self.dialect.knows_host
+        if known and self._reads_fields() and not self.has("headers") and not self.has("hosts"):
+            self._need_fields()
+            with self.source.block(f"if not ({known}):"):
+                for line in self.dialect.hosts:
+                    self.source.line(line)
+                self.source.line("check_host(hosts)")
+            return
         self.need_hosts()
         self.source.line("if len(hosts) != 1 or hosts[0] not in known_hosts: check_host(hosts)")
 
@@ -416,6 +428,23 @@ class SegmentWriter:
                 self.need_headers()
             for line in self.dialect.hosts:
                 self.source.line(line)
+
+    def field(self, name: str) -> str:
+        """The expression of the first line of a lower-case name, in the server's form."""
+        self._need_fields()
+        return self.dialect.field("fields" if self.dialect.fields else "headers", name)
+
+    def _need_fields(self) -> None:
+        if not self.dialect.fields:
+            self.need_headers()
+        elif not self.has("fields"):
+            self._ready.add("fields")
+            for line in self.dialect.fields:
+                self.source.line(line)
+
+    def has(self, name: str) -> bool:
+        """Whether a local is set by now."""
+        return name in self._ready
 
     def need_query(self) -> None:
         """Get the query as a mapping: of every value where a step asks for more than the last one under a name."""

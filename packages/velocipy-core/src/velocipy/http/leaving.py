@@ -220,6 +220,16 @@ def once_it_waits(
     except StopIteration as done:
         result: T = done.value
         return result
+    return (yield from while_it_waits(waiting, work, enter, subject))
+
+
+def while_it_waits(
+    waiting: Any,
+    work: Coroutine[Any, Any, T],
+    enter: Callable[[S], AbstractContextManager[object]],
+    subject: S,
+) -> Generator[Any, Any, T]:
+    """The rest of it, from the first thing that it waits for."""
     with enter(subject):
         while True:
             try:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import current_task, get_running_loop
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from threading import get_ident
 from typing import Any, Final, TypeVar
 
 from velocipy.exceptions import RequestTimeout
@@ -46,16 +47,21 @@ _OVER: Final = 0.0
 
 _ticking: asyncio.AbstractEventLoop | None = None
 """The loop whose timer was last seen to run."""
+_thread = 0
+"""The thread that it runs in. Another loop may run there later: then this one has no current task."""
 _loops: set[asyncio.AbstractEventLoop] = set()
 """All whose timer runs."""
 
 
 def begin(seconds: float) -> asyncio.Task[Any] | None:
     """Have the current task cancelled when it still waits after so many seconds; they count from the next look on."""
-    loop = get_running_loop()
-    if loop is not _ticking:
-        _start(loop)
-    task = current_task(loop)
+    # To ask which loop runs is a system call before CPython 3.12, 0.17 us.
+    task = current_task(_ticking) if _ticking is not None and get_ident() == _thread else None
+    if task is None:
+        loop = get_running_loop()
+        if loop is not _ticking:
+            _start(loop)
+        task = current_task(loop)
     WAITING[task] = -seconds
     return task
 
@@ -124,8 +130,8 @@ async def paced(chunks: AsyncIterator[bytes], seconds: float) -> AsyncGenerator[
 
 
 def _start(loop: asyncio.AbstractEventLoop) -> None:
-    global _ticking
-    _ticking = loop
+    global _ticking, _thread
+    _ticking, _thread = loop, get_ident()
     if loop not in _loops:
         _loops.difference_update([other for other in _loops if other.is_closed()])
         _loops.add(loop)
@@ -148,6 +154,8 @@ def _look(loop: asyncio.AbstractEventLoop, idle: int) -> None:
         if _ticking is loop:
             _ticking = None
         return
+    if _ticking is loop and _thread != get_ident():  # it was stopped, and goes on in another thread
+        _ticking = None
     loop.call_later(TICK, _look, loop, 0 if mine else idle + 1)
 
 

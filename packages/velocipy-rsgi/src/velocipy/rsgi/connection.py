@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
+from velocipy.exceptions import ClientDisconnected, PayloadTooLargeException
+from velocipy.http.fields import LENGTHS, declared_length
 from velocipy.http.pace import WAITING, begin, check_over, in_time, joined
 from velocipy.protocols import HTTPConnection, RequestHeaders, ResponseStream
 from velocipy.rsgi.pipe import PIPES, RSGIPipe
@@ -34,14 +35,13 @@ def is_protocol_closed(exc: BaseException) -> bool:
     return type(exc).__name__ == "RSGIProtocolClosed"
 
 
-async def read_body(headers: RequestHeaders, proto: Any, limit: int, seconds: float | None = None) -> bytes:
-    """The whole body. PayloadTooLargeException before a byte is read when the header says so, else at the byte.
+async def read_body(length: str | None, proto: Any, limit: int, seconds: float | None = None) -> bytes:
+    """The whole body. PayloadTooLargeException before a byte is read when its declared length says so, else at the byte.
 
     In one call into the server, which tells of no progress; a long one chunk by chunk, so that a slow client is told from a dead one.
     """
-    length = headers.get("content-length")
-    if length is None or (declared := declared_length(length)) > MAX_KEPT:
-        return await in_time(joined(read_chunks(headers, proto, limit), seconds), seconds)
+    if length is None or (declared := LENGTHS.get(length) or declared_length(length)) > MAX_KEPT:
+        return await in_time(joined(read_chunks(length, proto, limit), seconds), seconds)
     if declared > limit:
         raise PayloadTooLargeException
     task = None if seconds is None else begin(seconds)
@@ -61,14 +61,13 @@ async def read_body(headers: RequestHeaders, proto: Any, limit: int, seconds: fl
     return body
 
 
-async def read_chunks(headers: RequestHeaders, proto: Any, limit: int) -> AsyncIterator[bytes]:
+async def read_chunks(length: str | None, proto: Any, limit: int) -> AsyncIterator[bytes]:
     """The body as it arrives.
 
     A server ends a whole body with one empty chunk and a cut one with two, and says nothing else; where there is a
     Content-Length, that tells too.
     """
-    declared = headers.get("content-length")
-    expected = None if declared is None else declared_length(declared)
+    expected = None if length is None else declared_length(length)
     if expected is not None and expected > limit:
         raise PayloadTooLargeException
     total = ends = 0
@@ -81,13 +80,6 @@ async def read_chunks(headers: RequestHeaders, proto: Any, limit: int) -> AsyncI
             yield bytes(chunk)
     if ends > 1 or expected is not None and total != expected:
         raise ClientDisconnected("the client left before its body was complete")
-
-
-def declared_length(text: str) -> int:
-    """A Content-Length header as a number; BadRequest when it is none (RFC 9110 section 8.6)."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 19:
-        raise BadRequest("Invalid content-length header")
-    return int(text)
 
 
 def address(text: str | None) -> tuple[str, int | None] | None:
@@ -260,7 +252,9 @@ class RSGIConnection(HTTPConnection):
         try:
             if self._upload is None:
                 self._taken = True
-                return await read_body(self.headers, self.proto, limit, self.body_timeout)
+                return await read_body(
+                    self.headers.get("content-length"), self.proto, limit, self.body_timeout
+                )
             return await in_time(joined(self._upload.read(limit), self.body_timeout), self.body_timeout)
         except ClientDisconnected:
             self.leaving.notice()

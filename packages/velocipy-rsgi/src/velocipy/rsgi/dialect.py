@@ -34,7 +34,7 @@ dialect: Dialect = Dialect(
     connect="RSGIConnection(scope, proto)",
     connect_socket="RSGIWebSocket(scope, proto)",
     unpack=("scope = connection.scope", "proto = connection.proto"),
-    read_body="read_body(headers, proto, {limit}, {seconds})",
+    read_body="read_body({length}, proto, {limit}, {seconds})",
     send_body=("proto.response_bytes({status}, {headers}, body)",),
     send_empty=("proto.response_empty({status}, {headers})",),
     # A plain function: RSGI awaits what it returns, and one coroutine less is 70 ns.
