@@ -91,7 +91,12 @@ def duplicate_headers_dropped() -> Dialect:
 @mutant("cookie_lines_are_joined", "two_hosts_are_refused")
 def first_lines_only() -> Dialect:
     """Reads only the first line of a name, so one Cookie line and one Host."""
-    return asgi(hosts=("hosts = headers.get_all('host')",), env={**ASGI.env, "HeaderView": LastOnly})
+    return asgi(
+        hosts=("hosts = [dict(scope['headers'])[b'host']]",),
+        hosts_of_fields="[first[b'host']]",
+        knows_host="first.get(b'host') in known_hosts",
+        env={**ASGI.env, "HeaderView": LastOnly},
+    )
 
 
 class FirstLines:
@@ -126,14 +131,17 @@ class Latin(HeaderView):
 @mutant("a_non_ascii_header_counts_as_missing")
 def values_decoded_as_latin() -> Dialect:
     """Lets values through that RSGI servers do not pass on."""
-    return asgi_with(HeaderView=Latin)
+    return asgi(
+        field_text=lambda first, name, default: f"{first}.get({name.encode()!r}, b'').decode('latin-1')",
+        env={**ASGI.env, "HeaderView": Latin},
+    )
 
 
 @mutant("a_bad_host_is_refused")
 def hosts_hidden() -> Dialect:
     """Keeps Host from the check."""
 
-    return asgi(hosts=("hosts = []",))
+    return asgi(hosts=("hosts = []",), hosts_of_fields="[]", knows_host="True")
 
 
 @mutant("the_url_is_made_of_its_parts")

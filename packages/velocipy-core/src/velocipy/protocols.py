@@ -273,15 +273,19 @@ class Dialect:
     hosts: tuple[str, ...] = ("hosts = headers.get_all('host')",)
     """Lines that leave in `hosts` every Host line, or the authority that a protocol has in its place; `headers` is bound where the
     first one takes them from there. They may use `name` and `value`."""
-    hosts_of_headers: str | None = None
-    """The same as an expression of `headers`, for handlers that have bound them already, where that is cheaper."""
     fields: tuple[str, ...] = ()
-    """Statements that leave in `fields` a mapping with the first line of each name, for handlers that look a few up; none where
+    """Statements that leave in `first` a mapping of each name to its first line, for handlers that look a few up; none where
     `headers` is as cheap."""
+    headers_of_fields: str | None = None
+    """A RequestHeaders made of `first`, and of what else these statements leave."""
+    hosts_of_fields: str | None = None
+    """What `hosts` are, as an expression of the same."""
     knows_host: str | None = None
-    """Truth of this: `fields` have one Host line, which is in `known_hosts`."""
+    """Truth of this: there is one Host line, which is in `known_hosts`."""
     field: Callable[[str, str], str] = "{0}.get({1!r})".format
-    """(the local of a mapping, a lower-case name) -> what stands there, in the server's form: `fields.get(b"host")`."""
+    """(the local of a mapping, a lower-case name) -> what stands there, in the server's form: `first.get(b"host")`."""
+    field_text: Callable[[str, str, str], str] = "{0}.get({1!r}, {2})".format
+    """(that, the name, a default as source) -> the same as text, or the default; may use `value`."""
     field_value: Callable[[str], str] = repr
     """An ASCII value -> its literal in that form."""
     env: Mapping[str, object] = dataclass_field(default_factory=dict)

@@ -46,6 +46,13 @@ def reads_whole_query(step: Step) -> bool:
     return isinstance(step, (Only, Spread)) and step.source == "query"
 
 
+def looks_up_fields(step: Step) -> bool:
+    """Whether the step asks for lines of the request's head other than Host, for which a table of them is made."""
+    if isinstance(step, Read):
+        return step.source in ("header", "cookie")
+    return isinstance(step, Body) or (isinstance(step, Give) and step.what == "headers")
+
+
 def _emit_take(writer: SegmentWriter, step: Take) -> None:
     writer.source.line(f"{step.target} = values[{step.index}]")
 
@@ -58,9 +65,7 @@ def _emit_read(writer: SegmentWriter, step: Read) -> None:
         writer.need("errors", "[]")
         writer.source.line(f"{step.target} = {reader}({found}, errors)")
     else:
-        bound = (
-            "" if default is None else ", " + writer.source.bind(f"default_{step.parameter.name}", default)
-        )
+        bound = "" if default is None else writer.source.bind(f"default_{step.parameter.name}", default)
         writer.source.line(f"{step.target} = {_found(writer, step, bound)}")
 
 
@@ -103,14 +108,16 @@ _LOOKUPS = {
 
 
 def _found(writer: SegmentWriter, step: Read, default: str) -> str:
-    """The expression of what a source has under a step's key."""
+    """The expression of what a source has under a step's key; `default` is the local of what stands for nothing, or no text."""
+    if step.source == "header" and not step.many:
+        return writer.field_text(step.key, default or "None")
     _PREPARE[step.source](writer)
     if step.source == "path":
         return f"values[{step.index}]"
     if step.source == "body":
         return f"fields.get({step.key!r}, MISSING)"
     one, many = _LOOKUPS[step.source]
-    return f"{many}({step.key!r})" if step.many else f"{one}({step.key!r}{default})"
+    return f"{many}({step.key!r})" if step.many else f"{one}({step.key!r}{default and f', {default}'})"
 
 
 def _emit_spread(writer: SegmentWriter, step: Spread) -> None:
@@ -283,7 +290,8 @@ def _emit_refuse(writer: SegmentWriter, step: Refuse) -> None:
     if writer.plan.route.is_socket:
         writer.source.line(f"refuse_socket({step.target})")
     else:
-        with writer.source.block(f"if isinstance({step.target}, Response):"):
+        # Of most hooks the token is None then, which is told sooner.
+        with writer.source.block(f"if {step.target} is not None and isinstance({step.target}, Response):"):
             writer.source.line(f"response = {step.target}")
 
 

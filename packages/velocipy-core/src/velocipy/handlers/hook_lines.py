@@ -8,7 +8,7 @@ from velocipy.handlers.hooks import (
     NativePairs,
     finisher,
     header_maker,
-    native_header,
+    native_name,
     pairs_maker,
     the_token,
 )
@@ -57,10 +57,12 @@ class HookLines:
         native, name = self._dialect.native, f"header_{min(headers.names)}"
         if headers.make is the_token and headers.many:
             return f"*{self._source.bind(name, NativePairs(headers, native))}[{token}]"
-        if headers.make is the_token and headers.is_safe:
-            key, encode = native_header(headers, native)
-            value = token if encode is str else f"{token}.encode()"
-            return f"({self._source.bind(name, key)}, {value})"
+        if headers.is_safe:
+            key, is_bytes = native_name(headers, native)
+            value = token
+            if headers.make is not the_token:
+                value = f"{self._source.bind(f'make_{min(headers.names)}', headers.make)}({token})"
+            return f"({self._source.bind(name, key)}, {value}{'.encode()' if is_bytes else ''})"
         return f"*{self._source.bind(name, header_maker(headers, native))}({token})"
 
     def defaults(self) -> str:

@@ -51,8 +51,6 @@ def header_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence
 def _one_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
     (name,) = headers.names
     make = headers.make
-    if headers.is_safe:
-        return _safe_maker(headers, native)
     check = check_default if name == "vary" else check_header  # one frame less for all but one
 
     def make_header(*token: Any) -> Sequence[Any]:
@@ -66,27 +64,11 @@ def _one_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[A
     return make_header
 
 
-def _safe_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:
-    """The same for values that may be sent whatever the token is: 200 ns less, and the name is encoded once."""
-    make = headers.make
-    native_name, encode = native_header(headers, native)
-
-    def make_header(*token: Any) -> Sequence[Any]:
-        try:
-            value = make(*token)
-            return () if value is None else ((native_name, encode(value)),)
-        except Exception:
-            log_failure(headers)
-            return ()
-
-    return make_header
-
-
-def native_header(headers: HookHeaders, native: Native) -> tuple[Any, Callable[[str], Any]]:
-    """(the native form of a hook's only name, what makes that of a value)."""
+def native_name(headers: HookHeaders, native: Native) -> tuple[Any, bool]:
+    """(the native form of a hook's only name, whether values are bytes there)."""
     (name,) = headers.names
-    ((native_name, sample),) = native(((name, "x"),))
-    return native_name, str.encode if isinstance(sample, bytes) else str
+    ((key, sample),) = native(((name, "x"),))
+    return key, isinstance(sample, bytes)
 
 
 def _many_maker(headers: HookHeaders, native: Native) -> Callable[..., Sequence[Any]]:

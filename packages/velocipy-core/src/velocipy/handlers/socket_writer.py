@@ -44,6 +44,7 @@ class SocketWriter(SegmentWriter):
 
     def _check_handshake(self) -> None:
         self.need_headers()
+        self.need_hosts()
         policy = self.source.bind("ORIGINS", (self.plan.route.options.socket or DEFAULT_OPTIONS).origins)
         self.check_host()
         if self.plan.route.proxies is not None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from velocipy.formats import find_messagepack
 from velocipy.handlers.app_scope import AppValues
-from velocipy.handlers.emitters import EMITTERS, emits_request, reads_whole_query
+from velocipy.handlers.emitters import EMITTERS, emits_request, looks_up_fields, reads_whole_query
 from velocipy.handlers.hook_lines import HookLines
 from velocipy.handlers.plan import Always, Body, Give, Hook, Next, Plan, Refuse, Segment, Step
 from velocipy.handlers.results import (
@@ -220,10 +220,6 @@ class SegmentWriter:
         reads = any(isinstance(step, Body) for step in self.segment.steps)
         return reads and "request" not in self._ready and not self._needs_request_local()
 
-    def _reads_fields(self) -> bool:
-        """Whether steps look single lines of the request up, for which the table of them is made anyhow."""
-        return any(isinstance(step, Body) and step.choose is None for step in self.segment.steps)
-
     # -- inside the try ----------------------------------------------------------------------------------------
 
     def _body_of_try(self) -> None:
@@ -260,12 +256,9 @@ class SegmentWriter:
     def check_host(self) -> None:
         """Refuse a Host field that is none; one that was seen before costs two comparisons (90 ns less than to call)."""
         known = self.dialect.knows_host
-        if known and self._reads_fields() and not self.has("headers") and not self.has("hosts"):
+        if known and not self.has("hosts") and any(map(looks_up_fields, self.segment.steps)):
             self._need_fields()
-            with self.source.block(f"if not ({known}):"):
-                for line in self.dialect.hosts:
-                    self.source.line(line)
-                self.source.line("check_host(hosts)")
+            self.source.line(f"if not ({known}): check_host({self.dialect.hosts_of_fields})")
             return
         self.need_hosts()
         self.source.line("if len(hosts) != 1 or hosts[0] not in known_hosts: check_host(hosts)")
@@ -415,14 +408,17 @@ class SegmentWriter:
 
     def need_headers(self) -> None:
         """Get the request's headers, which a server may have to copy."""
-        self.need("headers", self.dialect.headers)
+        made = self.dialect.headers_of_fields
+        if made and not self.has("headers"):
+            self._need_fields()
+        self.need("headers", made or self.dialect.headers)
 
     def need_hosts(self) -> None:
         """Get every Host line, as the server has them."""
         if "hosts" not in self._ready:
             self._ready.add("hosts")
-            if "headers" in self._ready and self.dialect.hosts_of_headers:
-                self.source.line(f"hosts = {self.dialect.hosts_of_headers}")
+            if self.has("first") and self.dialect.hosts_of_fields:
+                self.source.line(f"hosts = {self.dialect.hosts_of_fields}")
                 return
             if self.dialect.hosts[0].startswith("hosts = headers."):
                 self.need_headers()
@@ -432,13 +428,18 @@ class SegmentWriter:
     def field(self, name: str) -> str:
         """The expression of the first line of a lower-case name, in the server's form."""
         self._need_fields()
-        return self.dialect.field("fields" if self.dialect.fields else "headers", name)
+        return self.dialect.field("first" if self.dialect.fields else "headers", name)
+
+    def field_text(self, name: str, default: str) -> str:
+        """The same as text, or the default, which is source too."""
+        self._need_fields()
+        return self.dialect.field_text("first" if self.dialect.fields else "headers", name, default)
 
     def _need_fields(self) -> None:
         if not self.dialect.fields:
             self.need_headers()
-        elif not self.has("fields"):
-            self._ready.add("fields")
+        elif not self.has("first"):
+            self._ready.add("first")
             for line in self.dialect.fields:
                 self.source.line(line)
 

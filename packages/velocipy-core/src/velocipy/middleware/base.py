@@ -50,7 +50,8 @@ class Middleware:
     response_headers: HeaderSource = ()
     header_name: str | None = None
     header_is_safe: bool = False
-    """Whether all that `header` returns is visible ASCII by construction: it is then not checked, which saves 0.2 us."""
+    """Whether `header` always returns visible ASCII, by construction, and never None, and cannot fail: it is then called in place and
+    its value not checked, which saves 0.3 us."""
     header_names: tuple[str, ...] = ()
     finishes_from: int = 0
     state_key: str | None = None

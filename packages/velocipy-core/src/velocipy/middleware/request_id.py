@@ -6,11 +6,13 @@ import logging
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from inspect import Parameter, Signature
 from os import urandom
 from typing import ClassVar
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.hooks import the_token
+from velocipy.handlers.markers import Header
 from velocipy.middleware.base import Middleware
 from velocipy.protocols import RequestHeaders
 
@@ -53,35 +55,47 @@ class RequestIDMiddleware(Middleware):
         name = header_name.lower()
         self.header_name: str | None = name
         before = _before(name)
-        self.before: Callable[[RequestHeaders], str] = _before_traced(before) if traceparent else before
+        self.before: Callable[..., str] = _before_traced(before, name) if traceparent else before
 
     header: ClassVar[Callable[[str], str]] = staticmethod(the_token)
 
 
-def _before(name: str) -> Callable[[RequestHeaders], str]:
-    """The hook, with all that it looks up in reach."""
+def _before(name: str) -> Callable[[str | None], str]:
+    """The hook, with all that it looks up in reach; it is given the header as a parameter is, which costs no call."""
     is_harmless, enter = _HARMLESS.fullmatch, _current.set
 
-    def before(headers: RequestHeaders) -> str:
-        sent = headers.get(name)
+    def before(sent: str | None) -> str:
         if sent is None or is_harmless(sent) is None:
             sent = urandom(16).hex()
         enter(sent)
         return sent
 
+    before.__signature__ = _takes(_sent(name))  # type: ignore[attr-defined]  # ty: ignore[missing-attribute]
     return before
 
 
-def _before_traced(untraced: Callable[[RequestHeaders], str]) -> Callable[[RequestHeaders], str]:
-    def before(headers: RequestHeaders) -> str:
+def _before_traced(untraced: Callable[[str | None], str], name: str) -> Callable[..., str]:
+    def before(headers: RequestHeaders, sent: str | None) -> str:
         lines = headers.get_all("traceparent")
         trace_id = trace_id_of(lines[0]) if len(lines) == 1 else None  # of two, neither counts
         if trace_id is None:
-            return untraced(headers)
+            return untraced(sent)
         _current.set(trace_id)
         return trace_id
 
+    headers = Parameter("headers", Parameter.POSITIONAL_OR_KEYWORD, annotation=RequestHeaders)
+    before.__signature__ = _takes(headers, _sent(name))  # type: ignore[attr-defined]  # ty: ignore[missing-attribute]
     return before
+
+
+def _sent(name: str) -> Parameter:
+    """The header of that name, which is no matter of an endpoint's documentation."""
+    marker = Header(None, alias=name, include_in_schema=False)
+    return Parameter("sent", Parameter.POSITIONAL_OR_KEYWORD, default=marker, annotation=str | None)
+
+
+def _takes(*parameters: Parameter) -> Signature:
+    return Signature(parameters, return_annotation=str)
 
 
 class RequestIDFilter(logging.Filter):

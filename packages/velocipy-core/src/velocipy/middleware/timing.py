@@ -93,7 +93,6 @@ class TimingMiddleware(Middleware):
     """
 
     header_name: str | None = "server-timing"
-    header_is_safe = True
     state_key: str | None = "timing"
 
     def __init__(self, *, debug_only: bool = False, audience: Callable[..., Any] | None = None) -> None:
@@ -102,6 +101,7 @@ class TimingMiddleware(Middleware):
                 f"audience is a dependency, a function that says who sees timings, not {audience!r}"
             )
         limited = debug_only or audience is not None
+        self.header_is_safe: bool = not limited
         self.before: Callable[..., Timing] = _limited(debug_only, audience) if limited else _begin
         self.header: Callable[[Timing], str | None] = _text_for_some if limited else _text
 
