@@ -27,6 +27,7 @@ ORDER = (
             "messages",
             "places",
             "stopping",
+            "untyped",
             "validation",
         ),
     ),

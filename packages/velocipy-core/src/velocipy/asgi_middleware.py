@@ -27,6 +27,7 @@ from velocipy.middleware.base import Middleware
 from velocipy.routing.path import PathTemplate
 from velocipy.routing.route import Layer, Route, RouteOptions, callable_name, shown
 from velocipy.socket_options import SocketOptions
+from velocipy.untyped import CLASS
 from velocipy.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class ASGIMiddleware:
     """A factory `factory(app, **options)` of ASGI apps that call the app they are given."""
 
     factory: Callable[..., Any]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def around(self, app: ASGIApp) -> ASGIApp:
         """The middleware around an app. Raises ConfigurationError where the factory makes no ASGI app."""
@@ -96,7 +97,7 @@ def asgi_middleware(factory: Any, options: Mapping[str, Any]) -> ASGIMiddleware:
 
 
 def _is_ours(factory: Any) -> bool:
-    kind = factory if isinstance(factory, type) else type(factory)
+    kind: Any = factory if isinstance(factory, CLASS) else factory.__class__
     return issubclass(kind, Middleware) or any(callable(getattr(kind, name, None)) for name in OUR_MEMBERS)
 
 

@@ -101,7 +101,7 @@ def foreign_constraints(extras: Iterable[Any]) -> Constraints:
     Of two for one bound the later counts. What is of no known library is left alone.
     """
     limits = NO_LIMITS
-    for extra in _flattened(extras) if extras else ():
+    for extra in _flattened(extras) if extras else ():  # ty: ignore[truthiness-test-of-iterable]  # mostly ()
         found = _bounds_of(extra)
         if found:
             limits = Constraints(**found).with_defaults(limits)

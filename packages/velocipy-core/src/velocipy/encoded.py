@@ -45,7 +45,7 @@ _UNTRUE: Final = frozenset({"accept-ranges", "content-length"})
 def replaced(response: Response, body: bytes, coding: Coding) -> Response:
     """The response with its body encoded."""
     made = Response(body, response.status_code)
-    made._headers = described(response.headers, coding)
+    made._headers = described(response.headers, coding)  # pyright: ignore[reportPrivateUsage]  # checked once is enough
     made.background = response.background
     return made
 

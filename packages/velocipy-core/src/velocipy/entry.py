@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from velocipy.handlers.source import Source
@@ -69,7 +69,13 @@ class Entry:
                 raise RuntimeError("the app did not start, so it answers nothing") from exc
             await self.call(*args[:-1])
 
-        self._ask({}, lambda path: None, lambda method, path, nowhere: (wait, ()))
+        def of_no_path(path: str) -> None:
+            return None
+
+        def find(*asked: object) -> tuple[Callable[..., Awaitable[None]], tuple[()]]:
+            return wait, ()
+
+        self._ask({}, of_no_path, find)
         started.add_done_callback(self._let_in)
 
     def _let_in(self, started: asyncio.Task[None]) -> None:

@@ -40,7 +40,7 @@ def caller_location() -> str:
     """The same, or where no such caller is, that of the nearest one outside of VelociPy."""
     others = [frame for frame in _callers() if not _is_ours(frame)]
     own = [frame for frame in others if is_own(frame)]
-    return _written((own or others or [sys._getframe(1)])[0])
+    return _written((own or others or [sys._getframe(1)])[0])  # pyright: ignore[reportPrivateUsage]  # documented, whatever its name says
 
 
 def names_a_place(message: str) -> bool:
@@ -56,7 +56,7 @@ def _is_ours(frame: FrameType) -> bool:
 
 
 def _callers() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         yield frame
         frame = frame.f_back

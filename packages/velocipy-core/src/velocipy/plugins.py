@@ -75,7 +75,7 @@ def installed(group: str) -> list[tuple[str, Any]]:
 
 def present(group: str) -> list[tuple[str, Any]]:
     """Load every adapter of `group` that is there: ours whose dist is installed, then those of others."""
-    ours = []
+    ours: list[tuple[str, Any]] = []
     for of, name in FIRST_PARTY:
         if of == group:
             try:

@@ -288,7 +288,7 @@ class Dialect:
     """(that, the name, a default as source) -> the same as text, or the default; may use `value`."""
     field_value: Callable[[str], str] = repr
     """An ASCII value -> its literal in that form."""
-    env: Mapping[str, object] = dataclass_field(default_factory=dict)
+    env: Mapping[str, object] = dataclass_field(default_factory=dict[str, object])
     below: Callable[[Callable[..., Any], str], Callable[..., Any]] | None = None
     """(entry, root) -> the entry of an app that clients find below the root, "/api" say, of which the server knows nothing."""
     start: LifespanCall | None = None

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from velocipy.untyped import DICT, LIST
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -34,8 +36,8 @@ class Flash(NamedTuple):
 class Record:
     """A session's content, and what a keeper has to know of it."""
 
-    data: dict[str, Any] = field(default_factory=dict)
-    flashes: list[Flash] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict[str, Any])
+    flashes: list[Flash] = field(default_factory=list[Flash])
     id: str | None = None
     """None for one that is new, or is to be a new one."""
     created: int = 0
@@ -218,18 +220,19 @@ class Session(MutableMapping[str, Any]):
         return taken
 
 
-def check_value(value: object, where: str, depth: int = 0) -> None:
+def check_value(value: Any, where: str, depth: int = 0) -> None:
     """Raise TypeError or ValueError, naming the place, for what does not come back from JSON as it was."""
-    kind = type(value)
+    plain: object = value
+    kind = type(plain)
     if kind in _SCALARS:
         return
     if depth > MAX_NESTING:
         raise ValueError(f"{where[:100]}... is nested more than {MAX_NESTING} deep")
-    if isinstance(value, list) and kind is list:
+    if isinstance(value, LIST) and kind is list:
         for index, item in enumerate(value):
             if type(item) not in _SCALARS:
                 check_value(item, f"{where}[{index}]", depth + 1)
-    elif isinstance(value, dict) and kind is dict:
+    elif isinstance(value, DICT) and kind is dict:
         for key, item in value.items():
             if type(key) is not str:
                 raise TypeError(f"{where} has the key {key!r:.60}: JSON has str keys alone")

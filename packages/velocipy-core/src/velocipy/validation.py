@@ -89,7 +89,7 @@ def about_key(reason: str) -> str:
     return f"the key {'is ' if reason.startswith('not ') else ''}{reason}"
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """What JSON calls this value: "a string", "an object"."""
     return KINDS.get(type(value), "a value of another kind")
 

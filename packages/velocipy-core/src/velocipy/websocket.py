@@ -339,7 +339,7 @@ class WebSocket(Exchange):
         """Send a value, or a model as it is, as JSON text."""
         await self.send_text(self._encoder.encode(value).decode())
 
-    async def send_model(self, value: Any, model: Any = None) -> None:
+    async def send_model(self, value: object, model: Any = None) -> None:
         """Send a value as JSON text, checked and filtered by `model` as a response model does; None is the value's own class.
 
         Raises ResultError for what does not fit, before anything is sent.

@@ -82,7 +82,7 @@ def find_codings(names: Iterable[str] | None, levels: Mapping[str, int] | None =
             raise ConfigurationError(
                 f"a level is given for {name!r}, which is not among the codings {', '.join(chosen)}: add it there, or leave the level out"
             )
-    found = []
+    found: list[Coding] = []
     for name in chosen:
         try:
             found.append(_find(name, levels.get(name, LEVELS[name].usual)))

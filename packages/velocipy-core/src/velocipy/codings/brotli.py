@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import brotli  # type: ignore[import-untyped]
+import brotli as _brotli  # type: ignore[import-untyped]
 
 from velocipy.codings.base import Coding
+
+brotli: Final[Any] = _brotli  # without types of its own
 
 WINDOW: Final = 18
 """Bits of the window of a stream: 256 KiB, and 0.6 MB of memory a stream."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Generator, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast, get_origin, overload
+from typing import Any, ClassVar, NoReturn, Self, TypeGuard, TypeVar, cast, get_origin, overload
 
 from velocipy.annotations import split_annotated, strip_optional, type_name
 from velocipy.config.hints import hints_of
@@ -153,7 +153,11 @@ class Config:
             raise ConfigurationError(
                 f"a Config is registered under a name, not {key!r}: write @Config.register('app')"
             )
-        return lambda registered: _register(registered, key)
+
+        def register(registered: Any) -> type[Config]:
+            return _register(registered, key)
+
+        return register
 
     @overload
     @classmethod
@@ -178,7 +182,7 @@ class Config:
             if found is None:
                 if default is MISSING:
                     raise KeyError(_about_missing(key))
-                if not (isinstance(default, type) and issubclass(default, Config)):
+                if not _is_config(default):
                     return default
                 found = default
             return _instance(found)
@@ -303,7 +307,7 @@ def _is_read(
         return isinstance(keywords[name], Mapping)
     if not setting.is_optional:
         return True
-    below = nested._variables(f"{prefix}{name.upper()}_")
+    below = nested._variables(f"{prefix}{name.upper()}_")  # pyright: ignore[reportPrivateUsage]  # any public name may be a setting
     return any(sources.has(variable) for variable, _ in below)
 
 
@@ -319,7 +323,8 @@ def _nested_value(
     given = keywords.get(setting.name, {})
     default = defaults.get(setting.name, setting.default)
     inner = default.__dict__ if isinstance(default, Config) else {}
-    return nested._nested(given, f"{prefix}{setting.name.upper()}_", sources, problems, inner)
+    below = f"{prefix}{setting.name.upper()}_"
+    return nested._nested(given, below, sources, problems, inner)  # pyright: ignore[reportPrivateUsage]
 
 
 def _held(read: Any, value: Any, name: str, source: str, problems: list[Problem]) -> Any:
@@ -340,7 +345,7 @@ def _refuse_lost(cls: type[Config], settings: Mapping[str, Setting]) -> None:
 
 def _refuse_clashes(cls: type[Config], prefix: str) -> None:
     seen: dict[str, str] = {}
-    for variable, field in cls._variables(prefix):
+    for variable, field in cls._variables(prefix):  # pyright: ignore[reportPrivateUsage]
         other = seen.setdefault(variable, field)
         if other != field:
             raise ConfigurationError(
@@ -348,8 +353,12 @@ def _refuse_clashes(cls: type[Config], prefix: str) -> None:
             )
 
 
+def _is_config(found: Any) -> TypeGuard[type[Config]]:
+    return isinstance(found, type) and issubclass(found, Config)
+
+
 def _register(registered: Any, key: str | None) -> type[Config]:
-    if not (isinstance(registered, type) and issubclass(registered, Config)):
+    if not _is_config(registered):
         raise ConfigurationError(
             f"{registered!r} is no Config: write class {getattr(registered, '__name__', 'App')}(Config)"
         )

@@ -76,7 +76,7 @@ def parse_dotenv(text: str, where: str = ".env") -> dict[str, Entry]:
 def _value(text: str, at: int, where: str) -> tuple[str, int]:
     """The value that begins here, and where it ends."""
     quote = text[at : at + 1]
-    if quote not in ("'", '"') or not quote:
+    if quote not in ("'", '"'):
         plain = _PLAIN.match(text, at)
         assert plain is not None  # it matches nothing, too
         comment = _COMMENT.search(plain[0])

@@ -36,7 +36,7 @@ def hints_of(cls: type, base: type) -> dict[str, Any]:
 def _local_names(module: str) -> dict[str, Any]:
     """What stands in the functions of a module that run now: a class in one of them may name its neighbours in text."""
     names: dict[str, Any] = {}
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # documented, whatever its name says
     while frame is not None:
         if frame.f_globals.get("__name__") == module:
             names = {**frame.f_locals, **names}

@@ -11,7 +11,6 @@ from velocipy.annotations import split_annotated, strip_optional, type_name
 from velocipy.config.secret import Secret
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem
 from velocipy.handlers.convert import (
-    MUTABLE,
     Collection,
     default_maker,
     find_collection,
@@ -23,6 +22,7 @@ from velocipy.handlers.markers import MISSING
 from velocipy.json.base import best_encoder, decode_body
 from velocipy.models.base import ANY_BACKENDS
 from velocipy.models.walk import limits_of
+from velocipy.untyped import MUTABLE
 from velocipy.validation import Place, invalid
 
 Read = Callable[[str, Place, list[ErrorItem]], Any]
@@ -81,7 +81,7 @@ def setting_of(name: str, hint: Any, default: Any, where: str) -> Setting:
     bare, extras = split_annotated(hint)
     env = next((extra for extra in extras if isinstance(extra, Env)), None)
     rest = tuple(extra for extra in extras if not isinstance(extra, Env))
-    annotation = Annotated[(bare, *rest)] if rest else bare
+    annotation = Annotated[(bare, *rest)] if rest else bare  # ty: ignore[invalid-type-form]
     check = _checker(bare, annotation)
     setting = Setting(name, annotation, env, default, _reader(bare, annotation, rest), check)
     if default is not MISSING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import linecache
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType, TracebackType
-from typing import Final
+from typing import Any, Final
 
 from velocipy.config.secret import Secret
 from velocipy.debugging.masking import Masker, gives_away
@@ -87,6 +87,12 @@ def whole_traceback(exc: BaseException, masker: Masker) -> str:
     return "".join(lines)[-MAX_TRACEBACK:]
 
 
+def _parts(group: Any) -> Sequence[BaseException]:
+    """Any: of a bare BaseExceptionGroup pyright knows no more than that something is in it."""
+    parts: Sequence[BaseException] = group.exceptions
+    return parts
+
+
 def _causes(exc: BaseException) -> Iterator[tuple[BaseException, str]]:
     """(exception, how it belongs to the one before); each once, and no more than MAX_CAUSES."""
     waiting: list[tuple[BaseException, str]] = [(exc, "")]
@@ -98,7 +104,7 @@ def _causes(exc: BaseException) -> Iterator[tuple[BaseException, str]]:
         seen.add(id(each))
         yield each, how
         if isinstance(each, BaseExceptionGroup):
-            waiting += [(part, "one of its exceptions") for part in each.exceptions]
+            waiting += [(part, "one of its exceptions") for part in _parts(each)]
         if each.__cause__ is not None:
             waiting.append((each.__cause__, "caused by"))
         elif each.__context__ is not None and not each.__suppress_context__:

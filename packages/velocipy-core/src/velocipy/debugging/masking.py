@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from velocipy.config.secret import Secret
+from velocipy.untyped import TUPLE
 
 MASK: Final = "***"
 
@@ -182,6 +183,6 @@ def _fields_of(value: object) -> dict[str, object] | None:
         names = (
             getattr(kind, "__struct_fields__", None)
             or getattr(kind, "model_fields", None)
-            or (getattr(kind, "_fields", None) if issubclass(kind, tuple) else None)
+            or (getattr(kind, "_fields", None) if issubclass(kind, TUPLE) else None)
         )
     return None if names is None else {name: getattr(value, name, "<unset>") for name in names}

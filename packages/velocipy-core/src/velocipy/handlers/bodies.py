@@ -15,6 +15,7 @@ from velocipy.handlers.signature import UNANNOTATED
 from velocipy.http.request import Request
 from velocipy.json.base import JSONEncoder, decode_body
 from velocipy.models.base import BODY, Decode, Validate
+from velocipy.untyped import DICT
 from velocipy.validation import Place, missing, mistyped
 
 ChooseDecoder = Callable[[str | None, str | None], Decode]
@@ -154,8 +155,8 @@ def object_decoder(find_encoder: Callable[[], JSONEncoder]) -> Decode:
     encoder = functools.cache(find_encoder)
 
     def decode_object(body: bytes, errors: list[ErrorItem]) -> Any:
-        value = decode_body(body, encoder()) if body else {}
-        if not isinstance(value, dict):
+        value: Any = decode_body(body, encoder()) if body else {}
+        if not isinstance(value, DICT):
             errors.append(mistyped(BODY, "an object", value))
             return {}
         return value

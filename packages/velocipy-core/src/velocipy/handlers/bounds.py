@@ -64,7 +64,7 @@ def refuse_misplaced(parameter: Parameter, scalar: Scalar | None, limits: Constr
         return
     annotation, _ = strip_optional(parameter.annotation)
     kinds = union_members(annotation) or (annotation,)
-    allowed = frozenset.intersection(*(allowed_for(kind if scalar else list) for kind in kinds))
+    allowed = frozenset[str].intersection(*(allowed_for(kind if scalar else list) for kind in kinds))
     wrong = next((name for name in limits.names if name not in allowed), None)
     if wrong is None:
         for name in limits.names if scalar else ():

@@ -29,6 +29,7 @@ from velocipy.constraints import (
 )
 from velocipy.exceptions import ErrorItem
 from velocipy.handlers.markers import MISSING, Marker
+from velocipy.untyped import MUTABLE
 from velocipy.validation import MAX_ERRORS, Place, invalid, missing
 
 T = TypeVar("T")
@@ -165,7 +166,7 @@ def _items_reader(place: Place, collection: Collection) -> Callable[[list[str], 
     parse, checks = scalar.parse, make_checks(scalar.limits)
 
     def read_items(texts: list[str], errors: list[ErrorItem]) -> list[Any]:
-        values = []
+        values: list[Any] = []
         for index, text in enumerate(texts):
             try:
                 value = parse(text)
@@ -257,13 +258,10 @@ def _before(bound: int | None) -> int | None:
     return None if bound is None else bound - 1
 
 
-MUTABLE = (list, dict, set, bytearray)
-
-
 def default_maker(default: Any) -> Callable[[], Any]:
     """A function that gives a default: a copy of what an endpoint could change, so that no request finds another's changes."""
     if isinstance(default, MUTABLE):
-        return partial(deepcopy, default) if default else type(default)
+        return partial(deepcopy, default) if default else default.__class__
     return lambda: default
 
 

@@ -45,7 +45,7 @@ class HookLines:
 
         `of_result`: a result has a Content-Type of its own, which wins over one of middleware's as in every other answer.
         """
-        makers = []
+        makers: list[str] = []
         for _, hook, headers in self._makers():
             if "content-type" in headers.names and of_result:
                 continue

@@ -119,7 +119,7 @@ def response_maker(
     success = status or 200
     item_encoder = results.encoder if items is None else ItemEncoder(items, results.encoder)
 
-    def make_response(result: Any) -> Response:
+    def make_response(result: object) -> Response:
         if isinstance(result, Response):
             response = result
         elif response_class is not None:
@@ -202,7 +202,7 @@ def result_type(annotation: Any) -> Any:
     if all(_says_nothing(member) for member in members):
         return NO_MODEL
     hint = union_of(members)
-    return Annotated[(hint, *extras)] if extras else hint
+    return Annotated[(hint, *extras)] if extras else hint  # ty: ignore[invalid-type-form]
 
 
 NO_MODEL: Final = object()

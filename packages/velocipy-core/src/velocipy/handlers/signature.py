@@ -235,7 +235,7 @@ def _lift_markers(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
         inner, extras = split_annotated(member)
         rest = [] if alone else [_bounds_alone(extra) for extra in extras]
         lifted += extras if alone else filter(_is_marker, extras)
-        bare.append(Annotated[(inner, *rest)] if rest else inner)
+        bare.append(Annotated[(inner, *rest)] if rest else inner)  # ty: ignore[invalid-type-form]
     return (union_of(bare), tuple(lifted)) if lifted else (annotation, ())
 
 
@@ -318,7 +318,7 @@ def _local_annotations(function: Callable[..., Any], target: Any) -> Mapping[str
     """Annotations as text (PEP 563) that name things local to the function in which the endpoint is declared right now."""
     home = getattr(getattr(target, "__code__", None), "co_filename", None)
     names: dict[str, Any] = {}
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # documented, whatever its name says
     while frame is not None:
         if frame.f_code.co_filename == home:
             names = {**frame.f_locals, **names}

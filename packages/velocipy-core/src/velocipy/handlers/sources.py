@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from types import FunctionType, MethodType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 from velocipy.annotations import strip_optional, type_name
 from velocipy.background import BackgroundTasks
@@ -168,14 +168,18 @@ def unbindable(parameter: Parameter, near: str) -> str:
     )
 
 
+_VALUES: Final[tuple[type[Any], ...]] = (int, float, complex, str, bytes, list, dict, set, tuple)
+
+
 def _no_type(parameter: Parameter) -> str:
     """ " is annotated with the value 1, ..." where an object stands in the place of a type, else ""."""
-    given, name = parameter.annotation, parameter.name
+    name = parameter.name
+    given: Any = parameter.annotation
     if isinstance(given, (FunctionType, MethodType)):
         made = callable_name(given)
         return f" is annotated with the function {made}: write {name}: Annotated[<its type>, Depends({made})]"
-    if isinstance(given, (int, float, complex, str, bytes, list, dict, set, tuple)):
-        return f" is annotated with {given!r}, which is a value and no type: write {name}: {type(given).__name__}"
+    if isinstance(given, _VALUES):
+        return f" is annotated with {given!r}, which is a value and no type: write {name}: {type(parameter.annotation).__name__}"
     return ""
 
 

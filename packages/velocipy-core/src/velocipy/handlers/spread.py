@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from velocipy.annotations import split_annotated, strip_optional, type_name
 from velocipy.constraints import foreign_constraints
@@ -19,6 +19,7 @@ from velocipy.handlers.convert import (
 from velocipy.handlers.markers import MISSING, Marker
 from velocipy.handlers.signature import Parameter
 from velocipy.models.base import ModelField, Validate
+from velocipy.untyped import CLASS
 from velocipy.validation import Place, missing, moved
 
 Get = Callable[[str], Any]
@@ -102,11 +103,14 @@ def _field(parameter: Parameter, marker: Marker, field: ModelField) -> _Field:
     return _Field(key, field.key, reader, True, field.required)
 
 
+_CONTAINERS: Final[tuple[type[Any], ...]] = (dict, list, set, frozenset, tuple, bytes)
+
+
 def _is_opaque(annotation: Any) -> bool:
     """Whether a type is a class of which nothing is known: neither a model nor a container."""
     return (
-        isinstance(annotation, type)
-        and not issubclass(annotation, (dict, list, set, frozenset, tuple, bytes))
+        isinstance(annotation, CLASS)
+        and not issubclass(annotation, _CONTAINERS)
         and not any(hasattr(annotation, mark) for mark in _MODELS)
     )
 

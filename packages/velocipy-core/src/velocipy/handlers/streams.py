@@ -102,7 +102,7 @@ class ItemEncoder:
         """As the encoder does."""
         return self._decode(data)
 
-    def encode(self, value: Any) -> bytes:
+    def encode(self, value: object) -> bytes:
         """An item -> bytes. Raises ResultError for one that is not as declared."""
         return self._items.encode_of(type(value))(value)
 

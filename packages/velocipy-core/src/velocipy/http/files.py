@@ -138,7 +138,8 @@ _OF_CONTENT: Final = frozenset({"content-length", "content-type"})
 
 def guess_type(path: str | os.PathLike[str]) -> str:
     """ "a/b.CSS" -> "text/css; charset=utf-8"; application/octet-stream for a suffix that is not in the table."""
-    return TYPES.get(os.path.splitext(os.fspath(path))[1].lower(), BYTES_TYPE)
+    name: str = os.fspath(path)
+    return TYPES.get(os.path.splitext(name)[1].lower(), BYTES_TYPE)
 
 
 def file_etag(found: os.stat_result, coding: str = "") -> str:
@@ -267,7 +268,7 @@ class FileResponse(Response):
         return headers
 
     def _not_modified(self) -> Answer:
-        dropped = _NOT_IN_304 | ({"last-modified"} if "etag" in self._headers else set())
+        dropped = _NOT_IN_304 | {"last-modified"} if "etag" in self._headers else _NOT_IN_304
         return Answer(304, self._without(dropped))
 
     def _refusal(self, status: int, content_range: str | None = None) -> Answer:

@@ -60,7 +60,7 @@ def items_of(headers: object) -> Iterable[tuple[str, str]]:
 
 
 def _refuse_second_lines(pairs: list[tuple[str, str]]) -> None:
-    seen = set()
+    seen: set[str] = set()
     for name, _ in pairs:
         if name in seen and name in SINGLETONS:
             raise ValueError(f"header {name!r} is given twice: an answer has one")

@@ -172,7 +172,8 @@ class Part:
     async def read(self) -> bytes:
         """The rest of the content; PayloadTooLargeException for more than `max_part_size` bytes of it."""
         limits = self._reader.limits
-        chunks, size = [], 0
+        chunks: list[bytes] = []
+        size = 0
         async for chunk in self:
             chunks.append(chunk)
             size += len(chunk)

@@ -38,7 +38,7 @@ def _preferred(accept: str, offers: tuple[tuple[str, ...], ...]) -> int:
 
 def parse_accept(text: str) -> list[tuple[str, float]]:
     """ "text/html, application/*;q=0.5" -> [("text/html", 1.0), ("application/*", 0.5)]; malformed members are left out."""
-    found = []
+    found: list[tuple[str, float]] = []
     for member in text[:MAX_LENGTH].lower().split(","):
         name, *parameters = (part.strip(" \t") for part in member.split(";"))
         quality = _quality(parameters)

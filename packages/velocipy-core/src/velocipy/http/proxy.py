@@ -137,10 +137,13 @@ def trusted_proxies(entries: object) -> TrustedProxies | None:
     return TrustedProxies(listed) if listed else None
 
 
-def _listed(entries: object) -> list[Any]:
+_ITERABLE: Final[type[Any]] = Iterable
+
+
+def _listed(entries: Any) -> list[Any]:
     if isinstance(entries, (str, IPv4Network, IPv6Network, IPv4Address, IPv6Address)):
         return [entries]
-    if not isinstance(entries, Iterable):
+    if not isinstance(entries, _ITERABLE):
         raise ConfigurationError(
             f"proxy_headers of VelociPy is a list of networks such as ['10.0.0.0/8', '::1'], not {entries!r}: "
             f"name the proxies, or ['*'] where nobody but proxies can connect"

@@ -80,7 +80,7 @@ def last_values(text: str) -> dict[str, str]:
         return _parse_any(text)
     if "+" in text:
         text = text.replace("+", " ")
-    values = {}
+    values: dict[str, str] = {}
     for field in text.split("&"):
         name, _, value = field.partition("=")
         values[name] = value
@@ -95,7 +95,7 @@ def _check_size(text: str) -> None:
 
 
 def _parse_any(text: str) -> Query:
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for field in text.replace("+", " ").split("&"):
         if field:
             name, _, value = field.partition("=")

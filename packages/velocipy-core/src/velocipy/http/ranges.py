@@ -44,7 +44,7 @@ def parse_ranges(text: str, size: int) -> list[Span] | None:
     members = [member for part in text[len(_UNIT) :].split(",") if (member := part.strip(" \t"))]
     if not 0 < len(members) <= MAX_RANGES:
         return None
-    spans = []
+    spans: list[Span] = []
     for member in members:
         match = _RANGE.fullmatch(member)
         span = None if match is None else _span(match[1], match[2], size)
@@ -104,7 +104,7 @@ def multipart(spans: list[Span], size: int, media_type: str | None) -> Multipart
     """
     boundary = os.urandom(16).hex()
     kind = f"content-type: {media_type}\r\n" if media_type else ""
-    parts = []
+    parts: list[tuple[bytes, Span]] = []
     line_end = ""
     for span in spans:
         head = f"{line_end}--{boundary}\r\n{kind}content-range: {content_range(span, size)}\r\n\r\n"

@@ -182,7 +182,7 @@ def as_bytes(content: object) -> bytes:
     if isinstance(content, str):
         return content.encode()
     if isinstance(content, (bytearray, memoryview)):
-        return bytes(content)
+        return bytes(content)  # pyright: ignore[reportUnknownArgumentType]
     raise ValueError(
         f"a response body is bytes or str, not {type(content).__qualname__}: for objects there is JSONResponse"
     )

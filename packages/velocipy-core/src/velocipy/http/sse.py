@@ -73,7 +73,7 @@ class ServerSentEvent:
 
 def event_bytes(event: ServerSentEvent, encode: Callable[[Any], bytes]) -> bytes:
     """An event as it stands on the wire, its empty line included (section 9.2.6); nothing for one that says nothing."""
-    lines = []
+    lines: list[str] = []
     if event.comment is not None:
         lines += [f": {line}" for line in _LINE_END.split(event.comment)]
     if event.event is not None:

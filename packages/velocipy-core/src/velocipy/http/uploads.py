@@ -142,7 +142,7 @@ class UploadFile:
     def __del__(self) -> None:
         # Whoever drops an upload unclosed leaves a temporary file of ours behind, not a warning; other files have other owners.
         # When the interpreter ends, the names of this module may be gone before the uploads are.
-        if BytesIO is not None and getattr(self, "_is_ours", False) and not self.in_memory:
+        if BytesIO is not None and getattr(self, "_is_ours", False) and not self.in_memory:  # pyright: ignore[reportUnnecessaryComparison]
             _close_quietly(self._file)
 
     def __repr__(self) -> str:
@@ -155,7 +155,7 @@ def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[t
 
 async def close_uploads(uploads: Iterable[UploadFile]) -> None:
     """Close them all: those in memory at once, those on disk in one thread, to the end even when the caller is cancelled."""
-    on_disk = []
+    on_disk: list[IO[bytes]] = []
     for upload in uploads:
         if upload.in_memory:
             upload.file.close()

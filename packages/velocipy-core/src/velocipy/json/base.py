@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import Any, Protocol, cast
 from uuid import UUID
 
@@ -117,19 +118,23 @@ def _duration_text(value: timedelta) -> str:
     return f"{sign}P{days}{rest}"
 
 
+def _base64(value: bytes) -> str:
+    return b64encode(value).decode("ascii")
+
+
 _FORMS: tuple[tuple[type | tuple[type, ...], Any], ...] = (
-    (Enum, lambda value: value.value),
+    (Enum, attrgetter("value")),
     ((datetime, time), _time_text),
     (date, date.isoformat),
     (timedelta, _duration_text),
     ((Decimal, UUID), str),
-    ((bytes, bytearray, memoryview), lambda value: b64encode(value).decode("ascii")),
+    ((bytes, bytearray, memoryview), _base64),
     ((set, frozenset, tuple), list),
     (Mapping, dict),
     (str, str.__str__),
     # Only as keys of a dict do these get here.
-    (bool, lambda value: "true" if value else "false"),
-    (type(None), lambda value: "null"),
+    (bool, {True: "true", False: "false"}.__getitem__),
+    (type(None), {None: "null"}.__getitem__),
     (int, int.__int__),
     (float, float.__float__),
 )

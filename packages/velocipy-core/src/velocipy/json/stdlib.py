@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from velocipy.json.base import encode_extra
+from velocipy.untyped import ITEMS, MAPPING
 
 
 class StdlibJSON:
@@ -42,12 +42,12 @@ class StdlibJSON:
 
 def _plain(value: Any) -> Any:
     """What the others write and `json` does not: NaN and infinities as null, keys that are Enum, UUID, date and the like."""
+    if isinstance(value, MAPPING):
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, ITEMS):
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, Mapping):
-        return {_key(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
     if value is None or isinstance(value, (str, int, float)):
         return value
     return _plain(encode_extra(value))

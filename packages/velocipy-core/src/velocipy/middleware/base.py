@@ -126,7 +126,7 @@ def check_together(items: Iterable[Any], where: str) -> None:
 
 def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:
     where = shown(dispatch)
-    if _is_hook(item) or _headers_of(item):
+    if _is_hook(item) or _has_headers(item):
         raise ConfigurationError(
             f"{item!r} has dispatch and hooks or response_headers: do everything in dispatch, or split it in two"
         )
@@ -139,7 +139,7 @@ def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:
 
 
 def _check_hook(item: Any) -> None:
-    if not _is_hook(item) and not _headers_of(item):
+    if not _is_hook(item) and not _has_headers(item):
         raise ConfigurationError(
             f"{item!r} is no middleware: it needs async dispatch(request, call_next), before(...), header(token), headers(token), "
             f"finish(token, response) or response_headers, or be a function async f(request, call_next)"
@@ -197,7 +197,7 @@ def wrapping(item: Any) -> Callable[..., Any] | None:
     dispatch = _method(item, "dispatch")
     if dispatch is not None:
         return dispatch
-    return item if callable(item) and not _is_hook(item) and not _headers_of(item) else None
+    return item if callable(item) and not _is_hook(item) and not _has_headers(item) else None
 
 
 def _method(item: Any, name: str) -> Callable[..., Any] | None:
@@ -207,6 +207,10 @@ def _method(item: Any, name: str) -> Callable[..., Any] | None:
 
 def _headers_of(item: Any) -> Iterable[tuple[str, str]]:
     return items_of(getattr(item, "response_headers", None) or ())
+
+
+def _has_headers(item: Any) -> bool:
+    return bool(getattr(item, "response_headers", None))
 
 
 def _is_hook(item: Any) -> bool:
@@ -245,7 +249,7 @@ def _constants(piece: list[Any], winners: dict[str, Any]) -> tuple[tuple[str, st
     return tuple(headers.raw)
 
 
-def _hook(binder: Binder, item: Any, winners: dict[str, Any], socket: bool) -> Hook:
+def _hook(binder: Binder, item: object, winners: dict[str, Any], socket: bool) -> Hook:
     label = callable_name(type(item))
     before = (_method(item, "before_websocket") if socket else None) or _method(item, "before")
     token, steps = None, list[Step]()

@@ -174,7 +174,7 @@ def _matcher(types: Iterable[str]) -> Callable[[str], bool]:
     """A function that says whether a Content-Type is one of `types`."""
     if isinstance(types, str):
         raise ConfigurationError(f"types are a list: write [{types!r}]")
-    exact, starts, ends = set(), list[str](), list[str]()
+    exact, starts, ends = set[str](), list[str](), list[str]()
     for pattern in types:
         kind, slash, name = pattern.partition("/") if isinstance(pattern, str) else ("", "", "")
         if not slash or not _is_pattern(kind, name):

@@ -55,7 +55,7 @@ def _excluded(paths: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
     """(exact paths, prefixes)."""
     if isinstance(paths, str):
         raise ConfigurationError(f"exclude of HTTPSRedirectMiddleware is a list: write [{paths!r}]")
-    exact, prefixes = set(), []
+    exact, prefixes = set[str](), list[str]()
     for path in paths:
         if (
             not isinstance(path, str)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from velocipy.exceptions import ConfigurationError
+from velocipy.untyped import ARRAY
 
 
 class ProxyHeadersMiddleware:
@@ -13,10 +14,10 @@ class ProxyHeadersMiddleware:
     Constructing it raises ConfigurationError with the setting that does the work.
     """
 
-    def __new__(cls, *trusted: object, **options: object) -> NoReturn:
+    def __new__(cls, *trusted: Any, **options: Any) -> NoReturn:
         """Raises ConfigurationError."""
         given = [*trusted, *options.values()]
-        entries = given[0] if len(given) == 1 and isinstance(given[0], (list, tuple, str)) else []
+        entries: Any = given[0] if len(given) == 1 and isinstance(given[0], (*ARRAY, str)) else []
         wanted = [entries] if isinstance(entries, str) else list(entries) or ["10.0.0.0/8"]
         raise ConfigurationError(
             f"there is no ProxyHeadersMiddleware to add: write VelociPy(proxy_headers={wanted!r}), which counts before any "

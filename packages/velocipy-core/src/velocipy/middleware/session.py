@@ -165,7 +165,7 @@ class SessionMiddleware(Middleware):
             self._line("", 0)
         except ValueError as exc:
             raise ConfigurationError(f"SessionMiddleware: {exc}") from None
-        if self.same_site is None:
+        if self.same_site is None:  # pyright: ignore[reportUnnecessaryComparison]  # whatever was promised
             raise ConfigurationError("SessionMiddleware: same_site is 'lax', 'strict' or 'none', not None")
 
     def __repr__(self) -> str:

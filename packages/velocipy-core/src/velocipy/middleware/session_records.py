@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from velocipy.exceptions import ConfigurationError
 from velocipy.http.cookies import MAX_SET_COOKIE
@@ -12,6 +12,7 @@ from velocipy.json.depth import is_too_deep
 from velocipy.json.stdlib import StdlibJSON
 from velocipy.sessions import Flash, Record, check_value
 from velocipy.signing import LEEWAY, AnySecret, decode, encode, secret_bytes
+from velocipy.untyped import DICT, LIST
 
 _JSON: Final = StdlibJSON()
 """Of all encoders the one that is always there: what one process has written, every other can read."""
@@ -30,8 +31,11 @@ def dump_record(record: Record) -> bytes:
 def load_record(payload: bytes) -> Record | None:
     """What `dump_record` has made -> the record; None for anything else."""
     match _read(payload):
-        case [str(id), int(created), dict(data), list(flashes)] if 0 <= created < _LAST_SECOND and all(
-            map(_is_flash, flashes)
+        case [str(id), int(created), data, flashes] if (
+            isinstance(data, DICT)
+            and isinstance(flashes, LIST)
+            and 0 <= created < _LAST_SECOND
+            and all(map(_is_flash, flashes))
         ):
             return Record(data, [Flash(*pair) for pair in flashes], id, created, kept=id, was=payload)
         case _:
@@ -45,15 +49,15 @@ def sizes(record: Record) -> str:
     return ", ".join(f"{key!r:.40} {taken[key]:,}" for key in largest) or "flashes"
 
 
-def _read(payload: bytes) -> object:
+def _read(payload: bytes) -> Any:
     try:
         return None if is_too_deep(payload) else _JSON.decode(payload)
     except (ValueError, RecursionError):
         return None
 
 
-def _is_flash(pair: object) -> bool:
-    return isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+def _is_flash(pair: Any) -> bool:
+    return isinstance(pair, LIST) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,9 @@ class OldCookie:
         if not hmac.compare_digest(made.encode(), mac.encode()):
             return None
         match _read(decode(body)):
-            case {"d": dict(data), "t": int(since) | float(since)} if -LEEWAY <= now - since <= self.max_age:
+            case {"d": data, "t": int(since) | float(since)} if (
+                isinstance(data, DICT) and -LEEWAY <= now - since <= self.max_age
+            ):
                 return Record(data, was=b"")
             case _:
                 return None

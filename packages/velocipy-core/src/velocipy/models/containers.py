@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from velocipy import scalars
 from velocipy.constraints import counted
 from velocipy.models.findings import FAILED, At, Findings
 from velocipy.models.leaves import EXACT, Node, Score, takes
+from velocipy.untyped import ARRAY, ITEMS, MAPPING
 from velocipy.validation import about_key
 
-ARRAYS: Final = (list, tuple, set, frozenset)
+ARRAYS: Final = ITEMS
 """Classes of Python values that are an array; JSON itself makes lists alone."""
 
 
@@ -38,7 +39,7 @@ def fixed_node(items: list[Node]) -> Node:
     reason = f"must have exactly {counted(len(items), 'item')}"
 
     def check(value: Any, at: At, findings: Findings) -> Any:
-        if not isinstance(value, (list, tuple)):
+        if not isinstance(value, ARRAY):
             return findings.mistyped(at, "an array", value)
         if len(value) != len(checks):
             return findings.invalid(at, reason, "wrong_length")
@@ -61,10 +62,11 @@ def mapping_node(key: Node | None, item: Node) -> Node:
     check_item = item.check
 
     def check(value: Any, at: At, findings: Findings) -> Any:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, MAPPING):
             return findings.mistyped(at, "an object", value)
         about_keys = KeyFindings(findings.errors, findings.place)
-        known, made = len(findings.errors), {}
+        known = len(findings.errors)
+        made: dict[Any, Any] = {}
         for name, entry in value.items():
             inside = (at, name)
             if key is not None or type(name) is not str:

@@ -107,7 +107,7 @@ class DataclassBackend(ModelBackend):
         valid = functools.cache(lambda: exact(filter_and_encode))
 
         def dump(result: Any) -> bytes:
-            value = fitting(result, validate, annotation)
+            value: object = fitting(result, validate, annotation)
             return valid().get(type(value), filter_and_encode)(value)
 
         return Dumper(dump, lambda: exact(dump))

@@ -18,6 +18,7 @@ from velocipy.models.containers import ARRAYS
 from velocipy.models.leaves import TEXTS
 from velocipy.models.shapes import Shape, has_gaps, holds
 from velocipy.models.walk import CONTAINERS, PYTHON, Language, is_array, is_mapping, limits_of
+from velocipy.untyped import DICT, TUPLE
 
 Is = Callable[[Any], bool]
 
@@ -153,7 +154,7 @@ class Exactness:
         test = self._known[bare] = ModelTest(shape.cls)
         if self._language.leaves_gaps and has_gaps(shape.cls):
             names = frozenset(field.name for field in shape.fields)
-            test.own.append(lambda value: vars(value).keys() >= names)
+            test.own.append(_has_all(names))
         for field in shape.fields:
             found = self.of(field.annotation, True)
             if found is not _anything:
@@ -186,9 +187,17 @@ def _scalar(bare: Any) -> Is:
     return _anything if bare in (Any, object) else _never
 
 
+def _has_all(names: frozenset[str]) -> Is:
+    def test(value: Any) -> bool:
+        has_all: bool = names <= value.__dict__.keys()
+        return has_all
+
+    return test
+
+
 def _is_plain(value: Any) -> bool:
     """A scalar, or a container of scalars."""
-    if isinstance(value, dict):
+    if isinstance(value, DICT):
         return {*map(type, value.values())} <= _SCALARS
     if type(value) in ARRAYS:
         return {*map(type, value)} <= _SCALARS
@@ -211,7 +220,7 @@ def _array_of(cls: Any, item: Is) -> Is:
 def _fixed(items: Sequence[Is]) -> Is:
     def test(value: Any) -> bool:
         return (
-            type(value) is tuple
+            type(value) is TUPLE
             and len(value) == len(items)
             and all(item(entry) for item, entry in zip(items, value, strict=True))
         )
@@ -224,7 +233,7 @@ def _mapping_of(item: Is) -> Is:
         return _mapping_of_class(item.cls)
 
     def test(value: Any) -> bool:
-        return type(value) is dict and {*map(type, value)} <= _TEXT and all(map(item, value.values()))
+        return type(value) is DICT and {*map(type, value)} <= _TEXT and all(map(item, value.values()))
 
     return test
 
@@ -233,7 +242,7 @@ def _mapping_of_class(cls: type) -> Is:
     """What most results are: small dicts of one kind of value, for which one loop is the quickest."""
 
     def test(value: Any) -> bool:
-        if type(value) is not dict:
+        if type(value) is not DICT:
             return False
         for key, entry in value.items():
             if type(key) is not str or type(entry) is not cls:

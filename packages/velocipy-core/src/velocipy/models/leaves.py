@@ -216,14 +216,14 @@ def _finder(enum: type[Enum]) -> Callable[[Any], Any]:
 def _choice_node(choices: list[tuple[Any, Any]], rule: str, otherwise: Callable[[Any], Any]) -> Node:
     """A node for pairs of a value as JSON says it and as Python has it."""
     known = [(plain, made) for plain, made in choices if type(plain) in _KIND_WORDS]
-    table = {(type(plain), plain): made for plain, made in known}
+    table: dict[tuple[type, Any], Any] = {(type(plain), plain): made for plain, made in known}
     for plain, made in known:
         if isinstance(plain, float) and plain.is_integer():  # JavaScript writes 1.0 as 1
             table.setdefault((int, plain), made)
     members = [made for _, made in choices if isinstance(made, Enum)]
     reason = not_one_of(json_text(plain) for plain, _ in choices)
 
-    def find(value: Any) -> Any:
+    def find(value: object) -> Any:
         if isinstance(value, Enum):
             return value if value in members else FAILED
         if type(value) not in _KIND_WORDS:
@@ -237,7 +237,11 @@ def _choice_node(choices: list[tuple[Any, Any]], rule: str, otherwise: Callable[
 
     kinds: frozenset[type] = frozenset(kind for kind, _ in table)
     words = tuple(dict.fromkeys(_KIND_WORDS[kind] for kind, _ in table))
-    return Node(check, kinds, words, CHOICE, fits=lambda value: find(value) is not FAILED)
+
+    def fits(value: Any) -> bool:
+        return find(value) is not FAILED
+
+    return Node(check, kinds, words, CHOICE, fits=fits)
 
 
 _KIND_WORDS: Final[dict[type, str]] = {

@@ -78,7 +78,7 @@ def _field(info: msgspec.structs.FieldInfo) -> Field:
     return Field(info.name, info.encode_name, info.type, info.required, default, factory)
 
 
-def _text(cls: type) -> Text:
+def _text(cls: type[Any]) -> Text:
     """A class that JSON writes as text, read as msgspec reads it, with our reason where it refuses."""
     ours = TEXTS[cls]
     reason = reason_of(ours)
@@ -205,7 +205,7 @@ class MsgspecBackend(ModelBackend):
         valid = exact_encoders(annotation, straight, filter_and_encode, STRUCTS)
 
         def dump(result: Any) -> bytes:
-            value = fitting(result, validate, annotation)
+            value: object = fitting(result, validate, annotation)
             return valid.get(type(value), filter_and_encode)(value)
 
         return Dumper(dump, lambda: exact_encoders(annotation, straight, dump, STRUCTS))
@@ -344,7 +344,7 @@ def _is_read_alike(annotation: Any) -> bool:
     if origin is Literal:
         return all(type(value) in (str, int) for value in get_args(bare))
     if isinstance(origin, type) and issubclass(origin, Enum):
-        kinds = {type(member.value) for member in origin}
+        kinds: set[type] = {type(member.value) for member in origin}
         return kinds in ({str}, {int}) and not any(
             "_missing_" in vars(base) for base in origin.__mro__[:-1] if base is not Enum
         )

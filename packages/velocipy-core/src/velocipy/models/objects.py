@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from velocipy.constraints import counted, length_reason
 from velocipy.models.findings import FAILED, At, Findings
 from velocipy.models.leaves import EXACT, Check, Node, Score, json_text, takes
 from velocipy.models.shapes import Shape
+from velocipy.untyped import ARRAY, DICT, MAPPING
 from velocipy.validation import not_one_of
 
 ABSENT: Final = object()
@@ -61,7 +61,7 @@ class Model:
     def check_object(self, value: Any, at: At, findings: Findings) -> Any:
         """A dict, an object with the fields as attributes, or an instance, which is taken as it is."""
         shape = self.shape
-        if type(value) is not dict:
+        if type(value) is not DICT:
             if not shape.is_dict and isinstance(value, shape.cls):  # a TypedDict takes no isinstance
                 return value
             found = self._as_dict(value)
@@ -88,9 +88,9 @@ class Model:
         """A list with the fields in their order, whose last ones may be missing; a dict by names, as a query gives it."""
         if isinstance(value, self.shape.cls):
             return value
-        if isinstance(value, Mapping):
+        if isinstance(value, MAPPING):
             return self.check_object(dict(value), at, findings)
-        if not isinstance(value, (list, tuple)):
+        if not isinstance(value, ARRAY):
             found = self._as_dict(value)
             return (
                 findings.mistyped(at, "an array", value)
@@ -112,7 +112,7 @@ class Model:
 
     def score_object(self, value: Any) -> Score:
         """Fields that are missing or of another kind, then how many there are; a wrong Literal tells more than a wrong kind."""
-        if not isinstance(value, dict):
+        if not isinstance(value, DICT):
             return 0, 0
         misfits = known = 0
         for part in self.parts:
@@ -129,7 +129,7 @@ class Model:
 
     def score_array(self, value: Any) -> Score:
         """The same, by position."""
-        if not isinstance(value, (list, tuple)):
+        if not isinstance(value, ARRAY):
             return 0, 0
         misfits = sum(not takes(part.node, item) for part, item in zip(self.parts, value, strict=False))
         return misfits + 100 * (self._wrong_length(len(value), 0) is not None), 0
@@ -141,7 +141,7 @@ class Model:
             return findings.invalid(at, str(exc) or "not valid", "value_error")
 
     def _as_dict(self, value: Any) -> dict[str, Any] | None:
-        if isinstance(value, Mapping):
+        if isinstance(value, MAPPING):
             return dict(value)
         if type(value) in _JSON:
             return None

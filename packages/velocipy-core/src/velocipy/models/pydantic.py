@@ -7,7 +7,7 @@ what is no JSON is refused as everywhere.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_origin
@@ -42,6 +42,7 @@ from velocipy.models.refusals import entries_of
 from velocipy.models.shapes import holds
 from velocipy.models.walk import CONTAINERS, Language, is_array, is_known, is_mapping
 from velocipy.models.write import EVERY_ITEM
+from velocipy.untyped import DICT, LIST, MAPPING, NAMES
 from velocipy.validation import MAX_ERRORS, Place, invalid
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class PydanticBackend(ModelBackend):
 
         def encode_items(result: Any) -> bytes:
             # pydantic lets None pass for a model. 15 us for 1,000 items.
-            items = result.values() if isinstance(result, dict) else result
+            items = result.values() if isinstance(result, DICT) else result
             return dump(result) if NoneType in set(map(type, items)) else encode(result)
 
         def exact() -> dict[type, Encode]:
@@ -166,7 +167,9 @@ class PydanticBackend(ModelBackend):
     def forbids_unknown(self, annotation: Any) -> bool:
         """Whether the model's configuration says `extra="forbid"`."""
         model, _ = split_annotated(annotation)
-        config = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+        config: Any = (
+            getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+        )
         return bool(config.get("extra") == "forbid")
 
     def schemas(self, wanted: Sequence[Wanted]) -> Schemas:
@@ -220,7 +223,7 @@ _MODES: Final[dict[Direction, Literal["validation", "serialization"]]] = {
 def _is_model(annotation: Any) -> bool:
     bare, _ = split_annotated(annotation)
     return isinstance(bare, type) and (
-        issubclass(bare, pydantic.BaseModel) or hasattr(bare, "__pydantic_validator__")
+        hasattr(bare, "__pydantic_validator__") or issubclass(bare, pydantic.BaseModel)
     )
 
 
@@ -277,7 +280,7 @@ class _Long:
         items = schema.get("items_schema")
         if items is None:
             return schema
-        counted = [self._item(item) for item in items] if isinstance(items, list) else self._item(items)
+        counted = [self._item(item) for item in items] if isinstance(items, LIST) else self._item(items)
         return {**schema, "items_schema": counted}
 
     def _item(self, schema: Any) -> Any:
@@ -315,11 +318,11 @@ def _validator(schema: Any) -> Callable[[bytes], Any]:
 
 def _changed(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     """A schema with its lists changed, and the lists in what is left of their items."""
-    if isinstance(schema, dict):
+    if isinstance(schema, DICT):
         if schema.get("type") in _LISTS:
             schema = change(schema)
         return {key: _changed(value, change) for key, value in schema.items()}
-    return [_changed(item, change) for item in schema] if isinstance(schema, list) else schema
+    return [_changed(item, change) for item in schema] if isinstance(schema, LIST) else schema
 
 
 def _left_at_the_first(schema: dict[str, Any]) -> dict[str, Any]:
@@ -422,15 +425,15 @@ def _names(annotation: Any, names: Any) -> Any:
     containers = [
         member for member in (union_members(bare) or (bare,)) if is_array(member) or is_mapping(member)
     ]
-    if containers and not (isinstance(names, Mapping) and EVERY_ITEM in names):
+    if containers and not (isinstance(names, MAPPING) and EVERY_ITEM in names):
         return {EVERY_ITEM: _names((get_args(containers[0]) or (Any,))[-1], names)}
-    return names if isinstance(names, (Mapping, Set)) else set(names)
+    return names if isinstance(names, NAMES) else set(names)
 
 
 def _field(name: str, info: pydantic.fields.FieldInfo) -> ModelField:
     key = next((alias for alias in _aliases(info) if isinstance(alias, str)), name)
     known = not info.is_required() and info.default_factory is None
-    annotation = Annotated[info.annotation, info]  # type: ignore[name-defined]  # its bounds are in the info's metadata
+    annotation = Annotated[info.annotation, info]  # type: ignore[name-defined]  # ty: ignore[invalid-type-form]  # its bounds are in the info's metadata
     return ModelField(name, key, annotation, info.is_required(), info.default if known else None)
 
 

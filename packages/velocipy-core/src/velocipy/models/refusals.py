@@ -17,6 +17,7 @@ from uuid import UUID
 from velocipy.constraints import Constraints, length_reason, make_checks
 from velocipy.exceptions import ErrorItem
 from velocipy.models.leaves import TEXTS, reason_of
+from velocipy.untyped import ARRAY, MAPPING
 from velocipy.validation import Place, about_key, invalid, kind_of, missing, not_one_of, unknown
 
 PydanticError = Mapping[str, Any]
@@ -108,10 +109,10 @@ def _steps(loc: Iterable[Any], data: Any, is_absent: bool) -> tuple[list[str | i
 
 
 def _step(data: Any, part: Any) -> tuple[bool, Any]:
-    if isinstance(data, Mapping):
+    if isinstance(data, MAPPING):
         key = part if part in data else str(part)
         return key in data, data.get(key)
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, ARRAY):
         is_index = isinstance(part, int) and 0 <= part < len(data)
         return is_index, data[part] if is_index else None
     if isinstance(data, (set, frozenset)):

@@ -28,6 +28,7 @@ from typing import (
 from velocipy.annotations import is_alias, is_hashable, read_hints, split_annotated, union_members
 from velocipy.exceptions import ConfigurationError
 from velocipy.models.base import ModelField
+from velocipy.untyped import DICT, TUPLE
 
 
 class Field(NamedTuple):
@@ -86,7 +87,7 @@ def _describe_class(cls: type) -> Shape | None:
     return _describe(cls, cls)
 
 
-def _describe(cls: type, annotation: Any) -> Shape | None:
+def _describe(cls: type[Any], annotation: Any) -> Shape | None:
     if is_typed_dict(cls):
         return _typed_dict(cls, annotation)
     if is_named_tuple(cls):
@@ -98,12 +99,12 @@ def _describe(cls: type, annotation: Any) -> Shape | None:
 
 def is_typed_dict(cls: Any) -> bool:
     """Whether a class is a TypedDict of typing or typing_extensions."""
-    return isinstance(cls, type) and issubclass(cls, dict) and hasattr(cls, "__required_keys__")
+    return isinstance(cls, type) and issubclass(cls, DICT) and hasattr(cls, "__required_keys__")
 
 
 def is_named_tuple(cls: Any) -> bool:
     """Whether a class is a NamedTuple, typed or not."""
-    return isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields")
+    return isinstance(cls, type) and issubclass(cls, TUPLE) and hasattr(cls, "_fields")
 
 
 def members_of(annotation: Any, describe: Describe) -> Iterator[Any]:
@@ -122,7 +123,8 @@ def holds(annotation: Any, is_meant: Callable[[Any], bool], describe: Describe =
 
     Models that cannot be read are not looked into. Raises ConfigurationError for an alias that grows without end.
     """
-    waiting, seen = [annotation], set()
+    waiting = [annotation]
+    seen: set[Any] = set()
     aliases = 0
     while waiting:
         member = waiting.pop()
@@ -246,7 +248,7 @@ def _dataclass_field(field: dataclasses.Field[Any], hints: Mapping[str, Any]) ->
 
 def _typed_dict(cls: type, annotation: Any) -> Shape:
     always: frozenset[str] = cls.__required_keys__  # type: ignore[attr-defined]  # TypedDict has no type of its own  # ty: ignore[missing-attribute]
-    fields = []
+    fields: list[Field] = []
     for name, hint in hints_of(cls, annotation).items():
         hint, required = _without_qualifiers(hint, name in always)
         fields.append(Field(name, name, hint, required))

@@ -6,7 +6,7 @@ No member is tried before another but scalars: members that hold each other woul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from velocipy.models.containers import ARRAYS
@@ -14,6 +14,7 @@ from velocipy.models.findings import FAILED, At, Findings
 from velocipy.models.leaves import EVERY_KIND, Node, json_text
 from velocipy.models.objects import ABSENT
 from velocipy.models.shapes import Shape
+from velocipy.untyped import ARRAY, MAPPING
 from velocipy.validation import not_one_of
 
 
@@ -51,7 +52,7 @@ class Union:
             for kind in kinds
         }
 
-    def check(self, value: Any, at: At, findings: Findings) -> Any:
+    def check(self, value: object, at: At, findings: Findings) -> Any:
         """The value as the member that it is meant to be has it."""
         kind = type(value)
         if kind not in EVERY_KIND:
@@ -102,9 +103,9 @@ def _kind_of(value: Any) -> type:
 
 
 def _tag_in(value: Any, key: str | int) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, MAPPING):
         return value.get(key, ABSENT)
-    return value[0] if isinstance(value, (list, tuple)) and value else ABSENT
+    return value[0] if isinstance(value, ARRAY) and value else ABSENT
 
 
 Tags = tuple["str | int", dict[tuple[type, Any], Node]]

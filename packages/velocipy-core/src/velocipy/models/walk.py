@@ -171,7 +171,11 @@ class Compiler:
         if known is not None:
             return known
         if annotation in self._open and is_alias(annotation):  # `type Tree = list[Tree]`
-            return ANY_NODE._replace(check=lambda *args: self._nodes[annotation].check(*args))
+
+            def check(value: Any, at: At, findings: Findings) -> Any:
+                return self._nodes[annotation].check(value, at, findings)
+
+            return ANY_NODE._replace(check=check)
         self._open.add(annotation)
         try:
             return self._nodes.setdefault(annotation, self._made(annotation))

@@ -16,6 +16,7 @@ from velocipy.models.base import AS_IT_IS, Serialization
 from velocipy.models.containers import ARRAYS
 from velocipy.models.shapes import Field, Shape, holds
 from velocipy.models.walk import PYTHON, Language, is_array, is_mapping
+from velocipy.untyped import MAPPING
 
 Write = Callable[[Any], Any]
 
@@ -54,16 +55,16 @@ class Filter(NamedTuple):
 
 
 def _under(names: Any, name: str) -> Any:
-    return names[name] if isinstance(names, Mapping) else True
+    return names[name] if isinstance(names, MAPPING) else True
 
 
 def _deeper(names: Any, name: str) -> Any:
-    found = names.get(name) if isinstance(names, Mapping) else None
+    found = names.get(name) if isinstance(names, MAPPING) else None
     return None if found is None or found is Ellipsis or isinstance(found, bool) else found
 
 
 def _for_items(names: Any) -> Any:
-    return _deeper(names, EVERY_ITEM) if isinstance(names, Mapping) and EVERY_ITEM in names else names
+    return _deeper(names, EVERY_ITEM) if isinstance(names, MAPPING) and EVERY_ITEM in names else names
 
 
 class Writing:
@@ -200,12 +201,13 @@ def _is_default(value: Any, field: Field) -> bool:
 
 def _choosing(by_class: Mapping[type, Write], dicts: Sequence[Write], array: Write) -> Write:
     def write(value: Any) -> Any:
-        found = by_class.get(type(value))
+        result: object = value
+        found = by_class.get(type(result))
         if found is None:
             found = next((writer for cls, writer in by_class.items() if isinstance(value, cls)), None)
         if found is not None:
             return found(value)
-        if isinstance(value, Mapping):
+        if isinstance(value, MAPPING):
             return _dict_writer(dicts, value)(value)
         return array(value) if isinstance(value, ARRAYS) else value
 

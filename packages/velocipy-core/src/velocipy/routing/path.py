@@ -137,7 +137,7 @@ class PathTemplate:
         empty, holds a "/" (servers decode `%2F` before we see it), makes a segment `.` or `..`, or is not valid Unicode.
         """
         names = {hole.name for hole in self.holes}
-        if params.keys() != names:
+        if params.keys() != names:  # pyright: ignore[reportUnnecessaryComparison]  # views of keys are equal to sets
             raise ValueError(f"no URL for {self.text!r}: {_name_mismatch(names, params)}")
         try:
             path = "".join(["/" + segment.fill(params) for segment in self.segments])

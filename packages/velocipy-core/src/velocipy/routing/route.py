@@ -102,10 +102,10 @@ class RouteOptions:
     response_model: Any = FROM_ANNOTATION
     serialization: Serialization | None = None
     response_class: type[Response] | None = None
-    responses: Mapping[int | str, Any] = field(default_factory=dict)
+    responses: Mapping[int | str, Any] = field(default_factory=dict[int | str, Any])
     operation_id: str | None = None
-    openapi_extra: Mapping[str, Any] = field(default_factory=dict)
-    callbacks: Mapping[str, Any] = field(default_factory=dict)
+    openapi_extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    callbacks: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Runtime expression of a URL -> the router of the requests that are sent there. For the document."""
     on_disconnect: OnDisconnect = "continue"
     sends: Any = None

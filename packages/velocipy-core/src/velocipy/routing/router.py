@@ -363,7 +363,7 @@ def _check_callbacks(callbacks: Mapping[str, APIRouter]) -> dict[str, APIRouter]
 
 
 def _check_versions(versions: str | Iterable[str]) -> tuple[str, ...]:
-    if not versions:
+    if not versions:  # ty: ignore[truthiness-test-of-iterable]  # what is not empty is looked at below
         return ()
     from velocipy.routing.versions import check_versions
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from velocipy.exceptions import ConfigurationError, HTTPException
 from velocipy.formats import JSON, Format
@@ -17,6 +17,7 @@ from velocipy.http.request import Request
 from velocipy.messages import did_you_mean
 from velocipy.places import caller_location
 from velocipy.routing.route import Route
+from velocipy.untyped import ITEMS
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _HOLE: Final = "{version}"
@@ -192,10 +193,10 @@ def _takes_json(accept: str | None) -> bool:
     )
 
 
-def check_versions(versions: object) -> tuple[str, ...]:
+def check_versions(versions: Any) -> tuple[str, ...]:
     """`versions=` of a route or router, "1" or ("1", "2") -> names. Raises ConfigurationError for what are none."""
-    names = (versions,) if isinstance(versions, str) else versions
-    if not isinstance(names, (tuple, list, set, frozenset)) or not all(isinstance(n, str) for n in names):
+    names: Any = (versions,) if isinstance(versions, str) else versions
+    if not isinstance(names, ITEMS) or not all(isinstance(name, str) for name in names):
         raise ConfigurationError(
             f"versions are names, as versions=('1', '2'), not {versions!r} ({caller_location()})"
         )

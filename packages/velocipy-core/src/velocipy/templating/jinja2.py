@@ -62,7 +62,7 @@ class JinjaEngine(Engine):
 
     def check(self) -> None:
         """Compile every template that the loader lists. Files that are no text are no templates."""
-        faults = []
+        faults: list[str] = []
         for name in self.env.list_templates():
             try:
                 self.env.get_template(name)

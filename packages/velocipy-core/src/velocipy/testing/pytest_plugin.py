@@ -220,6 +220,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     import asyncio  # not for runs without such tests
 
-    wanted = pyfuncitem._fixtureinfo.argnames
+    wanted = pyfuncitem._fixtureinfo.argnames  # pyright: ignore[reportPrivateUsage]  # pytest has no public name for it
     asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in wanted}))
     return True

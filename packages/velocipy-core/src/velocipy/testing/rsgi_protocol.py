@@ -11,13 +11,14 @@ import re
 import stat
 from collections.abc import Sequence
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from velocipy.testing.errors import ResponseNeverEnds, ServerCrashed, WireDesync
 from velocipy.testing.exchange import BODYLESS
 from velocipy.testing.later import Later
 from velocipy.testing.rsgi_errors import protocol_closed, protocol_error
 from velocipy.testing.rsgi_stream import StreamSink, StreamTransport, copy_pipe, to_bytes
+from velocipy.untyped import TUPLE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -53,7 +54,7 @@ class HTTPProtocol:
         return Later(self._read)
 
     async def _read(self) -> bytes:
-        chunks = []
+        chunks: list[bytes] = []
         while (chunk := await self._exchange.upload_chunk()) is not None:
             chunks.append(chunk)
         if self._exchange.upload_cut:
@@ -210,13 +211,16 @@ class HTTPProtocol:
             self._exchange.complete()
 
 
-def checked_pairs(headers: object) -> Pairs:
+_SEQUENCE: Final[type[Any]] = Sequence
+
+
+def checked_pairs(headers: Any) -> Pairs:
     """Pairs of a sequence of tuples of text; what RFC 9110 section 5 does not allow is left out."""
-    if not isinstance(headers, Sequence):
+    if not isinstance(headers, _SEQUENCE):
         raise TypeError(f"{type(headers).__name__!r} object is not an instance of 'Sequence'")
-    pairs = []
+    pairs: list[tuple[bytes, bytes]] = []
     for pair in headers:
-        if not isinstance(pair, tuple):
+        if not isinstance(pair, TUPLE):
             raise TypeError(f"{type(pair).__name__!r} object is not an instance of 'tuple'")
         name, value = pair
         for text in (name, value):
@@ -231,7 +235,7 @@ def checked_pairs(headers: object) -> Pairs:
 def first_length_only(pairs: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """hyper sends one content-length, the first (measured)."""
     seen = False
-    kept = []
+    kept: list[tuple[bytes, bytes]] = []
     for pair in pairs:
         if pair[0] != b"content-length" or not seen:
             kept.append(pair)

@@ -57,7 +57,8 @@ class FrameSocket:
 
     async def _receive(self) -> str | bytes | Closing:
         """A whole message. Raises EOFError where the connection ends."""
-        kind, parts = TEXT, []
+        kind = TEXT
+        parts: list[bytes] = []
         while True:
             final, opcode, payload = await self._read_frame()
             if opcode == CLOSE:

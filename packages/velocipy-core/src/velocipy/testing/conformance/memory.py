@@ -47,7 +47,7 @@ class InProcessTarget:
 
     async def pipeline(self, asked: Sequence[tuple[RawRequest, bytes]]) -> list[Reply]:
         """One after the other: an in-process server has no connection, and reports what would put one out of step."""
-        replies = []
+        replies: list[Reply] = []
         for request, body in asked:
             exchange = await self.open(request)
             await exchange.send(body)

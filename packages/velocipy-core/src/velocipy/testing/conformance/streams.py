@@ -238,7 +238,7 @@ async def staying(key: str, request: Request) -> str:
 
 async def rest(exchange: Exchange) -> bytes:
     """What is still to come of a body."""
-    chunks = []
+    chunks: list[bytes] = []
     while (chunk := await exchange.chunk()) is not None:
         chunks.append(chunk)
     return b"".join(chunks)

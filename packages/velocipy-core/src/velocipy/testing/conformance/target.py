@@ -142,7 +142,7 @@ def handshake(target: str, *headers: tuple[str, str]) -> RawRequest:
 async def whole(exchange: Exchange) -> Reply:
     """Read an answer to its end, and close."""
     head = await exchange.head()
-    chunks = []
+    chunks: list[bytes] = []
     while (chunk := await exchange.chunk()) is not None:
         chunks.append(chunk)
     await exchange.close()
