@@ -129,8 +129,8 @@ class _Documents:
 
     def _security(self, place: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
         """Breaking where one of the old ways in is not enough any more."""
-        before = old.get("security", self._old.get("security")) or [{}]
-        after = new.get("security", self._new.get("security")) or [{}]
+        before: list[dict[str, Any]] = old.get("security", self._old.get("security")) or [{}]
+        after: list[dict[str, Any]] = new.get("security", self._new.get("security")) or [{}]
         if before == after:
             return
         fails = [way for way in before if not any(_is_enough(way, need) for need in after)]
@@ -139,7 +139,7 @@ class _Documents:
 
 def _operations(document: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, dict[str, Any]]]:
     """(method, path without names of holes) -> (title, operation with the parameters of its path)."""
-    found = {}
+    found: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
     for path, item in document.get("paths", {}).items():
         item = resolved(document, item)
         for method in item:

@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from velocipy.openapi.naming import Schema, plain_name
+from velocipy.untyped import DICT, LIST
 
 _VALUES: Final = frozenset({"default", "example", "examples", "enum", "const"})
 _MAPS: Final = frozenset(
@@ -21,15 +22,15 @@ def draft_07(part: Any) -> Any:
 
     AsyncAPI's `discriminator` is the name of a property alone; what tells the members of a union apart stands in them anyway.
     """
-    if isinstance(part, list):
+    if isinstance(part, LIST):
         return [draft_07(item) for item in part]
-    if not isinstance(part, dict):
+    if not isinstance(part, DICT):
         return part
     found: Schema = {}
     for key, value in part.items():
         if key in _VALUES:
             found[key] = value
-        elif key in _MAPS and isinstance(value, dict):
+        elif key in _MAPS and isinstance(value, DICT):
             found[key] = {name: draft_07(one) for name, one in value.items()}
         elif key == "prefixItems":
             found["items"] = draft_07(value)

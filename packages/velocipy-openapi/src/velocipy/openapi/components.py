@@ -6,12 +6,12 @@ Knows schemas; knows no types and no routes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 from velocipy.models.base import REFERENCE, ModelBackend
 from velocipy.openapi.naming import Ref, Schema, component_names
 from velocipy.openapi.schemas import Deferred, Foreign, Schemas
+from velocipy.untyped import ARRAY, DICT, LIST, MAPPING
 
 
 class Components:
@@ -27,12 +27,12 @@ class Components:
         """A copy of a part of the document with every Ref written out."""
         if isinstance(part, Ref):
             return REFERENCE + self._names[part]
-        if isinstance(part, dict):
+        if isinstance(part, DICT):
             within = part.get("allOf")
-            if type(within) is list and len(within) == 1 and isinstance(within[0], Deferred):
+            if type(within) is LIST and len(within) == 1 and isinstance(within[0], Deferred):
                 part = {**within[0], **{key: value for key, value in part.items() if key != "allOf"}}
             return {key: self.resolve(value) for key, value in part.items()}
-        return [self.resolve(item) for item in part] if isinstance(part, (list, tuple)) else part
+        return [self.resolve(item) for item in part] if isinstance(part, ARRAY) else part
 
     def written_out(self, schema: Schema) -> Schema:
         """A resolved schema, with the component in its place where it is a reference to one."""
@@ -99,8 +99,8 @@ def narrowed(components: Components, schema: Schema, how: Any) -> Schema:
 def _is_kept(name: str, how: Any) -> bool:
     if how.include is not None and name not in how.include:
         return False
-    excluded = how.exclude or ()
-    whole = not isinstance(excluded, Mapping) or excluded.get(name) is True
+    excluded: Any = how.exclude or ()
+    whole = not isinstance(excluded, MAPPING) or excluded.get(name) is True
     return not (name in excluded and whole)
 
 

@@ -31,18 +31,18 @@ class OpenAPI:
     summary: str | None = None
     description: str | None = None
     terms_of_service: str | None = None
-    contact: Mapping[str, str] = field(default_factory=dict)
-    license: Mapping[str, str] = field(default_factory=dict)
+    contact: Mapping[str, str] = field(default_factory=dict[str, str])
+    license: Mapping[str, str] = field(default_factory=dict[str, str])
     servers: Sequence[Mapping[str, Any]] = ()
     tags: Sequence[Mapping[str, Any]] = ()
-    external_docs: Mapping[str, str] = field(default_factory=dict)
+    external_docs: Mapping[str, str] = field(default_factory=dict[str, str])
     webhooks: APIRouter | None = None
     dependencies: Sequence[Any] = ()
-    swagger_ui: Mapping[str, Any] = field(default_factory=dict)
-    oauth2: Mapping[str, Any] = field(default_factory=dict)
+    swagger_ui: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    oauth2: Mapping[str, Any] = field(default_factory=dict[str, Any])
     ui: UI | None = None
-    pages: Mapping[str, UI] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    pages: Mapping[str, UI] = field(default_factory=dict[str, UI])
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     specification: Literal["3.1", "3.2"] = "3.1"
     asyncapi_url: str | None = "/asyncapi.json"
 

@@ -71,11 +71,11 @@ def _problem(error: type[HTTPException]) -> Any:
     """The model of a class: the five members, of which type and status are known, and its own."""
     if error.problem_type == _BLANK and not error.problem_fields:
         return ProblemDetails
-    kind = str if error.problem_type == _BLANK else Literal[error.problem_type]
+    kind = str if error.problem_type == _BLANK else Literal[error.problem_type]  # ty: ignore[invalid-type-form]
     fields: dict[str, Any] = {
         "type": kind,
         "title": str,
-        "status": Literal[status_of(error)],
+        "status": Literal[status_of(error)],  # ty: ignore[invalid-type-form]
         "detail": str,
         "instance": NotRequired[str],
         **error.problem_fields,

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, get_args, get_origin
 
 from velocipy.annotations import split_annotated, type_name
 from velocipy.models.base import Direction
+from velocipy.untyped import DICT, LIST
 
 Schema = dict[str, Any]
 """JSON, as `json.dumps` takes it, with a Ref where the name of a component will be."""
@@ -37,7 +38,7 @@ def component_names(models: Mapping[Ref, Schema], taken: Mapping[str, Schema]) -
     keys = {ref: _variant(ref, models, differing) for ref in models}
     names: dict[Any, str] = {}
     used = set(taken)
-    waiting = list(dict.fromkeys(model for model, _ in keys.values()))
+    waiting: list[Any] = list(dict.fromkeys(model for model, _ in keys.values()))
     for candidate in (plain_name, full_name, spelled_name):
         by_name: defaultdict[str, list[Any]] = defaultdict(list)
         for model in waiting:
@@ -76,7 +77,7 @@ def _differing(models: Mapping[Ref, Schema]) -> set[Any]:
     """Models that are read otherwise than written, or hold one that is."""
     both = {ref.model for ref in models if ref.direction == "input" and Ref(ref.model, "output") in models}
     holders: defaultdict[Any, set[Any]] = defaultdict(set)
-    waiting = []
+    waiting: list[Any] = []
     for model in both:
         read, written = models[Ref(model, "input")], models[Ref(model, "output")]
         if _without_direction(read) != _without_direction(written):
@@ -95,19 +96,19 @@ def _differing(models: Mapping[Ref, Schema]) -> set[Any]:
 def _without_direction(schema: Any) -> Any:
     if isinstance(schema, Ref):
         return ("ref", schema.model)
-    if isinstance(schema, dict):
+    if isinstance(schema, DICT):
         return {key: _without_direction(value) for key, value in schema.items()}
-    return [_without_direction(item) for item in schema] if isinstance(schema, list) else schema
+    return [_without_direction(item) for item in schema] if isinstance(schema, LIST) else schema
 
 
 def refs_in(schema: Any) -> Iterator[Ref]:
     """Every Ref in a schema, at any depth."""
     if isinstance(schema, Ref):
         yield schema
-    elif isinstance(schema, dict):
+    elif isinstance(schema, DICT):
         for value in schema.values():
             yield from refs_in(value)
-    elif isinstance(schema, list):
+    elif isinstance(schema, LIST):
         for item in schema:
             yield from refs_in(item)
 

@@ -127,9 +127,8 @@ def merged(known: Mapping[str, Any], extra: Mapping[str, Any]) -> Schema:
     result = dict(known)
     for key, value in extra.items():
         mine = result.get(key)
-        result[key] = (
-            merged(mine, value) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
-        )
+        both: tuple[Any, Any] = mine, value
+        result[key] = merged(*both) if isinstance(mine, Mapping) and isinstance(value, Mapping) else value
     return result
 
 
@@ -156,7 +155,8 @@ def give_ids(operations: Iterable[Operation]) -> None:
     So an id depends on which routes there are, and never on their order.
     """
     taken: set[str] = set()
-    waiting, rank = list(operations), 0
+    waiting: list[Operation] = list(operations)
+    rank = 0
     while waiting:
         by_id: defaultdict[str, list[Operation]] = defaultdict(list)
         for operation in waiting:
@@ -265,7 +265,7 @@ def either(first: Schema, second: Schema) -> Schema:
 
 def _either_parameters(first: Iterable[Schema], second: Iterable[Schema]) -> list[Schema]:
     theirs = {(one["in"], one["name"]): one for one in second}
-    found = []
+    found: list[Schema] = []
     for one in first:
         other = theirs.pop((one["in"], one["name"]), None)
         if other is None:

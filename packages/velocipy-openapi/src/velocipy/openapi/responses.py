@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator, Sequence
 from typing import Any, get_args, get_origin
 
 from velocipy.annotations import split_annotated, union_members
@@ -24,6 +24,7 @@ from velocipy.openapi.schemas import Schemas
 from velocipy.openapi.streams import SEQUENTIAL, item_schema
 from velocipy.routing.route import FROM_ANNOTATION
 from velocipy.status import phrase
+from velocipy.untyped import DICT, MAPPING
 
 
 def answers(plan: Plan, schemas: Schemas, errors: Iterable[Error]) -> Schema:
@@ -93,7 +94,7 @@ def _declared(plan: Plan, schemas: Schemas, key: str, declared: Any) -> Schema:
     words = phrase(int(key)) if key.isdigit() else {"default": "Any other answer"}.get(key, f"Any {key}")
     if isinstance(declared, str):
         return {"description": declared}
-    if not isinstance(declared, Mapping):
+    if not isinstance(declared, MAPPING):
         declared = {"model": declared}
     one: dict[str, Any] = {
         "description": words,
@@ -153,7 +154,7 @@ class Narrowed(dict[str, Any]):
 def write_narrowed(components: Components, response: Schema) -> None:
     """Put the schemas of a response in their final form."""
     for media in response.get("content", {}).values():
-        schema = media.get("schema") if isinstance(media, dict) else None
+        schema = media.get("schema") if isinstance(media, DICT) else None
         if isinstance(schema, Narrowed):
             media["schema"] = narrowed(components, components.resolve(dict(schema)), schema.how)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from velocipy.untyped import DICT, MAPPING
+
 Direction = Literal["input", "output"]
 
 
@@ -95,8 +97,8 @@ class SchemaDiff:
         if (first is False) != (second is False):
             text = "takes no other properties now" if second is False else "may have other properties now"
             yield Change(place, text, (second is False) == (direction == "input"))
-        elif first is not False and (isinstance(first, dict) or isinstance(second, dict)):
-            one, other = (part if isinstance(part, dict) else {} for part in (first, second))
+        elif first is not False and (isinstance(first, DICT) or isinstance(second, DICT)):
+            one, other = (part if isinstance(part, DICT) else dict[str, Any]() for part in (first, second))
             yield from self._changes(f"{place}.*", one, other, direction, seen)
         before, after = old.get("prefixItems", []), new.get("prefixItems", [])
         if len(before) != len(after):
@@ -132,7 +134,7 @@ class SchemaDiff:
 def resolved(document: Mapping[str, Any], schema: Any) -> Mapping[str, Any]:
     """A schema behind its references to the document itself; {} for True and for a reference to nothing."""
     followed: set[str] = set()
-    while isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str):
+    while isinstance(schema, MAPPING) and isinstance(schema.get("$ref"), str):
         ref = schema["$ref"]
         if ref in followed or not ref.startswith("#/"):
             return {}
@@ -140,8 +142,8 @@ def resolved(document: Mapping[str, Any], schema: Any) -> Mapping[str, Any]:
         schema = document
         for key in ref[2:].split("/"):
             key = key.replace("~1", "/").replace("~0", "~")
-            schema = schema.get(key, {}) if isinstance(schema, Mapping) else {}
-    return schema if isinstance(schema, Mapping) else {}
+            schema = schema.get(key, {}) if isinstance(schema, MAPPING) else {}
+    return schema if isinstance(schema, MAPPING) else {}
 
 
 def members_of(schema: Mapping[str, Any]) -> Sequence[Any] | None:

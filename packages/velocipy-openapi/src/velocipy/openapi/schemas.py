@@ -8,7 +8,7 @@ A `Ref` stands where the name of a component will be: names are given once every
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass
 from enum import Enum
@@ -25,6 +25,7 @@ from velocipy.models.shapes import Field, Shape
 from velocipy.models.walk import is_array, is_mapping, limits_of
 from velocipy.openapi.naming import Ref, Schema
 from velocipy.openapi.scalars import bounds, json_value, leaf
+from velocipy.untyped import MAPPING
 
 _ANYTHING: Final = (Any, object, UNANNOTATED)
 _NULL: Final[Schema] = {"type": "null"}
@@ -159,7 +160,7 @@ class Schemas:
     def _tags(self, members: Iterable[Any], direction: Direction) -> Schema | None:
         """OpenAPI's discriminator, where every member but None is a model with a tag under one key."""
         mapping: dict[str, Ref] = {}
-        keys = set()
+        keys: set[str | int] = set()
         for member in members:
             bare, _ = split_annotated(member)
             if bare is NoneType:
@@ -206,7 +207,7 @@ class Schemas:
         if shape.in_array:
             return self._row(shape, direction)
         properties: Schema = {}
-        required = []
+        required: list[str] = []
         if shape.tag is not None:
             name, value = shape.tag
             properties[name] = choices((value,))
@@ -269,8 +270,8 @@ def described(schema: Schema, extras: tuple[Any, ...]) -> Schema:
     for extra in extras:
         if isinstance(extra, Marker):
             bounded.update(words(extra.title, extra.description, extra.examples, extra.deprecated))
-        more = getattr(extra, "extra_json_schema", None)
-        if isinstance(more, Mapping):
+        more = getattr(extra, "extra_json_schema", ())
+        if isinstance(more, MAPPING):
             bounded.update(more)
     return {**bounded, **words(*foreign_documentation(extras))}
 

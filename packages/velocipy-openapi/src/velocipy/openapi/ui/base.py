@@ -22,7 +22,7 @@ class UI:
     OAuth2 servers send the browser back. Raises ConfigurationError for settings that are no JSON.
     """
 
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     title: ClassVar[str]
     files: ClassVar[Mapping[str, Path]]

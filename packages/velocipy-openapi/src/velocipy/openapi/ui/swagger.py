@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).parent
 class SwaggerUI(UI):
     """Swagger UI, with its parameters, and those of its `initOAuth`: `SwaggerUI({"deepLinking": False}, {"clientId": "docs"})`."""
 
-    oauth2: Mapping[str, Any] = field(default_factory=dict)
+    oauth2: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     title: ClassVar[str] = "Swagger UI"
     files: ClassVar[Mapping[str, Path]] = {
