@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from velocipy.limiter.rule import RateLimitAlgorithm, RateLimitRule
 from velocipy.limiter.verdict import Standing
+from velocipy.untyped import LIST
 
 State = Any
 """int | array; which one is the algorithm's own business, and `load` and `dump` show it as JSON."""
@@ -181,7 +182,7 @@ class SlidingLog(Algorithm):
 
     def load(self, content: Any) -> array[int] | None:
         try:
-            return array("q", content) if isinstance(content, list) else None
+            return array("q", content) if isinstance(content, LIST) else None
         except (TypeError, OverflowError):
             return None
 

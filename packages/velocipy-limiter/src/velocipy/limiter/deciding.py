@@ -19,10 +19,10 @@ def decide_settled(
         for algorithm, state, units in zip(algorithms, states, asked, strict=True)
     ]
     if not all(look.allowed for look in looks):
-        return Told(False, tuple(looks))
+        return Told(False, tuple(looks))  # ty: ignore[abstract-class-instantiation]  # see Told
     standings: list[Standing] = []
     for index, (algorithm, units) in enumerate(zip(algorithms, asked, strict=True)):
         if units:
             states[index] = algorithm.take(states[index], now, units)
         standings.append(algorithm.look(states[index], now, 0))
-    return Told(True, tuple(standings))
+    return Told(True, tuple(standings))  # ty: ignore[abstract-class-instantiation]

@@ -132,13 +132,21 @@ def for_paths(*prefixes: str) -> Exempt:
                 f"for_paths ({caller_location()}): {prefix!r} does not begin with a slash: write {chr(47) + prefix!r}"
             )
     bare = tuple(prefix.rstrip("/") for prefix in prefixes)
-    return lambda exchange: any(exchange.path == one or exchange.path.startswith(f"{one}/") for one in bare)
+
+    def exempt(exchange: Exchange) -> bool:
+        return any(exchange.path == one or exchange.path.startswith(f"{one}/") for one in bare)
+
+    return exempt
 
 
 def for_methods(*methods: str) -> Exempt:
     """Methods such as "OPTIONS"; a WebSocket has none."""
     known = frozenset(method.upper() for method in methods)
-    return lambda exchange: isinstance(exchange, Request) and exchange.method in known
+
+    def exempt(exchange: Exchange) -> bool:
+        return isinstance(exchange, Request) and exchange.method in known
+
+    return exempt
 
 
 def for_networks(*networks: str) -> Exempt:

@@ -17,6 +17,7 @@ from velocipy.limiter.at_once import ConcurrencyRule
 from velocipy.limiter.deciding import decide_settled
 from velocipy.limiter.rule import RateLimitRule
 from velocipy.limiter.verdict import Verdict
+from velocipy.untyped import DICT, LIST
 
 R = TypeVar("R")
 Change = Callable[[list[Algorithm], list[Any], int], R]
@@ -137,14 +138,14 @@ def _name(algorithm: Algorithm) -> str:
 def _read(content: bytes | None) -> dict[str, Any]:
     """What stands there, as far as it is ours: a value of anybody else's is as none."""
     try:
-        kept = json.loads(content) if content else {}
+        kept: Any = json.loads(content) if content else None
     except ValueError:
         return {}
-    items = kept.items() if isinstance(kept, dict) else ()
+    items = kept.items() if isinstance(kept, DICT) else ()
     return {
         name: item
         for name, item in items
-        if isinstance(item, list) and len(item) == 2 and type(item[0]) is int
+        if isinstance(item, LIST) and len(item) == 2 and type(item[0]) is int
     }
 
 
@@ -221,8 +222,8 @@ class KeyValueSlots:
 def _read_ends(content: bytes | None) -> Ends:
     """What stands there, as far as it is ours."""
     try:
-        ends = json.loads(content) if content else {}
+        ends: Any = json.loads(content) if content else None
     except ValueError:
         return {}
-    items = ends.items() if isinstance(ends, dict) else ()
+    items = ends.items() if isinstance(ends, DICT) else ()
     return {slot: end for slot, end in items if type(end) is int}

@@ -137,7 +137,8 @@ class Limiter:
             verdict = await self._spare.decide(counted, identity, cost)
             known = {standing.rule.name: standing for standing in verdict.standings}
         standings = tuple(known.get(rule.name) or _untouched(rule) for rule in rules)
-        return Told(all(standing.allowed for standing in standings), standings)
+        allowed = all(standing.allowed for standing in standings)
+        return Told(allowed, standings)  # ty: ignore[abstract-class-instantiation]
 
     def _counted_here(self, rules: tuple[RateLimitRule, ...]) -> tuple[RateLimitRule, ...]:
         """The rules that memory counts meanwhile, the same object each time."""

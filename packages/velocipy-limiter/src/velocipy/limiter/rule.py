@@ -217,7 +217,7 @@ def limit(
 
 def _place() -> str:
     """module:line of the nearest caller outside of VelociPy: the same in every process and on every machine, unlike a file."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # documented, whatever its name says
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "velocipy":
         frame = frame.f_back
     return f"{frame.f_globals.get('__name__')}:{frame.f_lineno}"

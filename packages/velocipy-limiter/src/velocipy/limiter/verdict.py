@@ -77,7 +77,10 @@ class _Told(NamedTuple):
 
 
 class Told(_Told, Verdict):  # pyright: ignore[reportIncompatibleVariableOverride]  # a field reads as the property does
-    """A verdict whose standings are there already: `Told(True, (standing,))`."""
+    """A verdict whose standings are there already: `Told(True, (standing,))`.
+
+    Its field is the property that Verdict asks for, which ty does not see.
+    """
 
     __slots__ = ()
 

@@ -46,7 +46,7 @@ def connect(url: str, max_connections: int) -> Client:
     that it cannot read.
     """
     try:
-        pool = ConnectionPool.from_url(
+        pool = ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]  # its keywords have no types
             url,
             max_connections=max_connections,
             retry=Retry(NoBackoff(), 0),
@@ -215,7 +215,8 @@ def redirection_of(exc: Exception) -> Redirection | None:
     """Where a server of a cluster sends a command, if it does; MovedError is an AskError."""
     if not isinstance(exc, AskError):
         return None
-    return Redirection(exc.slot_id, Place(exc.host, exc.port), asking=not isinstance(exc, MovedError))
+    place = Place(exc.host, exc.port)  # pyright: ignore[reportUnknownMemberType]  # redis-py has no type for it
+    return Redirection(exc.slot_id, place, asking=not isinstance(exc, MovedError))
 
 
 def is_on_its_way(exc: Exception) -> bool:

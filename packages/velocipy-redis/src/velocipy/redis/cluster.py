@@ -201,7 +201,7 @@ class Cluster:
 
     def _take(self, ranges: Iterable[Range]) -> None:
         owners: list[Node | None] = [None] * SLOTS
-        masters = set()
+        masters: set[Place] = set()
         for first, last, place in ranges:
             masters.add(place)
             owners[first : last + 1] = [self._node(place)] * (last + 1 - first)

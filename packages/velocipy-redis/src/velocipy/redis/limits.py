@@ -111,7 +111,7 @@ class Limits:
             units = 0 if admitted else algorithm.cost if cost is None else cost
             standings.append(look(algorithm, reply[place : place + FIELDS], now, units))
             place += FIELDS
-        return Told(admitted, tuple(standings))
+        return Told(admitted, tuple(standings))  # ty: ignore[abstract-class-instantiation]
 
     async def refund(self, rules: tuple[RateLimitRule, ...], identity: str, cost: int | None = None) -> None:
         """One call of the script, the other way around."""

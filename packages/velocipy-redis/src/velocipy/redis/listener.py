@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from typing import Any, Final, NamedTuple
 
+from velocipy.untyped import LIST
+
 logger: logging.Logger = logging.getLogger("velocipy.redis")
 
 FIRST_DELAY: Final = 0.05
@@ -213,7 +215,7 @@ class Listener:
             await self._check_life(connection)
             return
         self._pinged = False
-        if isinstance(reply, list) and reply[0] in self._kinds:
+        if isinstance(reply, LIST) and reply[0] in self._kinds:
             await self._kinds[reply[0]](reply)
 
     async def _check_life(self, connection: Any) -> None:
