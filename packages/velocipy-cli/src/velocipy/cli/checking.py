@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 from velocipy import VelociPy
 from velocipy.cli.adapters import installed_protocols
@@ -18,6 +19,7 @@ from velocipy.cli.posture import POSTURE
 from velocipy.cli.terminal import styled
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
 from velocipy.routing.route import ANY, Route
+from velocipy.untyped import LIST
 
 HELP = "find what is wrong or unwise without a request: bindings of every route, settings, the order of middleware"
 
@@ -56,8 +58,8 @@ def run(options: Namespace) -> int:
 
 def _ignored(options: Namespace) -> set[str]:
     """The rules that are named on the command line and in pyproject.toml. Raises CommandError for a name that no rule has."""
-    listed = configured(options.folder.resolve(), "ignore") or []
-    if not isinstance(listed, list):
+    listed: Any = configured(options.folder.resolve(), "ignore") or []
+    if not isinstance(listed, LIST):
         raise CommandError(
             f'[tool.velocipy] ignore is a list of rules, as ["public-docs"], not {listed!r}', MISUSED
         )

@@ -15,6 +15,7 @@ from velocipy.cli.arguments import add_folder, app_of
 from velocipy.cli.errors import FAILED, MISUSED, CommandError
 from velocipy.cli.terminal import printable, styled
 from velocipy.plugins import load
+from velocipy.untyped import DICT
 
 HELP = "compare two OpenAPI documents, and fail where a client may break"
 
@@ -89,6 +90,6 @@ def _read(content: bytes, name: str | None) -> Any:
         document = json.loads(content)
     except (ValueError, RecursionError) as exc:
         raise CommandError(f"{name} is no JSON: {exc}", MISUSED) from None
-    if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
+    if not isinstance(document, DICT) or not str(document.get("openapi", "")).startswith("3."):
         raise CommandError(f"{name} is no OpenAPI 3 document: it says no `openapi: 3.x`", MISUSED)
     return document

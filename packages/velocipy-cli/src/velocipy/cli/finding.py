@@ -6,8 +6,10 @@ import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from velocipy.cli.errors import MISUSED, CommandError
+from velocipy.untyped import DICT
 
 DEFAULT = "app"
 """The attribute that is taken where none is named."""
@@ -78,17 +80,17 @@ def _of_file(folder: Path, place: str, attribute: str) -> Target:
     return Target(".".join(names), attribute, root)
 
 
-def configured(folder: Path, key: str) -> object:
+def configured(folder: Path, key: str) -> Any:
     """What `[tool.velocipy]` of the pyproject.toml in a folder says under a key; None where it says nothing."""
     path = folder / "pyproject.toml"
     if not path.is_file():
         return None
     try:
-        found: object = tomllib.loads(path.read_text("utf-8"))
+        found: Any = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as exc:
         raise CommandError(f"{path} cannot be read: {exc}") from None
     for part in ("tool", "velocipy", key):
-        found = found.get(part) if isinstance(found, dict) else None
+        found = found.get(part) if isinstance(found, DICT) else None
     return found
 
 

@@ -8,6 +8,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
 from velocipy.cli.__about__ import __version__
 from velocipy.cli.errors import FAILED, CommandError
@@ -30,10 +31,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command -> its exit status: 0, 1 for what failed, 2 for a command that was used wrongly."""
     options = make_parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="backslashreplace"
-        )  # a terminal may lack the letters of somebody's path
+    _write_anything(sys.stdout)
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -53,6 +51,11 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     """Two words that are one command, as the parser has it."""
     words = " ".join(arguments[:2])
     return [words, *arguments[2:]] if len(arguments) > 1 and words in COMMANDS else list(arguments)
+
+
+def _write_anything(out: Any) -> None:
+    if isinstance(out, TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")  # a terminal may lack the letters of somebody's path
 
 
 def _failed(message: str, status: int) -> int:

@@ -196,7 +196,7 @@ class _TokenOf:
         self.__signature__: Signature = Signature([*asked, cookie])
 
     async def __call__(self, answer: Response, around: State, sent_cookie: str | None) -> CSRFToken:
-        token = around["csrf_token"] = self._csrf._issue(sent_cookie, answer)  # where templates look for it
+        token = around["csrf_token"] = self._csrf._issue(sent_cookie, answer)  # pyright: ignore[reportPrivateUsage]  # where templates look for it
         return token
 
 
