@@ -31,7 +31,7 @@ class ASGIWebSocket(WebSocketConnection):
         self._ahead: asyncio.Future[Message] | None = None
         self._receiving = False
         self._sent = 0
-        extensions = scope.get("extensions") or {}
+        extensions: dict[str, Any] = scope.get("extensions") or {}
         self._can_deny = "websocket.http.response" in extensions
         below = extensions.get(BELOW)
         self.capabilities: Capabilities = (
