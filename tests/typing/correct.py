@@ -47,13 +47,13 @@ async def later() -> AsyncIterator[Item]:
     yield Item("a")
 
 
-@contextmanager  # pyright: ignore[reportDeprecated]  # of an Iterator, as most people write it
+@contextmanager  # pyright: ignore[reportDeprecated]  # ty: ignore[deprecated]  # of an Iterator, as most people write it
 def entered() -> Iterator[Item]:
     """A context manager."""
     yield Item("a")
 
 
-@asynccontextmanager  # pyright: ignore[reportDeprecated]
+@asynccontextmanager  # pyright: ignore[reportDeprecated]  # ty: ignore[deprecated]
 async def entered_later() -> AsyncIterator[Item]:
     """An async context manager."""
     yield Item("a")
