@@ -101,11 +101,11 @@ def read_body(
         message = yield from in_time(coming, seconds).__await__()
     else:
         try:
-            waiting = coming.send(None)
+            waiting = coming.send(None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         except StopIteration as done:
             message = done.value
         else:
-            message = yield from while_it_waits(waiting, coming, Watched, seconds)
+            message = yield from while_it_waits(waiting, coming, Watched, seconds)  # pyright: ignore[reportUnknownArgumentType]
     if message["type"] == "http.request" and not message.get("more_body", False):
         body: bytes = message.get("body", b"")
         if len(body) > limit:
@@ -287,7 +287,7 @@ class ASGIConnection(HTTPConnection):
         self, status: int, headers: HeaderPairs, path: str | PathLike[str], start: int, stop: int
     ) -> None:
         """Answer with a part of a file, read in threads a chunk at a time, or by the server where it offers that."""
-        extensions = self.scope.get("extensions") or {}
+        extensions: dict[str, Any] = self.scope.get("extensions") or {}
         if "http.response.pathsend" in extensions and start == 0 and os.stat(path).st_size == stop:
             await self._start(status, headers)
             self.complete()
