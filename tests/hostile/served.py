@@ -35,11 +35,6 @@ _root = Path(_folder.name) / "static"
 app.mount("/static", StaticFiles(_root, html=True))
 
 
-@app.get("/url")
-async def url(request: Request) -> Any:
-    return [str(request.url), request.path]
-
-
 @app.get("/plain")
 async def plain() -> str:
     return "plain"

@@ -1,0 +1,125 @@
+"""Where each case runs, the app on every server, and what holds after each case. Knows targets; knows no case.
+
+place        "asgi", "rsgi", or the name of a server: every case runs once for each that the list names
+target       the app of the cases there, see case_targets
+remark       a function: what a server does otherwise than the list says, for the table
+client_of    (asgi and rsgi alone) a function from an app of the case's own to a client of it, as in tests/hostile
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from case_app import app
+from case_list import IN_PROCESS, SERVERS
+from case_marks import places_of
+from case_table import TableWriter
+from case_targets import PATIENCE, ProcessTarget, Target, WireTarget, soon
+from hostile_client import client_of, linear, open_files, records, within  # noqa: F401  # fixtures
+from servers import RunningServer, serve
+
+from velocipy.testing import TestClient
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-table` writes the page of the cases from this run, which must be one of all cases."""
+    parser.addoption("--write-table", action="store_true", help="write docs/hostile-cases.md from this run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the table written by whoever hears of all tests: this process, or the one above the workers."""
+    if config.getoption("--write-table", False) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(TableWriter())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each case runs at each of its places; those that are servers are marked so."""
+    if "place" in metafunc.fixturenames:
+        places = places_of(metafunc.function)
+        marked = [
+            pytest.param(place, marks=pytest.mark.servers if place in SERVERS else ()) for place in places
+        ]
+        metafunc.parametrize("place", marked)
+
+
+@pytest.fixture(autouse=True)
+def told(request: pytest.FixtureRequest) -> None:
+    """What a report says for the table."""
+    mark = request.node.get_closest_marker("case")
+    if mark is not None:
+        place = request.node.callspec.params["place"]
+        request.node.user_properties.append(("case", (mark.args[0], place)))
+
+
+@pytest.fixture
+def remark(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """A function that tells the table what this place does otherwise than the list says."""
+
+    def tell(text: str) -> None:
+        if ("remark", text) not in request.node.user_properties:
+            request.node.user_properties.append(("remark", text))
+
+    return tell
+
+
+@pytest.fixture
+def interface(place: str) -> str:
+    """The protocol of an app of the case's own."""
+    assert place in IN_PROCESS, "an app of the case's own is served in this process"
+    return place
+
+
+@pytest.fixture(scope="session")
+def find_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Target]]:
+    """A function from a place to the app there, which is started at its first use and must outlive every case."""
+    found: dict[str, Target] = {}
+    running: list[RunningServer] = []
+    with ExitStack() as stack:
+
+        def find(place: str) -> Target:
+            if place not in found:
+                found[place] = begin(place)
+            return found[place]
+
+        def begin(place: str) -> Target:
+            if place in IN_PROCESS:
+                client = TestClient(app, interface=place, raise_server_exceptions=False)
+                stack.callback(client.close)
+                return ProcessTarget(place, stack.enter_context(client))
+            running.append(stack.enter_context(serve(place, "case_app:app", cwd=Path(__file__).parent)))
+            return WireTarget(place, running[-1])
+
+        yield find
+        for server in running:
+            assert server.alive(), f"{server.kind} ended while cases ran:\n{server.tail()}"
+
+
+@pytest.fixture
+def target(place: str, find_target: Callable[[str], Target]) -> Iterator[Target]:
+    """The app of the cases at that place.
+
+    After the case a plain request is answered within a second, by the same process, which has no more files open and no
+    more tasks than before; and there were not more tracebacks in the log than requests.
+    """
+    target = find_target(place)
+    before = target.state()
+    target.asked = 0
+    handler = target.listen()
+    with ExitStack() as stack:
+        if handler is not None:
+            logging.getLogger().addHandler(handler)
+            stack.callback(logging.getLogger().removeHandler, handler)
+        yield target
+    started = time.monotonic()
+    answer = target.told("GET", "/plain")
+    assert (answer.status, answer.body) == (200, b"plain")
+    assert time.monotonic() - started < 1.0 * PATIENCE
+    assert target.log().count("Traceback (most recent call last)") <= 2 * target.asked
+    assert target.state().pid == before.pid
+    assert soon(lambda: target.state().files <= before.files), (before, target.state())
+    assert soon(lambda: target.state().tasks <= before.tasks), (before, target.state())
