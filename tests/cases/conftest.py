@@ -13,16 +13,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from case_app import app
 from case_list import IN_PROCESS, SERVERS
 from case_marks import places_of
+from case_models import KINDS
 from case_table import TableWriter
 from case_targets import PATIENCE, ProcessTarget, Target, WireTarget, soon
-from hostile_client import client_of, linear, open_files, records, within  # noqa: F401  # fixtures
+from hostile_client import HostileClient
+from hostile_client import client_of as client_of
+from hostile_client import linear as linear
+from hostile_client import open_files as open_files
+from hostile_client import records as records
+from hostile_client import within as within
 from servers import RunningServer, serve
 
+from velocipy import VelociPy
 from velocipy.testing import TestClient
 
 
@@ -72,6 +80,23 @@ def interface(place: str) -> str:
     """The protocol of an app of the case's own."""
     assert place in IN_PROCESS, "an app of the case's own is served in this process"
     return place
+
+
+@pytest.fixture
+def models_of(client_of: Callable[..., HostileClient]) -> Callable[..., list[tuple[HostileClient, str]]]:
+    """A function from a maker of endpoints to (client, path) of one for each kind of model under each encoder."""
+
+    def make(endpoint_of: Callable[[Any], Any]) -> list[tuple[HostileClient, str]]:
+        found = []
+        for encoder in ("stdlib", "orjson", "msgspec"):
+            app = VelociPy(plugins=False, json_encoder=encoder)
+            for kind in KINDS:
+                app.add_route(f"/{kind.__name__}", endpoint_of(kind), ["POST"])
+            client = client_of(app)
+            found += [(client, f"/{kind.__name__}") for kind in KINDS]
+        return found
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -95,6 +96,16 @@ class RunningServer:
 
     def tail(self, lines: int = 30) -> str:
         return "\n".join(self.log().splitlines()[-lines:])
+
+    def memory(self) -> int:
+        """Bytes of memory of the server and its workers, which share its process group."""
+        total = 0
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self.pid:
+                    total += int(fields[21]) * resource.getpagesize()
+        return total
 
     def stop(self) -> int:
         """SIGTERM, after STOP_TIMEOUT seconds SIGKILL to the group; returns the exit code.
