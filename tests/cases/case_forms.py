@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -90,10 +88,6 @@ async def keep(request: Request) -> Any:
 def cut(body: bytes, size: int) -> Iterator[bytes]:
     for start in range(0, len(body), size):
         yield body[start : start + size]
-
-
-def temporary_files() -> set[str]:
-    return {entry.name for entry in Path(tempfile.gettempdir()).iterdir()}
 
 
 BOUNDARIES = {

@@ -58,9 +58,13 @@ class TableWriter:
 
     def pytest_sessionfinish(self) -> None:
         """Write the page, unless something failed."""
-        if self.failed:
-            raise pytest.UsageError(f"cases {sorted(self.failed)} failed: the page is left as it is")
-        PAGE.write_text(written(self.results), encoding="utf-8")
+        if not self.failed:
+            PAGE.write_text(written(self.results), encoding="utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what was done."""
+        done = f"left as it is: cases {sorted(self.failed)} failed" if self.failed else "written"
+        terminalreporter.write_line(f"{PAGE.name} is {done}")
 
 
 def written(results: dict[int, Places]) -> str:

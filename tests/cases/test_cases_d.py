@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import resource
+import tempfile
 import threading
 import time
 import tracemalloc
@@ -35,7 +36,6 @@ from case_forms import (
     part,
     refuse,
     show,
-    temporary_files,
 )
 
 from velocipy import File, Form, FormData, UploadFile, VelociPy
@@ -46,6 +46,15 @@ FIELD = (413, {"detail": "a field of the form has more than 1048576 bytes"})
 HEADERS = (400, {"detail": "the headers of a part are malformed, more than 16, or longer than 8192 bytes"})
 BOUNDARY = (400, {"detail": "the content-type header has no valid boundary"})
 CUT = (400, {"detail": "the multipart body ends before its final boundary"})
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of temporary files, to which nobody else writes."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.mark.case(41)
@@ -282,7 +291,9 @@ def test_content_like_a_boundary_comes_through_however_it_is_cut_in_linear_time(
 
 @pytest.mark.case(52)
 @pytest.mark.process
-def test_no_temporary_file_stays_whatever_happens_after_it_came(client_of: Any, open_files: Any) -> None:
+def test_no_temporary_file_stays_whatever_happens_after_it_came(
+    client_of: Any, open_files: Any, spool: Path
+) -> None:
     app = VelociPy(plugins=False)
     for endpoint in (fail, refuse, keep, digest):
         app.add_route(f"/{endpoint.__name__}", endpoint, ["POST"])
@@ -296,7 +307,7 @@ def test_no_temporary_file_stays_whatever_happens_after_it_came(client_of: Any, 
     }
     for path, (body, status) in bodies.items():
         assert client.tell(body, MULTIPART, path=path)[0] == status
-    before, names = open_files(), temporary_files()
+    before, names = open_files(), sorted(spool.iterdir())
     for path, (body, status) in bodies.items():
         for _ in range(3):
             assert client.tell(body, MULTIPART, path=path)[0] == status
@@ -304,7 +315,7 @@ def test_no_temporary_file_stays_whatever_happens_after_it_came(client_of: Any, 
             assert client.tell(two + file_part(b"1") * 100 + END, MULTIPART, path=path)[0] == 413
             assert client.tell(two + file_part(b"x" * 5_000_000), MULTIPART, path=path)[0] == 413
     assert open_files() == before
-    assert temporary_files() == names
+    assert sorted(spool.iterdir()) == names
     for path in ("/keep", "/digest"):
         for leave in ("cut", "leave"):
             headers = [("host", "a"), MULTIPART, ("content-length", "9000000")]
@@ -312,15 +323,15 @@ def test_no_temporary_file_stays_whatever_happens_after_it_came(client_of: Any, 
                 exchange.feed(file_part(BIG) + file_part(BIG, b"second"))
                 getattr(exchange, leave)()
     assert open_files() == before
-    assert temporary_files() == names
+    assert sorted(spool.iterdir()) == names
 
 
 @pytest.mark.case(53)
 @pytest.mark.process
-def test_a_full_disk_is_507_and_leaves_nothing(client_of: Any, open_files: Any) -> None:
+def test_a_full_disk_is_507_and_leaves_nothing(client_of: Any, open_files: Any, spool: Path) -> None:
     client = client_of(digest, method="POST")
     assert client.tell(file_part(BIG) + END, MULTIPART)[0] == 200
-    before, names = open_files(), temporary_files()
+    before, names = open_files(), sorted(spool.iterdir())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (2_000_000, hard)
@@ -331,7 +342,7 @@ def test_a_full_disk_is_507_and_leaves_nothing(client_of: Any, open_files: Any) 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert open_files() == before
-    assert temporary_files() == names
+    assert sorted(spool.iterdir()) == names
     assert client.tell(file_part(BIG) + END, MULTIPART)[0] == 200
 
 
