@@ -208,6 +208,49 @@ async def _rest(rest: str) -> str:
 
 
 @both
+@slashes
+@pytest.mark.case(4)
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        ("http://evil.test/a/b?x=1", (200, b"a/b")),
+        ("HTTPS://evil.test:8443/a%0Ab", (200, b"a\nb")),
+        ("http://[::1]/a", (200, b"a")),
+        ("http://evil.test", (200, b"home")),
+        ("http://evil.test?x=1", (200, b"home")),
+        ("http://evil.test//a", None),
+        ("http://user@evil.test/a", (400, b'{"detail":"Invalid request target"}')),
+        ("http:///a", (400, b'{"detail":"Invalid request target"}')),
+        ("http:a", (400, b'{"detail":"Invalid request target"}')),
+        ("ftp://evil.test/a", (400, b'{"detail":"Invalid request target"}')),
+    ],
+)
+def test_a_whole_url_as_target_is_routed_by_its_path(
+    interface: str, trailing_slash: Any, target: str, answer: tuple[int, bytes] | None
+) -> None:
+    """RFC 9112 section 3.2.2; h11 hands it on as it came, other servers take it apart. Two slashes are not one there, either."""
+    app = VelociPy(trailing_slash=trailing_slash)
+    app.get("/{rest*}")(_rest)
+    app.get("/")(_home)
+    found = call(app, interface, "GET", target)
+    assert (found.status, found.body) == (answer or (404, b'{"detail":"Not Found"}'))
+
+
+async def _home(request: Request) -> str:
+    assert request.path == "/"
+    assert request.url.host == "testserver"
+    return "home"
+
+
+@both
+def test_a_whole_url_below_a_root_is_routed_as_its_path_is(interface: str) -> None:
+    app = VelociPy(root_path="/api")
+    app.get("/x")(hello)
+    for target in ("http://a.test/x", "http://a.test/api/x"):
+        assert call(app, interface, "GET", target).body == b"hello"
+
+
+@both
 @pytest.mark.case(4)
 def test_middleware_that_asks_for_the_url_of_a_target_that_is_no_path_is_answered_400(interface: str) -> None:
     app = VelociPy()

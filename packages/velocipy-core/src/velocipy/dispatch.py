@@ -7,6 +7,7 @@ first use. 404, 405 and OPTIONS are routes of our own through the same compiler,
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -202,7 +203,7 @@ class Dispatcher:
                 self._nowhere, "socket", _refuse_socket, dialect, methods=(WEBSOCKET,)
             ), (path,)
         if path[:1] != "/":
-            return self._odd_target(dialect, method, path)
+            return self._absolute(dialect, path) or self._odd_target(dialect, method, path)
         serving = [leaf for leaf, _ in matched if leaf.routes.keys() - NOT_METHODS]
         if serving:
             return self._answer_allow(dialect, serving, method)
@@ -296,6 +297,21 @@ class Dispatcher:
             layers = with_policies(layers, tuple(policies))
         return self._own_handler(table, key, _options, dialect, layers)
 
+    def _absolute(self, dialect: Dialect, path: str) -> Found | None:
+        """A whole URL as target, which a server must take (RFC 9112 section 3.2.2) and some hand on as it is: its path is routed.
+
+        The host stays that of the Host line, as where the server takes the URL apart.
+        """
+        found, at_path = _ABSOLUTE.fullmatch(path), dialect.at_path
+        if found is None or at_path is None:
+            return None
+        call, routed = self._entries[dialect.name].call, found[1] or "/"
+
+        def again(scope: Any, *args: Any) -> Any:
+            return call(at_path(scope, routed), *args[:-1])
+
+        return again, ()
+
     def _odd_target(self, dialect: Dialect, method: str, path: str) -> Found:
         """A target that is no path: `OPTIONS *` asks for the server itself (RFC 9110 section 9.3.7), all else is malformed."""
         if path == "*" and method == "OPTIONS":
@@ -365,6 +381,7 @@ def _yields_head(method: str, route: Route, other: Route | None) -> bool:
 _USUAL = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
 """Methods under which the handler of a mount is kept ready."""
 
+_ABSOLUTE = re.compile(r"https?://[^/?#@]+(/.*)?", re.IGNORECASE | re.DOTALL)
 _ANYWHERE = PathTemplate.parse("/{rest*}")
 _NOWHERE = PathTemplate.parse("/")
 

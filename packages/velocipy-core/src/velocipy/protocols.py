@@ -291,6 +291,8 @@ class Dialect:
     env: Mapping[str, object] = dataclass_field(default_factory=dict[str, object])
     below: Callable[[Callable[..., Any], str], Callable[..., Any]] | None = None
     """(entry, root) -> the entry of an app that clients find below the root, "/api" say, of which the server knows nothing."""
+    at_path: Callable[[Any, str], Any] | None = None
+    """(scope, path) -> the first of `args` as it would be for a request of that path."""
     start: LifespanCall | None = None
     stop: LifespanCall | None = None
     """Lifespan by calls of the server's, with its loop, where the protocol has no messages for it."""

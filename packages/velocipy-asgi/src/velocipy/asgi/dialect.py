@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from velocipy.asgi.connection import ASGIConnection, HeaderView, hosts_of, read_body
 from velocipy.asgi.lifespan import serve_lifespan
-from velocipy.asgi.root import below, root_path, routed_path
+from velocipy.asgi.root import at_path, below, root_path, routed_path
 from velocipy.asgi.websocket import ASGIWebSocket
 from velocipy.protocols import Dialect
 
@@ -81,4 +81,5 @@ dialect: Dialect = Dialect(
         "serve_lifespan": serve_lifespan,
     },
     below=below,
+    at_path=at_path,
 )

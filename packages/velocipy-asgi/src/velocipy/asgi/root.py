@@ -40,3 +40,8 @@ def below(enter: Entry, root: str) -> Entry:
         return enter(scope, receive, send)
 
     return enter_below
+
+
+def at_path(scope: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The scope of a request for another path; its `raw_path` was another's."""
+    return {**{key: value for key, value in scope.items() if key != "raw_path"}, "path": path}

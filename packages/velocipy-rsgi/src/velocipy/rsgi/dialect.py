@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from velocipy.protocols import Dialect
 from velocipy.rsgi.connection import RSGIConnection, read_body
 from velocipy.rsgi.lifespan import start, stop
-from velocipy.rsgi.root import below, root_path
+from velocipy.rsgi.root import at_path, below, root_path
 from velocipy.rsgi.websocket import RSGIWebSocket
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ dialect: Dialect = Dialect(
         "root_path": root_path,
     },
     below=below,
+    at_path=at_path,
     start=start,
     stop=stop,
 )

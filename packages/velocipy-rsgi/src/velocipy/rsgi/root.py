@@ -8,18 +8,25 @@ from typing import Any
 Entry = Callable[..., Any]
 
 
-class Rooted:
-    """A scope below a root: its `path` is what is routed, whether the proxy takes the root off or leaves it on."""
+class Moved:
+    """A scope of a request for another path."""
 
-    def __init__(self, scope: Any, root: str) -> None:
+    def __init__(self, scope: Any, path: str) -> None:
         self._scope = scope
-        self.root_path = root
-        path = str(scope.path)
-        rest = path[len(root) :] if path.startswith(root) else path
-        self.path: str = path if rest and rest[0] != "/" else rest or "/"
+        self.path: str = path
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._scope, name)
+
+
+class Rooted(Moved):
+    """A scope below a root: its `path` is what is routed, whether the proxy takes the root off or leaves it on."""
+
+    def __init__(self, scope: Any, root: str) -> None:
+        self.root_path = root
+        path = str(scope.path)
+        rest = path[len(root) :] if path.startswith(root) else path
+        super().__init__(scope, path if rest and rest[0] != "/" else rest or "/")
 
 
 def below(enter: Entry, root: str) -> Entry:
@@ -29,6 +36,12 @@ def below(enter: Entry, root: str) -> Entry:
         return enter(Rooted(scope, root), proto)
 
     return enter_below
+
+
+def at_path(scope: Any, path: str) -> Any:
+    """The scope of a request for another path, below the same root."""
+    moved, root = Moved(scope, path), root_path(scope)
+    return Rooted(moved, root) if root else moved
 
 
 def root_path(scope: Any) -> str:
