@@ -10,7 +10,7 @@ from uuid import UUID
 
 from velocipy import Query
 
-QUERIES: list[tuple[str | bytes, list[list[str]]]] = [
+QUERIES: list[tuple[str, list[list[str]]]] = [
     ("a=1;b=2", [["a", "1;b=2"]]),
     ("a", [["a", ""]]),
     ("a=", [["a", ""]]),

@@ -230,7 +230,7 @@ class _InProcess(Sending):
         except ServerClosed:
             whole = False
         self._done = True
-        return WireResponse(head.status, b"", head.headers, body, whole)
+        return told_nothing(WireResponse(head.status, b"", head.headers, body, whole))
 
 
 # -- on a socket -------------------------------------------------------------------------------------------------------
@@ -333,4 +333,12 @@ def read_answer(connection: socket.socket, method: str) -> WireResponse | None:
     """The one answer of a connection; None where it was closed without one. Nothing may follow it."""
     talk = read_talk(connection, [raw(method)], TIMEOUT)
     assert not talk.surplus or not talk.responses, talk
-    return talk.responses[0] if talk.responses else None
+    return told_nothing(talk.responses[0]) if talk.responses else None
+
+
+def told_nothing(answer: WireResponse) -> WireResponse:
+    """The answer, which tells no traceback unless it is the page of an app in debug."""
+    assert b"Traceback (most recent call last)" not in answer.body or answer.body.startswith(
+        b"<!doctype html>"
+    )
+    return answer
