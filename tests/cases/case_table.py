@@ -5,8 +5,11 @@ pytest tests/cases --write-table      writes docs/hostile-cases.md
 
 from __future__ import annotations
 
+import platform
 import re
 from collections import defaultdict
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +72,7 @@ class TableWriter:
 
 def written(results: dict[int, Places]) -> str:
     """The page of such results."""
-    lines = [HEAD]
+    lines = [HEAD, f"Run of {date.today()}: {', '.join(versions())}.\n"]
     for group in dict.fromkeys(case.group for case in CASES.values()):
         numbers = [number for number in sorted(results) if CASES[number].group == group]
         if not numbers:
@@ -82,6 +85,12 @@ def written(results: dict[int, Places]) -> str:
         remarks = [line for number in numbers for line in remarks_of(number, results[number])]
         lines += [*remarks, ""] if remarks else []
     return "\n".join(lines).rstrip() + "\n"
+
+
+def versions() -> list[str]:
+    """What the cases ran on."""
+    dists = ("granian", "uvicorn", "h11", "httptools", "hypercorn")
+    return [f"CPython {platform.python_version()}", *(f"{dist} {version(dist)}" for dist in dists)]
 
 
 def row(number: int, places: Places) -> str:
