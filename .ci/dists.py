@@ -5,6 +5,7 @@ python .ci/dists.py build OUT    only build wheels and sdists into OUT
 python .ci/dists.py wheels OUT   only build wheels into OUT
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "tests" / "packaging" / "subset.py"
 CORE = "velocipy-core"
+META = "velocipy"
 BARE = [
     f"velocipy-{part}" for part in ("asgi", "rsgi", "limiter", "openapi", "security", "openapi-ui", "cli")
 ]
@@ -62,12 +64,28 @@ def check_files(out: Path) -> None:
     run("check-wheel-contents", "--toplevel", "velocipy", *map(str, sorted(out.glob("velocipy_*.whl"))))
 
 
+def subsets_of(name: str, siblings: list[str]) -> dict[tuple[str, ...], list[str]]:
+    """The subsets that a dist takes part in, and the dist alone, which brings these siblings."""
+    parts = {
+        asked: there
+        for asked, there in SUBSETS.items()
+        if name in there or any(re.split(r"\[", one)[0] == name for one in asked)
+    }
+    return {(name,): sorted({name, *siblings} - {CORE, META}), **parts}
+
+
 def try_subset(where: Path, constraints: Path, asked: tuple[str, ...], siblings: list[str]) -> None:
     """Install `asked` into an environment of its own below `where`, and use it there."""
+    python = install(where, constraints, asked)
+    run(python, "-I", str(SMOKE), *siblings, cwd=where)
+
+
+def install(where: Path, constraints: Path, asked: tuple[str, ...]) -> str:
+    """A new environment with what is asked for, ours as the constraints pin them -> its interpreter."""
     run("uv", "venv", "-q", "-p", sys.executable, str(where))
     python = str(where / "bin" / "python")
     run("uv", "pip", "install", "-q", "-p", python, "-c", str(constraints), *asked)
-    run(python, "-I", str(SMOKE), *siblings, cwd=where)
+    return python
 
 
 def main(arguments: list[str]) -> None:

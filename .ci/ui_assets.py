@@ -40,6 +40,7 @@ class Package:
     compressed: dict[str, str]
     plain: dict[str, str]
     edits: dict[bytes, bytes] = field(default_factory=dict)
+    licence: str = "MIT"  # as SPDX has it
 
     @property
     def tarball(self) -> str:
@@ -63,6 +64,7 @@ PINNED = (
             "NOTICE": "NOTICE",
             "swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-bundle.js.LICENSE.txt",
         },
+        licence="Apache-2.0",
     ),
     Package(
         "redoc",
