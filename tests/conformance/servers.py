@@ -146,11 +146,12 @@ def serve(
     command: Callable[[str, int], list[str]] | None = None,
     python: str = sys.executable,
     start_timeout: float = START_TIMEOUT,
+    answered: Callable[[int], bool] | None = None,
 ) -> Iterator[RunningServer]:
     """Runs `target` under the server of that kind, one of COMMANDS, until the block ends.
 
     `env` is added to this process's environment, `options` to the command line, which is `command(target, port)` where it is given.
-    Raises ServerFailed when the server ends or is silent for `start_timeout` seconds.
+    It is ready when `answered(port)`, which is by default that something answers on the port in the clear. Raises ServerFailed when the server ends or is silent for `start_timeout` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="velocipy-server-") as folder:
         port = free_port()
@@ -167,7 +168,7 @@ def serve(
             )
         server = RunningServer(kind, port, process, log_path)
         try:
-            wait_until_ready(server, start_timeout)
+            wait_until_ready(server, start_timeout, answered)
             yield server
         finally:
             server.stop()
@@ -180,13 +181,15 @@ def free_port() -> int:
     return port
 
 
-def wait_until_ready(server: RunningServer, timeout: float) -> None:
+def wait_until_ready(
+    server: RunningServer, timeout: float, answered: Callable[[int], bool] | None = None
+) -> None:
     """Granian's parent listens before its worker runs, so that connecting is not enough: something must answer."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if not server.alive():
             raise ServerFailed(f"{server.kind} ended with code {server.process.returncode}:\n{server.tail()}")
-        if answers(server.port):
+        if (answered or answers)(server.port):
             return
         time.sleep(0.02)
     raise ServerFailed(f"{server.kind} did not answer within {timeout} s:\n{server.tail()}")

@@ -41,6 +41,12 @@ async def notes_of(name: str) -> list[Any]:
     return notes.get(name, [])
 
 
+@app.get("/noted/{prefix}")
+async def noted(prefix: str) -> dict[str, list[Any]]:
+    """The same of all whose name begins so."""
+    return {name: heard for name, heard in notes.items() if name.startswith(prefix)}
+
+
 @app.websocket("/echo")
 async def echo(websocket: WebSocket) -> None:
     """Sends back what comes."""
@@ -80,6 +86,20 @@ async def watch(websocket: WebSocket, name: str) -> None:
             await attempt()
         except WebSocketDisconnect:
             heard.append("disconnected")
+
+
+@app.websocket("/hear/{name}")
+async def hear(websocket: WebSocket, name: str) -> None:
+    """Sends back what comes, and notes it and how it ends; bytes as hexadecimal digits."""
+    heard = notes.setdefault(name, [])
+    await websocket.accept()
+    try:
+        while True:
+            message = await websocket.receive()
+            heard.append(message if isinstance(message, str) else ["bytes", message.hex()])
+            await websocket.send(message)
+    except WebSocketDisconnect as exc:
+        heard.append(exc.code)
 
 
 @app.websocket("/late/{name}")

@@ -414,3 +414,27 @@ def test_a_file_that_shrinks_ends_without_its_end(tmp_path: Path) -> None:
         return wire
 
     assert [message.get("more_body") for message in asyncio.run(run()).sent[1:]] == [True]
+
+
+@pytest.mark.case(8)
+@pytest.mark.parametrize(("path", "length"), [("/text", b"5"), ("/nowhere", b"22")])
+def test_over_http2_where_the_server_would_send_it_head_has_no_body_but_its_length(
+    path: str, length: bytes
+) -> None:
+    app = VelociPy(plugins=False)
+
+    @app.get("/text")
+    async def text() -> str:
+        return "hello"
+
+    def answered(method: str, version: str) -> Wire:
+        wire = Wire()
+        scope = {"type": "http", "method": method, "path": path, "query_string": b"", "http_version": version}
+        asyncio.run(app({**scope, "headers": [(b"host", b"a")]}, wire.receive, wire.send))
+        return wire
+
+    for _ in range(2):
+        head, get = answered("HEAD", "2"), answered("GET", "2")
+        assert (head.sent[0], head.body) == (get.sent[0], b"")
+        assert dict(head.sent[0]["headers"])[b"content-length"] == length == b"%d" % len(get.body)
+        assert answered("HEAD", "1.1").sent == answered("GET", "1.1").sent

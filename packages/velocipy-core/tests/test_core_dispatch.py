@@ -512,8 +512,8 @@ def test_a_handler_is_compiled_at_first_use_and_kept(interface: str) -> None:
         leaf = app._dispatcher._leaves[0]
         kept = dict(leaf.handlers[interface])
         assert kept.keys() == {"GET", "HEAD"}
-        assert kept["GET"] is kept["HEAD"]
         client.get("/x")
+        client.head("/x")
         assert leaf.handlers[interface] == kept
 
 

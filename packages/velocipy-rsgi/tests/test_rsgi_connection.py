@@ -13,7 +13,8 @@ import pytest
 from velocipy import FileResponse, StreamingResponse, VelociPy
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.rsgi.connection import RSGIConnection, RSGIStream, address, read_body, read_chunks
-from velocipy.testing.rsgi_scope import RSGIHeaders
+from velocipy.testing.exchange import RawRequest
+from velocipy.testing.rsgi_scope import RSGIHeaders, RSGIScope
 
 
 class RSGIProtocolClosed(Exception):
@@ -69,13 +70,16 @@ def test_the_http_version_is_worded_as_by_asgi(given: str, worded: str) -> None:
 # -- the body --------------------------------------------------------------------------------------------------------------
 
 
-def read(protocol: Protocol, limit: int = 10, **pairs: str) -> bytes:
-    return asyncio.run(read_body(pairs.get("content_length"), protocol, limit))
+def read(protocol: Protocol, limit: int = 10, version: str = "1.1", **pairs: str) -> bytes:
+    scope = SimpleNamespace(http_version=version)
+    return asyncio.run(read_body(pairs.get("content_length"), scope, protocol, limit))
 
 
-def collect(protocol: Protocol, limit: int = 10, **pairs: str) -> list[bytes]:
+def collect(protocol: Protocol, limit: int = 10, version: str = "1.1", **pairs: str) -> list[bytes]:
+    scope = SimpleNamespace(http_version=version)
+
     async def run() -> list[bytes]:
-        return [chunk async for chunk in read_chunks(pairs.get("content_length"), protocol, limit)]
+        return [chunk async for chunk in read_chunks(pairs.get("content_length"), scope, protocol, limit)]
 
     return asyncio.run(run())
 
@@ -99,6 +103,39 @@ def test_a_cut_body_is_told_by_an_exception_or_by_two_empty_chunks() -> None:
         read(Protocol(b"ab", b"", b""))
     with pytest.raises(ClientDisconnected):
         collect(Protocol(b"ab", b""), content_length="3")
+
+
+class Endless(Protocol):
+    """A stream of HTTP/2 that was reset: empty chunks for as long as they are asked for."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            yield chunk
+        while True:
+            yield b""
+
+
+@pytest.mark.case(18)
+@pytest.mark.timeout(20)
+def test_a_stream_that_was_reset_is_a_cut_body_and_nobody_asks_for_its_end() -> None:
+    for declared in ("2", "9"):
+        with pytest.raises(ClientDisconnected):
+            collect(Endless(b"ab"), content_length=declared)
+    with pytest.raises(ClientDisconnected):
+        read(Endless(b"ab"))
+
+    async def uploaded() -> None:
+        connection: Any = RSGIConnection(SimpleNamespace(headers=headers(), http_version="2"), Endless(b"ab"))
+        with pytest.raises(ClientDisconnected):
+            [chunk async for chunk in connection.read_chunks(10)]
+
+    asyncio.run(uploaded())
+
+
+def test_a_body_with_trailers_is_whole_where_it_can_be_told_from_a_cut_one() -> None:
+    """Behind two empty chunks there is nothing; only over HTTP/1.1 a cut body looks so too."""
+    assert read(Protocol(b"ab", b"", b""), version="2") == b"ab"
+    assert collect(Protocol(b"ab", b"", b""), content_length="2") == [b"ab"]
 
 
 def test_chunks_are_bytes_and_never_empty() -> None:
@@ -260,3 +297,65 @@ def test_a_file_response_is_sent_by_the_server(tmp_path: Path) -> None:
     ((name, status, pairs, *rest),) = protocol.calls
     assert (name, status, rest) == ("response_file_range", 200, [str(path), 0, 7])
     assert ("content-length", "7") in pairs
+
+
+# -- HEAD ------------------------------------------------------------------------------------------------------------------
+
+
+def head_app() -> VelociPy:
+    app = VelociPy(plugins=False)
+
+    @app.get("/text")
+    async def text() -> str:
+        return "hello"
+
+    @app.post("/{first}")
+    async def post(first: str) -> None: ...
+
+    @app.get("/{rest*}")
+    async def rest(rest: str) -> bytes:
+        return rest.encode()
+
+    async def foreign(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        await send({"type": "http.response.body", "body": b"bc"})
+
+    app.mount("/foreign", foreign)
+    return app
+
+
+def answered(app: VelociPy, path: bytes, method: str, version: str) -> list[Any]:
+    """What the server is told, as (call, status, length of the body that is declared, body)."""
+    protocol = Protocol()
+
+    async def run() -> None:
+        await app.__rsgi__(
+            RSGIScope(RawRequest(method, path, ((b"host", b"a"),), http_version=version), "http"), protocol
+        )
+
+    asyncio.run(run())
+    return [
+        (name, status, dict(pairs).get("content-length"), *rest)
+        for name, status, pairs, *rest in protocol.calls
+    ]
+
+
+@pytest.mark.case(8)
+def test_over_http2_where_the_server_would_send_it_head_has_no_body_but_its_length() -> None:
+    app = head_app()
+    for path, length in ((b"/text", "5"), (b"/a/b", "3"), (b"//", "22")):
+        (call,) = answered(app, path, "HEAD", "2")
+        assert (call[0], call[2:]) == ("response_bytes", (length, b"")), path
+        assert answered(app, path, "GET", "2")[0][3] != b""
+        assert answered(app, path, "HEAD", "1.1") == answered(app, path, "GET", "1.1")
+    assert answered(app, b"/foreign/x", "HEAD", "2") == [("response_bytes", 200, "3", b"")]
+
+
+def test_the_handler_for_head_is_made_once_however_often_another_place_comes_first() -> None:
+    app = head_app()
+    kept = []
+    for _ in range(3):
+        assert answered(app, b"/x", "HEAD", "2") == [("response_bytes", 200, "1", b"")]
+        kept.append([leaf.handlers["rsgi"].get("HEAD") for leaf in app._dispatcher._leaves])
+    assert kept[0] == kept[1] == kept[2]

@@ -186,13 +186,18 @@ class Dispatcher:
 
         def find(method: str, path: str, nowhere: bool) -> Found:
             if nowhere and method != WEBSOCKET and not self._redirects and path[:1] == "/":
-                return self._nowhere.get(missing) or self._not_found(dialect), ()
+                found = self._nowhere.get(missing) or self._not_found(dialect)
+                return (found if method != "HEAD" else dialect.for_method(method, found)), ()
             return self._find(dialect, method, path)
 
         return find
 
     def _find(self, dialect: Dialect, method: str, path: str) -> Found:
         """The handler for any method and path, compiled if need be."""
+        handler, values = self._find_any(dialect, method, path)
+        return dialect.for_method(method, handler), values
+
+    def _find_any(self, dialect: Dialect, method: str, path: str) -> Found:
         matched = list(self._tree.matches(path))
         for leaf, values in matched:
             route = leaf.routes.get(method) or (leaf.routes.get(ANY) if method != WEBSOCKET else None)
@@ -223,11 +228,10 @@ class Dispatcher:
             handler = self._compile(route, dialect)[0]
             for other in route.methods:
                 if leaf.routes.get(other) is route:
-                    table[other] = handler
-        if (
-            route.methods != (ANY,) or method in _USUAL
-        ):  # a client may send any word as method: not each stays in the table
-            table[method] = handler
+                    table[other] = dialect.for_method(other, handler)
+        # A client may send any word as method: not each stays in the table.
+        if method not in table and (route.methods != (ANY,) or method in _USUAL):
+            table[method] = dialect.for_method(method, handler)
         return handler
 
     def _choosing_handler(
@@ -247,7 +251,7 @@ class Dispatcher:
         handler = choosing_handler(
             dialect, route.title, versioning, handlers, missing, Chosen(refused, ("*",))
         )
-        leaf.handlers[dialect.name][method] = handler
+        leaf.handlers[dialect.name][method] = dialect.for_method(method, handler)
         return handler
 
     def _compile(self, route: Route, dialect: Dialect) -> tuple[Handler, str]:

@@ -293,9 +293,15 @@ class Dialect:
     """(entry, root) -> the entry of an app that clients find below the root, "/api" say, of which the server knows nothing."""
     at_path: Callable[[Any, str], Any] | None = None
     """(scope, path) -> the first of `args` as it would be for a request of that path."""
+    head: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    """A handler -> the same for HEAD, where a server of the protocol does not leave the body out by itself."""
     start: LifespanCall | None = None
     stop: LifespanCall | None = None
     """Lifespan by calls of the server's, with its loop, where the protocol has no messages for it."""
+
+    def for_method(self, method: str, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """The handler as it serves that method: HEAD may have one of its own."""
+        return handler if self.head is None or method != "HEAD" else self.head(handler)
 
     def served_below(self, root: str, enter: Callable[..., Any]) -> Callable[..., Any]:
         """The entry of an app that clients find below a root. Raises ConfigurationError where the protocol cannot say so."""

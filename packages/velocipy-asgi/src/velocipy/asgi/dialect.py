@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from velocipy.asgi.connection import ASGIConnection, HeaderView, hosts_of, read_body
+from velocipy.asgi.head import head
 from velocipy.asgi.lifespan import serve_lifespan
 from velocipy.asgi.root import at_path, below, root_path, routed_path
 from velocipy.asgi.websocket import ASGIWebSocket
@@ -82,4 +83,5 @@ dialect: Dialect = Dialect(
     },
     below=below,
     at_path=at_path,
+    head=head,
 )

@@ -72,7 +72,7 @@ class HTTPProtocol:
         return Later(self._next)
 
     async def _next(self) -> bytes:
-        """Pieces, then one empty piece; two of them when the body was cut."""
+        """Pieces, then one empty piece; when the body was cut two of them, and over HTTP/2 as many as are asked for."""
         if self._trailing == 0:
             self._iterating = False
             raise StopAsyncIteration("stream exhausted")
@@ -81,7 +81,8 @@ class HTTPProtocol:
             if chunk is not None:
                 return chunk
             self._trailing = 2 if self._exchange.upload_cut else 1
-        self._trailing -= 1
+        if not (self._exchange.upload_cut and self._exchange.request.http_version == "2"):
+            self._trailing -= 1
         return b""
 
     def _take_body(self) -> None:

@@ -35,13 +35,15 @@ def is_protocol_closed(exc: BaseException) -> bool:
     return type(exc).__name__ == "RSGIProtocolClosed"
 
 
-async def read_body(length: str | None, proto: Any, limit: int, seconds: float | None = None) -> bytes:
+async def read_body(
+    length: str | None, scope: Any, proto: Any, limit: int, seconds: float | None = None
+) -> bytes:
     """The whole body. PayloadTooLargeException before a byte is read when its declared length says so, else at the byte.
 
     In one call into the server, which tells of no progress; a long one chunk by chunk, so that a slow client is told from a dead one.
     """
     if length is None or (declared := LENGTHS.get(length) or declared_length(length)) > MAX_KEPT:
-        return await in_time(joined(read_chunks(length, proto, limit), seconds), seconds)
+        return await in_time(joined(read_chunks(length, scope, proto, limit), seconds), seconds)
     if declared > limit:
         raise PayloadTooLargeException
     task = None if seconds is None else begin(seconds)
@@ -61,25 +63,50 @@ async def read_body(length: str | None, proto: Any, limit: int, seconds: float |
     return body
 
 
-async def read_chunks(length: str | None, proto: Any, limit: int) -> AsyncIterator[bytes]:
-    """The body as it arrives.
-
-    A server ends a whole body with one empty chunk and a cut one with two, and says nothing else; where there is a
-    Content-Length, that tells too.
-    """
-    expected = None if length is None else declared_length(length)
-    if expected is not None and expected > limit:
+async def read_chunks(length: str | None, scope: Any, proto: Any, limit: int) -> AsyncIterator[bytes]:
+    """The body as it arrives; `Ending` has how it is told from a cut one."""
+    ending = Ending(length, scope)
+    if ending.expected is not None and ending.expected > limit:
         raise PayloadTooLargeException
-    total = ends = 0
     async for chunk in proto:
-        total += len(chunk)
-        ends += not chunk
-        if total > limit:
+        if ending.take(chunk):
+            break
+        if ending.total > limit:
             raise PayloadTooLargeException
         if chunk:
             yield bytes(chunk)
-    if ends > 1 or expected is not None and total != expected:
-        raise ClientDisconnected("the client left before its body was complete")
+    ending.check()
+
+
+class Ending:
+    """How a body ends: `take` each chunk, then `check` whether it was whole. A server says nothing of it but by empty chunks:
+
+    one behind a whole body; two behind one with trailers, and over HTTP/1.1 behind one that was cut; without end where a stream of
+    HTTP/2 was reset. A chunked body of HTTP/1.1, which has no length, cannot be told from one with trailers: both count as cut.
+    """
+
+    __slots__ = ("_ends", "_scope", "expected", "total")
+
+    def __init__(self, length: str | None, scope: Any) -> None:
+        self.expected: int | None = None if length is None else declared_length(length)
+        self._scope: Any = scope
+        self.total: int = 0
+        self._ends = 0
+
+    def take(self, chunk: bytes) -> bool:
+        """Count a chunk -> whether nothing else will come, though the server goes on."""
+        self.total += len(chunk)
+        self._ends += not chunk
+        return self._ends > 2
+
+    def check(self) -> None:
+        """Raise ClientDisconnected where the body was cut."""
+        if self.expected is None:
+            is_cut = self._ends > 2 or self._ends == 2 and self._scope.http_version != "2"
+        else:
+            is_cut = self._ends > 2 or self.total != self.expected
+        if is_cut:
+            raise ClientDisconnected("the client left before its body was complete")
 
 
 def address(text: str | None) -> tuple[str, int | None] | None:
@@ -97,20 +124,19 @@ class Upload:
     MAX_KEPT, and it is kept for who reads; what is on its way when waiting is cancelled goes to the next who takes.
     """
 
-    def __init__(self, headers: RequestHeaders, proto: Any) -> None:
-        declared = headers.get("content-length")
-        self._expected = None if declared is None else declared_length(declared)
+    def __init__(self, scope: Any, proto: Any) -> None:
+        self._ending = Ending(scope.headers.get("content-length"), scope)
         self._chunks: Any = aiter(proto)
         self._turn = asyncio.Lock()
         self._coming: asyncio.Future[bytes] | None = None
         self._kept: deque[bytes] = deque()
-        self._size = self._total = self._ends = 0
+        self._size = 0
         self._room = asyncio.Event()
         self._room.set()
 
     async def read(self, limit: int) -> AsyncIterator[bytes]:
         """The body as it arrives."""
-        if self._expected is not None and self._expected > limit:
+        if self._ending.expected is not None and self._ending.expected > limit:
             raise PayloadTooLargeException
         total = 0
         while chunk := await self._next():
@@ -156,14 +182,11 @@ class Upload:
                 chunk = await arriving()
             except StopAsyncIteration:
                 break
-            if chunk is None:
+            if chunk is None or self._ending.take(chunk):
                 break
-            self._total += len(chunk)
-            self._ends += not chunk
             if chunk:
                 return bytes(chunk)
-        if self._ends > 1 or self._expected is not None and self._total != self._expected:
-            raise ClientDisconnected("the client left before its body was complete")
+        self._ending.check()
         return b""
 
     async def _arriving(self) -> bytes | None:
@@ -244,7 +267,7 @@ class RSGIConnection(HTTPConnection):
     def _uploading(self) -> Upload:
         if self._upload is None:
             self._taken = True
-            self._upload = Upload(self.headers, self.proto)
+            self._upload = Upload(self.scope, self.proto)
         return self._upload
 
     async def read_body(self, limit: int) -> bytes:
@@ -252,9 +275,8 @@ class RSGIConnection(HTTPConnection):
         try:
             if self._upload is None:
                 self._taken = True
-                return await read_body(
-                    self.headers.get("content-length"), self.proto, limit, self.body_timeout
-                )
+                length = self.headers.get("content-length")
+                return await read_body(length, self.scope, self.proto, limit, self.body_timeout)
             return await in_time(joined(self._upload.read(limit), self.body_timeout), self.body_timeout)
         except ClientDisconnected:
             self.leaving.notice()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from velocipy.protocols import Dialect
 from velocipy.rsgi.connection import RSGIConnection, read_body
+from velocipy.rsgi.head import head
 from velocipy.rsgi.lifespan import start, stop
 from velocipy.rsgi.root import at_path, below, root_path
 from velocipy.rsgi.websocket import RSGIWebSocket
@@ -34,7 +35,7 @@ dialect: Dialect = Dialect(
     connect="RSGIConnection(scope, proto)",
     connect_socket="RSGIWebSocket(scope, proto)",
     unpack=("scope = connection.scope", "proto = connection.proto"),
-    read_body="read_body({length}, proto, {limit}, {seconds})",
+    read_body="read_body({length}, scope, proto, {limit}, {seconds})",
     send_body=("proto.response_bytes({status}, {headers}, body)",),
     send_empty=("proto.response_empty({status}, {headers})",),
     # A plain function: RSGI awaits what it returns, and one coroutine less is 70 ns.
@@ -49,6 +50,7 @@ dialect: Dialect = Dialect(
     },
     below=below,
     at_path=at_path,
+    head=head,
     start=start,
     stop=stop,
 )
