@@ -168,6 +168,8 @@ def test_without_a_nonce_there_is_nothing_but_constants(interface: str) -> None:
         ({"permissions": {"Camera!": []}}, "no feature"),
         ({"permissions": {"camera": "self"}}, "is a list"),
         ({"permissions": {"camera": ["maps.example"]}}, "no origin"),
+        ({"permissions": {"camera": ["https://b\u00fccher.example"]}}, "no origin"),
+        ({"permissions": {"camera": ["https://a\0.example"]}}, "no origin"),
     ],
 )
 def test_settings_that_browsers_would_ignore_are_refused(settings: dict[str, Any], why: str) -> None:

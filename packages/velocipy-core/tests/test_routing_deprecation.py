@@ -12,6 +12,7 @@ from velocipy.exceptions import ConfigurationError
 from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+WEST = timezone(timedelta(hours=-2))
 LEAVING = Deprecation(
     date(2026, 7, 1),
     sunset=datetime(2027, 7, 1, 1, tzinfo=timezone(timedelta(hours=2))),
@@ -102,6 +103,7 @@ def test_a_route_that_stays_runs_the_source_that_it_would_run_anyway() -> None:
         (lambda: Deprecation(), "says nothing"),
         (lambda: Deprecation(date(2027, 1, 2), date(2027, 1, 1)), "is before 2027-01-02"),
         (lambda: Deprecation(datetime(2027, 1, 2)), "has no time zone"),
+        (lambda: Deprecation(sunset=datetime(9999, 12, 31, 23, tzinfo=WEST)), "years 1 to 9999 of UTC"),
         (lambda: Deprecation("soon"), "is a date or a datetime"),  # type: ignore[arg-type]
         (lambda: Deprecation(link="/a b"), r"Deprecation\(link=...\) is a URI reference"),
         (lambda: Deprecation(successor="/a\r\nx: y"), r"Deprecation\(successor=...\) is a URI reference"),

@@ -198,7 +198,13 @@ def test_a_stream_is_read_as_a_browser_reads_it(stream: bytes, events: list[Rece
 
 def test_only_digits_are_a_retry() -> None:
     reader = EventReader()
-    for line in (b"retry: 5\n", b"retry: 6s\n", b"retry: -1\n", "retry: \u0663\n".encode()):
+    for line in (
+        b"retry: 5\n",
+        b"retry: 6s\n",
+        b"retry: -1\n",
+        "retry: \u0663\n".encode(),
+        b"retry: %s\n" % (b"9" * 5_000),
+    ):
         list(reader.feed(line))
     assert reader.retry == 5
 

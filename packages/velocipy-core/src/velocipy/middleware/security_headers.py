@@ -216,7 +216,7 @@ def _allowlist(name: str, who: Iterable[str] | Literal["*"]) -> str:
 def _allowed(who: str) -> str:
     if who in ("self", "src"):
         return who
-    if not re.fullmatch(r"https?://[^\s\"'()\\]+", who):
+    if not re.fullmatch(r"https?://[!#-&*-\[\]-~]+", who):
         raise ConfigurationError(
             f"{who!r} in permissions is no origin: write 'self' or 'https://app.example'"
         )

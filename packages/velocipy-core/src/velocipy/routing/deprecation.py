@@ -19,7 +19,7 @@ class Deprecation:
     `since` is when it is deprecated, which may be to come (Deprecation, RFC 9745), `sunset` when it may stop to answer (Sunset,
     RFC 8594); a date is its first moment in UTC, a datetime has a time zone. `link` is a page about the deprecation, `sunset_link`
     one about its end, `successor` what to use instead (RFC 5829). Raises ConfigurationError for a sunset before `since`, for a
-    datetime without time zone, for a link that no header can hold, and where nothing is said: that is `deprecated=True`.
+    datetime without time zone or beyond the year 9999, for a link that no header can hold, and where nothing is said: that is `deprecated=True`.
     """
 
     since: date | None = None
@@ -93,9 +93,19 @@ def _moment(name: str, value: object) -> datetime | None:
             raise ConfigurationError(
                 f"Deprecation({name}={value!r}) has no time zone: write tzinfo=UTC, or a date ({caller_location()})"
             )
-        return value
+        return _in_utc(name, value)
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC)
     raise ConfigurationError(
         f"Deprecation({name}=...) is a date or a datetime, not {value!r} ({caller_location()})"
     )
+
+
+def _in_utc(name: str, value: datetime) -> datetime:
+    """The moment in UTC, in which headers say it (RFC 9110 section 5.6.7)."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(
+            f"Deprecation({name}={value!r}) is not in the years 1 to 9999 of UTC, which are all that a header can say: give one of them ({caller_location()})"
+        ) from None

@@ -67,7 +67,7 @@ class EventReader:
                 self._kind = value
             case "id" if "\0" not in value:
                 self.last_event_id = value
-            case "retry" if value.isascii() and value.isdigit():
+            case "retry" if value.isascii() and value.isdigit() and len(value) < 20:  # `int` takes 4,300
                 self.retry = int(value)
             case _:
                 pass  # a comment, or a field that nobody knows
