@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import sys
@@ -52,6 +53,26 @@ async def session() -> AsyncIterator[str]:
         open_now["dependencies"] -= 1
 
 
+class _Heaps(ctypes.Structure):
+    """`struct mallinfo2` of glibc 2.33 and later, over all heaps: what is mapped by itself, and what is in use."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    ]  # fmt: skip
+
+
+def _heaps() -> int:
+    """Bytes of the C library's heaps that are in use; 0 where it cannot say."""
+    try:
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        return 0
+    mallinfo2.restype = _Heaps
+    told = mallinfo2()
+    return int(told.uordblks + told.hblkhd)
+
+
 @app.get("/report")
 async def report() -> dict[str, int]:
     """What must not grow."""
@@ -60,6 +81,7 @@ async def report() -> dict[str, int]:
         pages = int(statm.read().split()[1])
     return {
         "rss": pages * os.sysconf("SC_PAGE_SIZE"),
+        "heaps": _heaps(),
         "blocks": sys.getallocatedblocks(),
         "tasks": len(asyncio.all_tasks()),
         "files": len(os.listdir("/proc/self/fd")),

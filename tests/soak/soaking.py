@@ -19,7 +19,7 @@ from measure import Soak, soak  # noqa: E402  # after the path is set: this is a
 from servers import COMMANDS, serve  # noqa: E402
 from visitors import Fault  # noqa: E402
 
-SERVERS = ("granian-rsgi", "granian-asgi", "uvicorn-httptools", "hypercorn")
+SERVERS = tuple(COMMANDS)
 
 
 def say(line: str) -> None:
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--visits",
         type=int,
         default=200_000,
-        help="after the warm-up (default %(default)s; hypercorn: a tenth)",
+        help="to each server after the warm-up (default %(default)s)",
     )
     add("--warm-up", type=int, default=50_000, help="visits before the first report (default %(default)s)")
     add("--parts", type=int, default=10, help="reports after that (default %(default)s)")
@@ -46,6 +46,12 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=0.15,
         help="share of the visits that are broken off (default %(default)s)",
+    )
+    add(
+        "--judge",
+        choices=["rss", "in-use"],
+        default="rss",
+        help="by which memory: that of the process, or what is in use of the C library's heaps and Python's (default %(default)s)",
     )
     add(
         "--arenas",
@@ -58,15 +64,14 @@ def parser() -> argparse.ArgumentParser:
 
 def run(kind: str, args: argparse.Namespace) -> Soak:
     """One server's soak. Raises Fault."""
-    less = 10 if kind == "hypercorn" else 1  # it serves a tenth of the others' rate
     arenas = {} if args.arenas is None else {"MALLOC_ARENA_MAX": str(args.arenas)}
     with serve(kind, "soak_app:app", cwd=HERE, env={"PYTHONPATH": _path(), **arenas}) as server:
         return asyncio.run(
             soak(
                 kind,
                 server.port,
-                warm_up=args.warm_up // less,
-                visits=args.visits // less,
+                warm_up=args.warm_up,
+                visits=args.visits,
                 parts=args.parts,
                 clients=args.clients,
                 leaving=args.leaving,
@@ -91,8 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
             say(f"{kind}: {exc}")
             wrong = 1
             continue
-        made.append(found.as_json())
-        for fault in found.faults():
+        made.append(found.as_json(args.judge))
+        for fault in found.faults(args.judge):
             say(f"{kind}: {fault}")
             wrong = 1
     print(json.dumps(made, indent=1))

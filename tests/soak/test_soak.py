@@ -58,14 +58,25 @@ def test_five_hundred_idle_websockets_stay_open_and_cost_little(kind: str) -> No
 
 
 def test_growth_is_that_of_most_reports_and_not_of_one() -> None:
-    flat = [(visits, {"rss": 5_000, **dict.fromkeys(COUNTED, 3)}) for visits in range(0, 10_000, 1_000)]
+    flat = [
+        (visits, {"rss": 5_000, "heaps": 9, "blocks": 7, **dict.fromkeys(COUNTED, 3)})
+        for visits in range(0, 10_000, 1_000)
+    ]
     made = Soak("none", reports=flat)
     assert (made.growth("rss"), made.faults()) == (0.0, [])
     flat[4][1]["rss"] = 50_000_000
     assert made.faults() == []
-    growing = [(visits, {"rss": visits * 2, **dict.fromkeys(COUNTED, 3)}) for visits, _ in flat]
+    growing = [
+        (visits, {"rss": visits * 2, "heaps": visits, "blocks": 7, **dict.fromkeys(COUNTED, 3)})
+        for visits, _ in flat
+    ]
     growing[-1][1]["tasks"] = 4
-    assert len(Soak("none", reports=growing).faults()) == 2
+    made = Soak("none", reports=growing)
+    assert len(made.faults()) == 2
+    assert (made.in_use, len(made.faults("in-use"))) == (1_000, 1)
+    for visits, report in growing:
+        report["blocks"] = visits // 1_000
+    assert (made.in_use, len(made.faults("in-use"))) == (1_064, 2)
 
 
 def test_what_never_settles_is_reported_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
