@@ -1,10 +1,12 @@
 """Names of generated source, and source itself: whatever users call their things, nothing meets anything."""
 
+import ast
 import builtins
 import gc
 import keyword
 import linecache
 import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -17,6 +19,7 @@ from velocipy.handlers.source import Source
 from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+GOLDEN = Path(__file__).with_name("golden")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,21 @@ def test_no_two_names_meet_and_none_is_reserved(wanted: list[str]) -> None:
     assert all(name.isascii() and name.isidentifier() for name in (*taken, *local))
     assert all(name.startswith(LOCAL) for name in local)
     assert not any(name.startswith(LOCAL) for name in taken)
+
+
+def test_every_local_of_generated_code_is_reserved() -> None:
+    """A global of one of these names would be hidden by the local, or be read before it is set."""
+    found: dict[str, str] = {}
+    for path in GOLDEN.glob("*.txt"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found[node.id] = path.name
+            elif isinstance(node, ast.arg):
+                found[node.arg] = path.name
+    assert len(found) > 20
+    assert {
+        name: file for name, file in found.items() if name not in RESERVED and not name.startswith(LOCAL)
+    } == {}
 
 
 def test_an_object_has_one_name() -> None:

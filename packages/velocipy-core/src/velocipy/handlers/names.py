@@ -11,7 +11,7 @@ LOCAL = "a_"
 
 RESERVED = frozenset(
     "scope proto receive send values headers hosts name value query cookies errors body received result response request websocket connection "
-    "teardown form fields offer ready encode decode head exc broken entered defaults handle enter".split()
+    "teardown form fields first lines offer ready encode decode head exc broken entered defaults handle enter".split()
 )
 """Locals of generated code that nothing global may be called."""
 
