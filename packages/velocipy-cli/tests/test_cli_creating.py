@@ -92,6 +92,14 @@ def test_a_name_that_is_none_makes_nothing(project: Any, name: str) -> None:
     assert list(project.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "near"), [("My_App", "my-app"), ("a b", "a-b"), ("1a", "my-service")])
+def test_a_name_that_is_none_is_shown_as_it_could_be(project: Any, name: str, near: str) -> None:
+    assert (
+        project.run("new", name).err
+        == f"velocipy: {name!r} is no name for a project: write it as in {near}\n"
+    )
+
+
 def test_nothing_is_written_over(project: Any) -> None:
     path = project.write("shop/main.py", "mine = 1")
     outcome = project.run("new", "shop")

@@ -34,6 +34,15 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert (ended.value.code, capsys.readouterr().out) == (0, f"velocipy-cli {__version__}\n")
 
 
+def test_a_command_that_is_none_names_the_one_that_was_meant_or_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["rotes"]) == main(["frobnicate"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "velocipy: there is no command 'rotes'; did you mean 'routes'?"
+    assert second == f"velocipy: there is no command 'frobnicate': there are {', '.join(COMMANDS)}"
+
+
 def test_an_app_does_not_import_the_command() -> None:
     seen = "import sys; import velocipy; velocipy.VelociPy(); print(*(m for m in sys.modules if m.startswith('velocipy.')))"
     out = subprocess.run([sys.executable, "-c", seen], check=True, capture_output=True, text=True, timeout=30)

@@ -43,7 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Write the files -> 0. Raises CommandError for a name that is none, and for a folder that has files already."""
     if not _NAME.fullmatch(options.name):
-        raise CommandError(f"{options.name!r} is no name for a project: write it as in my-service", MISUSED)
+        raise CommandError(
+            f"{options.name!r} is no name for a project: write it as in {_near(options.name)}", MISUSED
+        )
     project = options.folder / options.name
     if project.exists() and (not project.is_dir() or any(project.iterdir())):
         raise CommandError(f"{project} is there already and not empty: choose another name")
@@ -56,6 +58,12 @@ def run(options: Namespace) -> int:
         f"  cd {shlex.quote(str(project))}\n  python3 -m venv .venv && .venv/bin/pip install -e '.[dev]'\n  .venv/bin/velocipy dev"
     )
     return 0
+
+
+def _near(name: str) -> str:
+    """ "My_App" -> "my-app"."""
+    near = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+    return near if _NAME.fullmatch(near) else "my-service"
 
 
 def _write(project: Path, name: str) -> None:

@@ -110,9 +110,10 @@ def _usual(folder: Path) -> str:
             return name
     near = [path.name for path in sorted(folder.glob("*.py")) if _makes_an_app(path)]
     hint = f" {near[0]} makes an app: name it, {near[0]}:app." if near else ""
+    begin = "" if near else "; `velocipy new my-service` begins a project"
     raise CommandError(
         f"no app was named, and {folder} has none of {', '.join(USUAL)}.{hint} Name one (velocipy ... main:app), or write "
-        f'[tool.velocipy] app = "main:app" in pyproject.toml',
+        f'[tool.velocipy] app = "main:app" in pyproject.toml{begin}',
         MISUSED,
     )
 

@@ -11,9 +11,10 @@ from io import TextIOWrapper
 from typing import Any
 
 from velocipy.cli.__about__ import __version__
-from velocipy.cli.errors import FAILED, CommandError
+from velocipy.cli.errors import FAILED, MISUSED, CommandError
 from velocipy.cli.terminal import styled
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
+from velocipy.messages import did_you_mean
 
 COMMANDS = {
     "dev": "velocipy.cli.developing",
@@ -30,7 +31,11 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command -> its exit status: 0, 1 for what failed, 2 for a command that was used wrongly."""
-    options = make_parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
+    given = _joined(sys.argv[1:] if arguments is None else arguments)
+    unknown = _unknown(given)
+    if unknown:
+        return _failed(unknown, MISUSED)
+    options = make_parser().parse_args(given)
     _write_anything(sys.stdout)
     try:
         status: int = options.run(options)
@@ -56,6 +61,15 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 def _write_anything(out: Any) -> None:
     if isinstance(out, TextIOWrapper):
         out.reconfigure(errors="backslashreplace")  # a terminal may lack the letters of somebody's path
+
+
+def _unknown(arguments: Sequence[str]) -> str:
+    """What is wrong with the name of the command, "" where nothing is."""
+    name = arguments[0] if arguments else "--help"
+    if name in COMMANDS or name.startswith("-"):
+        return ""
+    others = did_you_mean(name, COMMANDS) or f": there are {', '.join(COMMANDS)}"
+    return f"there is no command {name!r}{others}"
 
 
 def _failed(message: str, status: int) -> int:
