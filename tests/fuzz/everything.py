@@ -15,6 +15,7 @@ import msgspec
 
 from velocipy import (
     APIRouter,
+    APIVersion,
     BackgroundTasks,
     Body,
     Cookie,
@@ -108,6 +109,7 @@ def make_app() -> VelociPy:
     """The app; what it keeps is its own."""
     app = VelociPy(
         plugins=False,
+        versioning=APIVersion.from_header("X-Version", default="1", allowed=("1", "2")),
         max_content_length=20_000,
         middleware=[
             TrustedHostMiddleware(["testserver", "*.test", "[::1]"]),
@@ -234,9 +236,21 @@ def _add_answers(app: VelociPy) -> None:
     async def text() -> str:
         return "text \u20ac"
 
+    @app.get("/answer/either", formats=["json", "msgpack"])
+    async def first(number: int = 1) -> dict[str, int]:
+        return {"number": number}
+
     @app.get("/answer/bytes")
     async def octets() -> bytes:
         return b"\x00\xff"
+
+    @app.get("/answer/version", versions=["1"])
+    async def one() -> str:
+        return "one"
+
+    @app.get("/answer/version", versions=["2"])
+    async def two(flag: bool = False) -> list[bool]:
+        return [flag]
 
     @app.get("/answer/none")
     async def none() -> None:

@@ -69,6 +69,10 @@ GETS = [
     ),
     *(
         "/answer/text",
+        "/answer/either",
+        "/answer/either",
+        "/answer/version",
+        "/answer/version",
         "/answer/bytes",
         "/answer/none",
         "/answer/long",
@@ -141,7 +145,8 @@ QUERIES = mutated(
 )
 
 HEADERS = {
-    "accept": ["application/json", "text/html;q=0.5, */*", "*/*;q=0", ","], "accept-encoding": ["gzip", "gzip;q=0", "identity;q=0", "*"],
+    "x-version": ["1", "2", "3", "", "1, 2"],
+    "accept": ["application/json", "application/msgpack", "application/vnd.msgpack;q=0.9, */*;q=0.1", "text/html;q=0.5, */*", "*/*;q=0", ","], "accept-encoding": ["gzip", "gzip;q=0", "identity;q=0", "*"],
     "content-type": ["application/json", "application/json; charset=latin1", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "multipart/form-data", "application/x+json", ""],
     "content-encoding": ["identity", "gzip"], "cookie": ["theme=dark; a=1", "theme", 'theme="x"; theme=2', ";;=", "session=x"],
     "x-token": ["t", "", "a, b"], "x-count": ["3", "x", "-1"], "x-list": ["a", "b,c"], "origin": ["https://a.example", "https://evil.example", "null"],
