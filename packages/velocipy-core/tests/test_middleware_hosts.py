@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velocipy import VelociPy, WebSocket
+from velocipy import Request, VelociPy, WebSocket
 from velocipy.exceptions import BadRequest, ConfigurationError
 from velocipy.middleware import HTTPSRedirectMiddleware, RequestIDMiddleware, TrustedHostMiddleware
 from velocipy.testing import TestClient, WebSocketDenied
@@ -294,3 +294,26 @@ def test_with_a_list_of_hosts_before_it_no_redirect_leads_elsewhere(interface: s
         assert client.get("/", headers={"host": "evil.example"}).status_code == 400
         answer = client.get("/", headers={"host": "a.example"})
         assert answer.headers["location"] == "https://a.example/"
+
+
+@pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_of_a_host_line_and_an_authority_that_differ_the_app_sees_the_one_that_was_checked(
+    interface: str, version: str
+) -> None:
+    """RSGI tells of both: of an absolute target's authority over HTTP/1.1, too. Servers over ASGI show the Host line."""
+    app = VelociPy(plugins=False, middleware=[TrustedHostMiddleware(["good.test"])])
+
+    @app.get("/")
+    async def seen(request: Request) -> list[str]:
+        return [request.host, str(request.url)]
+
+    with TestClient(app, interface=interface) as client:
+
+        def ask(host: str, authority: str) -> tuple[int, bytes]:
+            options: Any = {"headers": [("host", host)], "http_version": version, "authority": authority}
+            reply = client.exchange("GET", "/", **options).reply()
+            return reply.status, reply.body
+
+        assert ask("good.test", "evil.test") == (200, b'["good.test","http://good.test/"]')
+        assert ask("evil.test", "good.test")[0] == 400

@@ -29,7 +29,7 @@ def is_local(request: Request) -> bool:
         return False
     if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
         return False
-    named = request.connection.authority or headers.get("host")
+    named = headers.get("host") or request.connection.authority
     try:
         host = parse_host(named)[0] if named else "localhost"
     except ValueError:

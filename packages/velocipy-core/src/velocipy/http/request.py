@@ -152,7 +152,8 @@ class Exchange:
     @cached_property
     def _host(self) -> tuple[str, int | None]:
         connection = self._connection
-        named, port = connection.authority or self.headers.get("host"), None
+        # Where a client sends both, which must be equal (RFC 9113 section 8.3.1), it is the one that was checked: see `Dialect.hosts`.
+        named, port = self.headers.get("host") or connection.authority, None
         if self.route.proxies is not None:
             named, port = self._source.host or named, self._source.port
         if named:
