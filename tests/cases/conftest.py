@@ -21,6 +21,8 @@ from case_app import app
 from case_list import IN_PROCESS, SERVERS
 from case_marks import places_of
 from case_models import KINDS
+from case_redis import said as said
+from case_redis import valkey as valkey
 from case_table import TableWriter
 from case_targets import PATIENCE, ProcessTarget, Target, WireTarget, soon
 from hostile_client import HostileClient

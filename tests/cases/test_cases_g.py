@@ -25,7 +25,6 @@ from velocipy.security import (
 )
 from velocipy.testing import TestClient, WebSocketDenied
 
-both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 
 KEY = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -43,7 +42,6 @@ def shut(interface: Any, scheme: Any) -> TestClient:
     return TestClient(app, interface=interface)
 
 
-@both
 @pytest.mark.case(79)
 def test_a_key_that_is_not_exactly_an_accepted_one_is_a_401_and_compared_in_constant_time(
     interface: str, monkeypatch: pytest.MonkeyPatch
@@ -100,7 +98,6 @@ def basic(content: bytes) -> str:
     return "Basic " + b64encode(content).decode()
 
 
-@both
 @pytest.mark.case(80)
 def test_malformed_basic_credentials_are_a_401_with_a_challenge(interface: str) -> None:
     client = shut(interface, HTTPBasic(realm="ops"))
@@ -127,7 +124,6 @@ def test_malformed_basic_credentials_are_a_401_with_a_challenge(interface: str) 
     assert reader.get("/", headers={"authorization": basic(b"ada:a:b:c")}).json() == ["ada", "a:b:c"]
 
 
-@both
 @pytest.mark.case(81)
 def test_bearer_is_one_token_after_the_word_in_any_case(interface: str) -> None:
     client = shut(interface, OAuth2PasswordBearer("token"))
@@ -149,7 +145,6 @@ def test_bearer_is_one_token_after_the_word_in_any_case(interface: str) -> None:
         assert answer.headers["www-authenticate"] == challenge  # RFC 6750 section 3.1
 
 
-@both
 @pytest.mark.case(82)
 def test_a_form_for_a_token_that_lacks_or_doubles_a_field_is_a_422_and_another_type_a_415(
     interface: Any,
@@ -188,7 +183,6 @@ def test_a_form_for_a_token_that_lacks_or_doubles_a_field_is_a_422_and_another_t
         assert "application/x-www-form-urlencoded" in answer.json()["detail"]
 
 
-@both
 @pytest.mark.case(83)
 def test_without_auto_error_the_endpoint_decides_and_the_document_names_every_scheme(interface: Any) -> None:
     schemes: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -226,7 +220,6 @@ def test_without_auto_error_the_endpoint_decides_and_the_document_names_every_sc
         assert document["paths"][f"/{name}"]["get"]["security"] == [{name: []}, {}]
 
 
-@both
 @pytest.mark.case(84)
 def test_a_guard_of_app_or_router_stands_before_sockets_head_mounts_files_and_docs(
     interface: Any, tmp_path: Path
@@ -295,7 +288,6 @@ def test_a_guard_of_app_or_router_stands_before_sockets_head_mounts_files_and_do
                 """Accepted."""
 
 
-@both
 @pytest.mark.case(85)
 def test_a_dependency_is_made_once_a_request_never_shared_between_them_and_its_teardown_may_refuse(
     interface: Any,
@@ -334,7 +326,6 @@ def test_a_dependency_is_made_once_a_request_never_shared_between_them_and_its_t
     assert client.get("/").status_code == 401
 
 
-@both
 @pytest.mark.case(86)
 def test_a_secret_stands_in_no_answer_repr_log_or_document(
     interface: Any, caplog: pytest.LogCaptureFixture

@@ -36,7 +36,6 @@ from velocipy.middleware import (
 from velocipy.middleware.security_headers import DEFAULTS
 from velocipy.testing import TestClient, WebSocketDenied
 
-both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 
 GOOD = "https://good.example"
 
@@ -99,7 +98,6 @@ ORIGINS = {
 }
 
 
-@both
 @pytest.mark.case(87)
 def test_a_listed_origin_and_no_other_is_allowed_and_never_every_origin_with_credentials(
     interface: str,
@@ -125,7 +123,6 @@ def test_a_listed_origin_and_no_other_is_allowed_and_never_every_origin_with_cre
             CORSMiddleware(allow_credentials=True, **options)  # type: ignore[arg-type]
 
 
-@both
 @pytest.mark.case(88)
 def test_a_preflight_is_answered_before_guards_and_says_why_it_is_refused(interface: str) -> None:
     async def login() -> None:
@@ -166,7 +163,6 @@ def test_a_preflight_is_answered_before_guards_and_says_why_it_is_refused(interf
     assert client.put("/items", headers={"origin": GOOD}).status_code == 401
 
 
-@both
 @pytest.mark.case(89)
 def test_every_kind_of_answer_carries_the_origin_once_and_says_that_it_varies(interface: str) -> None:
     app = app_with(CORSMiddleware([GOOD]), max_content_length=10)
@@ -196,7 +192,6 @@ def test_every_kind_of_answer_carries_the_origin_once_and_says_that_it_varies(in
         assert (cors_of(answer), answer.headers["vary"]) == ({}, "Origin")
 
 
-@both
 @pytest.mark.case(90)
 def test_a_host_is_exactly_one_of_the_list_or_a_400(interface: str) -> None:
     allowed = ["example.com", "*.sub.example", "only.example:8443", "[::1]"]
@@ -232,7 +227,6 @@ def test_a_host_is_exactly_one_of_the_list_or_a_400(interface: str) -> None:
     assert client.get("/items", headers=forwarded).status_code == 400
 
 
-@both
 @pytest.mark.case(91)
 def test_http_is_sent_to_https_on_its_own_host_and_to_no_other(interface: str) -> None:
     client = client_of(app_with(HTTPSRedirectMiddleware()), interface)
@@ -258,7 +252,6 @@ def test_http_is_sent_to_https_on_its_own_host_and_to_no_other(interface: str) -
         assert behind.get("/items", headers=secure).status_code == status
 
 
-@both
 @pytest.mark.case(92)
 def test_security_headers_stand_on_errors_files_and_refusals_and_an_answers_own_win(
     interface: str, tmp_path: Path
@@ -294,7 +287,6 @@ def test_security_headers_stand_on_errors_files_and_refusals_and_an_answers_own_
 TEXT = "some words, again and again; " * 200
 
 
-@both
 @pytest.mark.case(93)
 def test_answers_are_compressed_for_who_takes_it_and_where_they_stay_true(interface: str) -> None:
     app = VelociPy(plugins=False, middleware=[CompressionMiddleware(codings=["gzip"])])
@@ -376,7 +368,6 @@ def test_answers_are_compressed_for_who_takes_it_and_where_they_stay_true(interf
     assert closed == [1]
 
 
-@both
 @pytest.mark.case(94)
 def test_a_request_id_that_could_do_harm_is_replaced_and_one_is_echoed_once(interface: str) -> None:
     app = app_with(RequestIDMiddleware())
@@ -405,7 +396,6 @@ def test_a_request_id_that_could_do_harm_is_replaced_and_one_is_echoed_once(inte
 PEER = ("10.0.0.1", 4321)
 
 
-@both
 @pytest.mark.case(95)
 def test_forwarding_headers_are_believed_of_named_proxies_alone_and_read_from_the_right(
     interface: str,

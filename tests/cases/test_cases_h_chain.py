@@ -27,7 +27,6 @@ from velocipy.exceptions import ConfigurationError
 from velocipy.openapi import OpenAPI
 from velocipy.testing import TestClient
 
-both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 
 BARE = b'{"detail":"Internal Server Error"}'
 
@@ -76,7 +75,6 @@ class Wrap:
             self.left.append(self.name)
 
 
-@both
 @pytest.mark.case(96)
 def test_middleware_that_fails_is_one_logged_500_and_all_is_left_in_reverse(
     interface: str, caplog: pytest.LogCaptureFixture
@@ -142,7 +140,6 @@ async def hello(): ...
 """
 
 
-@both
 @pytest.mark.case(97)
 def test_the_first_added_is_outermost_at_all_levels_and_check_names_an_unwise_place(
     interface: str,
@@ -178,7 +175,6 @@ class Leaf(Base):
     pass
 
 
-@both
 @pytest.mark.case(98)
 def test_a_handler_is_reached_by_base_class_and_status_and_one_that_raises_is_a_bare_500(
     interface: str, caplog: pytest.LogCaptureFixture
@@ -253,7 +249,6 @@ HOSTILE = [
 ]
 
 
-@both
 @pytest.mark.case(99)
 def test_hostile_settings_add_nothing_to_a_docs_page_whose_policy_stays_strict(interface: str) -> None:
     plain = client_of(VelociPy("Shop"), interface).get("/docs")
@@ -278,7 +273,6 @@ def test_hostile_settings_add_nothing_to_a_docs_page_whose_policy_stays_strict(i
     assert [off.get(path).status_code for path in ("/docs", "/docs/", "/docs/oauth2-redirect")] == [404] * 3
 
 
-@both
 @pytest.mark.case(100)
 def test_every_value_of_a_template_is_escaped_and_a_missing_template_tells_no_path(
     interface: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
