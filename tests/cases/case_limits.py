@@ -1,64 +1,26 @@
 """An app with limits on storages of every kind, and time as a number, for the cases of limits and of Redis. Knows no case.
 
-    clock = Clock()
-    for storage in storages(url, clock): client_of(limited(storage, rule))
+clock = Clock()
+for storage in storages(url, clock): client_of(limited(storage, rule))
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+from limit_machine import Clock, in_cells, in_memory
+
 from velocipy import Depends, VelociPy, WebSocket
 from velocipy.limiter import Limiter, RateLimitAlgorithm, RateLimitRule, rate_limit
-from velocipy.limiter.key_value import KeyValueLimiterStorage
-from velocipy.limiter.storage import MemoryStorage, RedisStorage
+from velocipy.limiter.storage import RedisStorage
 
 ALGORITHMS = tuple(RateLimitAlgorithm)
 SECOND = 1_000_000
+"""Microseconds."""
 
 _numbers = count()
-
-
-class Clock:
-    """A clock that is set by hand, in microseconds; called, it gives nanoseconds."""
-
-    def __init__(self, now: int = 1_790_000_000_000_001) -> None:
-        self.now = now
-
-    def __call__(self) -> int:
-        return self.now * 1000
-
-
-class Cells:
-    """The least that has `atomic_update`; it calls the function twice, as a storage on a network may."""
-
-    def __init__(self, clock: Any) -> None:
-        self.values: dict[str, tuple[bytes, float]] = {}
-        self._clock = clock
-
-    async def atomic_update(
-        self, key: str, function: Callable[[bytes | None], bytes | None], ttl: float | None = None
-    ) -> bytes | None:
-        assert ttl is not None and ttl > 0
-        value, ends = self.values.get(key, (None, 0.0))
-        value = value if ends > self._clock.now else None
-        function(value)
-        new = function(value)
-        if new is None:
-            self.values.pop(key, None)
-        else:
-            self.values[key] = new, self._clock.now + ttl * SECOND
-        return new
-
-
-def in_memory(clock: Any) -> Any:
-    return MemoryStorage(clock=clock)
-
-
-def in_cells(clock: Any) -> Any:
-    return KeyValueLimiterStorage(Cells(clock), clock=lambda: clock.now)
 
 
 def in_redis(url: str, clock: Any = None, **options: Any) -> Any:

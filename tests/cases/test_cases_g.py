@@ -25,7 +25,6 @@ from velocipy.security import (
 )
 from velocipy.testing import TestClient, WebSocketDenied
 
-
 KEY = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
 MISSING, WRONG = {"detail": "Not authenticated"}, {"detail": "Invalid authentication credentials"}

@@ -36,7 +36,6 @@ from velocipy.middleware import (
 from velocipy.middleware.security_headers import DEFAULTS
 from velocipy.testing import TestClient, WebSocketDenied
 
-
 GOOD = "https://good.example"
 
 

@@ -27,7 +27,6 @@ from velocipy.exceptions import ConfigurationError
 from velocipy.openapi import OpenAPI
 from velocipy.testing import TestClient
 
-
 BARE = b'{"detail":"Internal Server Error"}'
 
 

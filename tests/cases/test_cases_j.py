@@ -10,16 +10,15 @@ import multiprocessing
 import random
 import re
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from typing import Any, TypeVar
 
 import pytest
-from case_limits import ALGORITHMS, SECOND, Clock, in_cells, in_memory, in_redis, limited, rule_of, storages
+from case_limits import ALGORITHMS, SECOND, in_redis, limited, rule_of, storages
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from limit_machine import LimitMachine
+from limit_machine import Clock, LimitMachine, in_cells, in_memory, without_loop
 from limit_oracle import oracle_of
 from redis_callers import admitted
 from redis_server import Server
@@ -27,14 +26,10 @@ from redis_server import Server
 from velocipy import AsyncTestClient
 from velocipy.exceptions import ConfigurationError
 from velocipy.limiter import (
-    Limiter,
     RateLimitAlgorithm,
-    RateLimitRule,
     by_header,
     for_methods,
     for_paths,
-    limit,
-    rate_limit,
 )
 from velocipy.testing import TestClient, WebSocketDenied
 
@@ -55,6 +50,76 @@ def taken(client: TestClient, tries: int, path: str = "/", **options: Any) -> in
     return statuses.count(200)
 
 
+NO_PROTOCOL = {
+    "on": ("asgi",),
+    "why": "storages are asked, which know no protocol; asking each over one takes ten times as long",
+}
+KINDS = [*((kind,) for kind in ALGORITHMS), (ALGORITHMS[0], ALGORITHMS[0]), ALGORITHMS]
+
+
+@pytest.mark.case(111, **NO_PROTOCOL)
+@pytest.mark.parametrize("kinds", KINDS, ids=lambda kinds: "+".join(kinds))
+@pytest.mark.parametrize("kept", ["memory", "key-value", "redis"])
+def test_every_algorithm_keeps_its_promises_in_every_storage(
+    interface: str, kept: str, kinds: tuple[RateLimitAlgorithm, ...], valkey: Server
+) -> None:
+    """Invariants 1 to 9, 11, 12 and 17 of the reference, at every step; several rules are all or nothing."""
+    with asyncio.Runner() as loop:
+
+        class Machine(LimitMachine):
+            algorithms = kinds
+
+            def make_storage(self, clock: Clock) -> Any:
+                if kept == "redis":
+                    return in_redis(valkey.url, clock)
+                return in_memory(clock) if kept == "memory" else in_cells(clock)
+
+            def run(self, asked: Coroutine[Any, Any, T]) -> T:
+                return loop.run(asked) if kept == "redis" else without_loop(asked)
+
+        examples, steps = (4, 30) if kept == "redis" else (3, 40)
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            Machine,
+            settings=settings(
+                max_examples=max(settings().max_examples * examples // 20, 1),
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+
+
+@pytest.mark.case(112, **NO_PROTOCOL)
+@pytest.mark.once
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_memory_redis_and_oracle_agree_on_random_traces(
+    interface: str, kind: RateLimitAlgorithm, valkey: Server
+) -> None:
+    """2,500 traces for each algorithm, 10,000 in all; every fortieth is put to Redis too."""
+    chance = random.Random(f"limits {kind}")
+    clock = Clock()
+    redis = in_redis(valkey.url, clock)
+    with asyncio.Runner() as loop:
+        for number in range(2_500):
+            limit = chance.randint(1, 6)
+            rule = rule_of(kind, limit, chance.choice([0.0001, 1, 7.3]), cost=chance.randint(1, limit))
+            clock.now = chance.randint(10**15, 2 * 10**15)
+            storages = [in_memory(clock), in_cells(clock)]
+            oracle = oracle_of(rule)
+            for _ in range(12):
+                clock.now += chance.choice([0, 1, chance.randint(0, rule.window_us), rule.window_us])
+                expected = oracle.admits(clock.now, rule.cost)
+                if expected:
+                    oracle.admit(clock.now, rule.cost)
+                told = [without_loop(storage.decide((rule,), "x")) for storage in storages]
+                if number % 40 == 0:
+                    told.append(loop.run(redis.decide((rule,), str(number))))
+                assert [verdict.allowed for verdict in told] == [expected] * len(told)
+                assert all(verdict.standings == told[0].standings for verdict in told)
+                assert told[0].remaining == oracle.remaining(clock.now)
+        loop.run(redis.close())
+
+
 @pytest.mark.case(113)
 def test_of_many_callers_exactly_as_many_as_the_limit_come_in(
     interface: Any, valkey: Server, processes: int
@@ -65,7 +130,9 @@ def test_of_many_callers_exactly_as_many_as_the_limit_come_in(
         app = limited(storage, rule_of(limit=100, window=86_400))
         async with AsyncTestClient(app, interface=interface) as client:
             answers = await asyncio.gather(*(client.get("/") for _ in range(300)))
-            return [(answer.status_code, answer.json() if answer.status_code != 200 else "") for answer in answers]
+            return [
+                (answer.status_code, answer.json() if answer.status_code != 200 else "") for answer in answers
+            ]
 
     for storage in (in_memory(Clock()), in_redis(valkey.url)):
         told = asyncio.run(ask_all(storage))
@@ -76,7 +143,7 @@ def test_of_many_callers_exactly_as_many_as_the_limit_come_in(
 
         def ask(storage: Any = storage, rules: Any = rules, start: threading.Barrier = start) -> int:
             start.wait()
-            return sum(now(storage.decide(rules, "x")).allowed for _ in range(50))
+            return sum(without_loop(storage.decide(rules, "x")).allowed for _ in range(50))
 
         with ThreadPoolExecutor(16) as pool:
             assert sum(future.result() for future in [pool.submit(ask) for _ in range(16)]) == 100
@@ -89,15 +156,6 @@ def processes(valkey: Server) -> int:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         tasks = [(valkey.url, f"many:{kind}:", kind, 200) for kind in ALGORITHMS for _ in range(4)]
         return sum(pool.starmap_async(admitted, tasks, chunksize=1).get(60))
-
-
-def now(asked: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never waits."""
-    try:
-        asked.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    raise AssertionError("the storage waited")
 
 
 @pytest.mark.case(114)
@@ -148,7 +206,9 @@ def parse(text: str) -> dict[str, dict[str, int]]:
     for item in text.split(", "):
         assert LIST.fullmatch(item), item
         name, *pairs = item.split(";")
-        found[name.strip('"')] = {key: int(value) for key, _, value in (pair.partition("=") for pair in pairs)}
+        found[name.strip('"')] = {
+            key: int(value) for key, _, value in (pair.partition("=") for pair in pairs)
+        }
     return found
 
 
@@ -161,7 +221,9 @@ def test_every_answer_tells_how_a_client_stands_in_whole_seconds_that_are_not_to
     for path, status, left in (("/", 200, 3), ("/nowhere", 404, 2), ("/fails", 500, 1), ("/", 200, 0)):
         answer = client.get(path)
         assert answer.status_code == status
-        assert parse(answer.headers["ratelimit-policy"]) == {"r q": {"q": 4}}  # no window of 1.5 whole seconds
+        assert parse(answer.headers["ratelimit-policy"]) == {
+            "r q": {"q": 4}
+        }  # no window of 1.5 whole seconds
         assert parse(answer.headers["ratelimit"]) == {"r q": {"r": left, "t": 2}}
         assert "retry-after" not in answer.headers
     for passed, wait in ((0, "2"), (499_999, "2"), (500_000, "1"), (1_499_999, "1")):
@@ -201,7 +263,23 @@ def test_made_up_addresses_let_no_more_in_and_behind_a_proxy_each_client_counts(
         assert behind.get("/", headers={"x-forwarded-for": address}).status_code == status, address
 
 
-WHO = ["a:b", "a", "b", "{x}", "{y}", "*", "a\r\nb", "a\0b", "x" * 1_000_000, "x" * 999_999, "a ", "", "#", "é", "\u0430"]
+WHO = [
+    "a:b",
+    "a",
+    "b",
+    "{x}",
+    "{y}",
+    "*",
+    "a\r\nb",
+    "a\0b",
+    "x" * 1_000_000,
+    "x" * 999_999,
+    "a ",
+    "",
+    "#",
+    "é",
+    "\u0430",
+]
 
 
 @pytest.mark.case(117)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from case_limits import ALGORITHMS, in_redis, limited, rule_of
-from case_redis import BACK_WITHIN, IN_TIME, PATIENCE, Asking, Said, asking
+from case_redis import BACK_WITHIN, PATIENCE, Asking, Said, asking
 from redis_chaos import Proxy, Scripted
 from redis_server import Server
 
@@ -43,10 +42,10 @@ async def check_fault(interface: Any, valkey: Server, fault: str) -> None:
         assert proxy.connections <= 4
 
 
-def check_said(said: Said) -> None:
-    """One line when it went, one when it came back."""
+def check_said(said: Said, servers: int = 1) -> None:
+    """Of each, one line when it went, one when it came back."""
     for name in ("velocipy.redis", "velocipy.limiter"):
-        assert len(said.lines(name)) == 2, said.lines(name)
+        assert len(said.lines(name)) == 2 * servers, said.lines(name)
 
 
 @pytest.mark.case(123)
@@ -72,9 +71,18 @@ def test_an_app_starts_without_redis_and_uses_it_when_it_comes_up(
 
 
 @pytest.mark.case(124)
-def test_a_server_that_refuses_is_left_alone_and_used_again(interface: Any, valkey: Server, said: Said) -> None:
-    asyncio.run(check_fault(interface, valkey, "refuse"))
-    check_said(said)
+def test_a_server_that_refuses_is_left_alone_and_used_again(
+    interface: Any, valkey: Server, said: Said
+) -> None:
+    """Nobody listens any more, or the connection is reset as soon as a command comes."""
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for fault in ("refuse", "reset"):
+                tasks.create_task(check_fault(interface, valkey, fault))
+
+    asyncio.run(main())
+    check_said(said, servers=2)
 
 
 @pytest.mark.case(125)
@@ -187,6 +195,12 @@ def test_a_refusal_in_redis_words_is_its_fault_and_never_a_500(
             # A node of a cluster will not be another server by itself: it is not asked again.
             assert set(probes) == (set() if reply in OF_A_CLUSTER else {b"SET"})
             assert await redis.answer("/deny") == (503, {"detail": "Service Unavailable"})
+            if reply in REFUSALS:
+                fake.reply = b"+OK\r\n"
+                began = time.monotonic()
+                while redis.storage._link.breaker.open:
+                    assert time.monotonic() - began < BACK_WITHIN
+                    await asyncio.sleep(0.05)
 
     async def wrong_type() -> None:
         async with asking(interface, valkey.url, deadline=5) as redis:
@@ -204,7 +218,7 @@ def test_a_refusal_in_redis_words_is_its_fault_and_never_a_500(
 
     asyncio.run(main())
     lines = said.lines()
-    assert len(lines) == len(REFUSALS + OF_A_CLUSTER) + 1, lines
+    assert len(lines) == 2 * len(REFUSALS) + len(OF_A_CLUSTER) + 1, lines
     assert sum("write redis+cluster://" in line for line in lines) == len(OF_A_CLUSTER)
 
 

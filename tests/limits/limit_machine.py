@@ -5,15 +5,16 @@ Invariants 1 to 9, 11, 12 and 17 of the reference are asserted at every step. A 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from limit_oracle import Oracle, oracle_of
 
+from velocipy.limiter.key_value import KeyValueLimiterStorage
 from velocipy.limiter.rule import RateLimitAlgorithm, RateLimitRule
+from velocipy.limiter.storage import MemoryStorage
 from velocipy.limiter.verdict import Standing, Verdict
 
 T = TypeVar("T")
@@ -28,6 +29,36 @@ class Clock:
 
     def __call__(self) -> int:
         return self.now * 1000
+
+
+class Cells:
+    """The least that has `atomic_update`; it calls the function twice, as a storage on a network may."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.values: dict[str, tuple[bytes, float]] = {}
+        self._clock = clock
+
+    async def atomic_update(
+        self, key: str, function: Callable[[bytes | None], bytes | None], ttl: float | None = None
+    ) -> bytes | None:
+        assert ttl is not None and ttl > 0
+        value, ends = self.values.get(key, (None, 0.0))
+        value = value if ends > self._clock.now else None
+        function(value)
+        new = function(value)
+        if new is None:
+            self.values.pop(key, None)
+        else:
+            self.values[key] = new, self._clock.now + ttl * 1_000_000
+        return new
+
+
+def in_memory(clock: Clock) -> Any:
+    return MemoryStorage(clock=clock)
+
+
+def in_cells(clock: Clock) -> Any:
+    return KeyValueLimiterStorage(Cells(clock), clock=lambda: clock.now)
 
 
 @st.composite
@@ -49,10 +80,8 @@ class LimitMachine(RuleBasedStateMachine):
         raise NotImplementedError
 
     def run(self, asked: Coroutine[Any, Any, T]) -> T:
-        """Storages that need a loop that stays override this."""
-        return asyncio.run(asked) if self.needs_loop else _without_loop(asked)
-
-    needs_loop = False
+        """Storages that need a loop override this."""
+        return without_loop(asked)
 
     @initialize(data=st.data())
     def start(self, data: st.DataObject) -> None:
@@ -166,7 +195,7 @@ def check_bound(rule_: RateLimitRule, oracle: Oracle) -> None:
         assert oracle.most_in(window) <= 2 * oracle.limit
 
 
-def _without_loop(asked: Coroutine[Any, Any, T]) -> T:
+def without_loop(asked: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that never waits."""
     try:
         asked.send(None)

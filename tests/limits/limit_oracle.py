@@ -1,12 +1,11 @@
 """What each algorithm ought to decide, worked out from the whole history of what was admitted. Slow, and nothing like the code.
 
-Times are whole microseconds, quantities are fractions. Knows rules; knows no states, no storage and no clock.
+Times are whole microseconds. Knows rules; knows no states, no storage and no clock.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from fractions import Fraction
 
 from velocipy.limiter.rule import RateLimitAlgorithm, RateLimitRule
 
@@ -46,23 +45,24 @@ class Oracle(ABC):
 
 
 class BucketOracle(Oracle):
-    """A bucket of tokens, refilled evenly."""
+    """A bucket of tokens, refilled evenly. A token is counted as the microseconds that it takes to come."""
 
     def __init__(self, rule: RateLimitRule) -> None:
         super().__init__(rule)
-        self.rate = Fraction(1, self.window // self.limit)
+        self.token = self.window // self.limit
 
-    def tokens(self, now: int) -> Fraction:
-        tokens, before = Fraction(self.capacity), None
+    def filled(self, now: int) -> int:
+        full = filled = self.capacity * self.token
+        before = None
         for time in self.units:
             if before is not None:
-                tokens = min(tokens + (time - before) * self.rate, Fraction(self.capacity))
-            tokens -= 1
+                filled = min(filled + time - before, full)
+            filled -= self.token
             before = time
-        return tokens if before is None else min(tokens + (now - before) * self.rate, Fraction(self.capacity))
+        return full if before is None else min(filled + now - before, full)
 
     def admits(self, now: int, cost: int) -> bool:
-        return cost <= self.tokens(now)
+        return cost * self.token <= self.filled(now)
 
 
 class FixedOracle(Oracle):
@@ -88,16 +88,16 @@ class LogOracle(Oracle):
 
 
 class CounterOracle(Oracle):
-    """This window, and the last one as far as it still reaches back."""
+    """This window, and the last one as far as it still reaches back. A unit is counted as the microseconds of a window."""
 
-    def estimate(self, now: int) -> Fraction:
+    def estimate(self, now: int) -> int:
         index = now // self.window
         before = sum(time // self.window == index - 1 for time in self.units)
         here = sum(time // self.window == index for time in self.units)
-        return before * (1 - Fraction(now % self.window, self.window)) + here
+        return before * (self.window - now % self.window) + here * self.window
 
     def admits(self, now: int, cost: int) -> bool:
-        return self.estimate(now) + cost <= self.limit
+        return self.estimate(now) + cost * self.window <= self.limit * self.window
 
 
 ORACLES: dict[RateLimitAlgorithm | str, type[Oracle]] = {
