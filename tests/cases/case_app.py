@@ -13,6 +13,7 @@ import case_answers
 import case_bodies
 import case_files
 import case_heads
+import case_sockets
 from case_tally import TALLY
 
 from velocipy import VelociPy
@@ -45,6 +46,8 @@ async def tally() -> Any:
 app.include_router(case_heads.router)
 app.include_router(case_answers.router)
 app.include_router(case_bodies.router)
+app.include_router(case_sockets.router)
 app.mount("/trusted", case_heads.trusted)
 app.mount("/debug", case_answers.debug_page)
 app.mount("/static", case_files.static)
+app.mount("/visited", case_sockets.visited)
