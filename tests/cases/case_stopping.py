@@ -1,4 +1,7 @@
-"""An app with one of everything that may be open when its server is told to stop; each notes in a file what became of it."""
+"""An app with one of everything that may be open when its server is told to stop; each notes in a file what became of it.
+
+Served by itself, in a process that ends: cases 137, 138, 139, 142 and 144.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from velocipy import BackgroundTasks, StreamingResponse, VelociPy, WebSocket
+from velocipy import BackgroundTasks, Request, StreamingResponse, VelociPy, WebSocket
 from velocipy.exceptions import WebSocketDisconnect
+from velocipy.middleware import RequestIDMiddleware
 
 JOURNAL = Path(os.environ["STOPPING_JOURNAL"])
 
@@ -20,13 +24,28 @@ def note(text: str) -> None:
 
 
 @asynccontextmanager
-async def lifespan(app: VelociPy) -> AsyncIterator[None]:
+async def lifespan(app: VelociPy) -> AsyncIterator[dict[str, bool]]:
     note("lifespan starts")
-    yield
+    if "STOPPING_FAILS" in os.environ:
+        raise RuntimeError("the database is not there")
+    yield {"up": True}
+    app.state["up"] = False
     note("lifespan stops")
 
 
-app = VelociPy(lifespan=lifespan, plugins=False, shutdown_grace=1.5)
+app = VelociPy(lifespan=lifespan, plugins=False, shutdown_grace=1.5, middleware=[RequestIDMiddleware()])
+
+
+def make() -> VelociPy:
+    """The same, for servers that call what makes an app."""
+    note(f"made in {os.getpid()}")
+    return app
+
+
+@app.get("/up")
+async def up(request: Request) -> list[object]:
+    """Whether the lifespan is there, and in which process."""
+    return [request.app.state.get("up", False), os.getpid()]
 
 
 @app.get("/slow")
