@@ -9,39 +9,12 @@ from typing import cast
 
 import pytest
 from idle import measured, raise_file_limit
-from measure import COUNTED, Soak, settled, soak
-from servers import COMMANDS, serve
-from visitors import VISITS, frame
+from measure import COUNTED, Soak, settled
+from visitors import frame
 
 HERE = Path(__file__).resolve().parent
 BLOCKS = 1_000
 """Objects that 1,000 visits may leave: a leak of one object in each visit, or of a request in every sixtieth, is more."""
-
-
-@pytest.mark.case(149)
-@pytest.mark.servers
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", [kind for kind in COMMANDS if kind != "uvicorn-h11"])
-def test_visits_leave_nothing_behind(kind: str) -> None:
-    """Memory by Python's blocks: that of the process needs a longer run to be told from its allocators' slack."""
-    visits = 600 if kind == "hypercorn" else 2_000
-    with serve(kind, "soak_app:app", cwd=HERE) as server:
-        made = asyncio.run(
-            soak(
-                kind,
-                server.port,
-                warm_up=visits,
-                visits=visits,
-                parts=3,
-                clients=16,
-                leaving=0.15,
-                say=lambda line: None,
-            )
-        )
-    before, after = made.reports[0][1], made.reports[-1][1]
-    assert {what: after[what] - before[what] for what in COUNTED if after[what] > before[what]} == {}
-    assert made.growth("blocks") < BLOCKS
-    assert set(made.seen) == {*VISITS, "websocket", "left"}
 
 
 @pytest.mark.servers

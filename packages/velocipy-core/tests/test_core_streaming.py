@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import sys
 import threading
 import time
@@ -486,42 +485,6 @@ def test_a_generator_that_will_not_be_cancelled_is_closed_all_the_same(interface
         exchange.leave()
         assert exchange.inner.stopped
     assert seen == ["closed"]
-
-
-@both
-@pytest.mark.case(152)
-def test_streams_that_were_left_leave_no_task_behind(interface: str) -> None:
-    """Thousands of clients, most of which leave: in the first turn, while it waits, and after the end."""
-    count, closed = 3_000, 0
-
-    async def rows(number: int) -> AsyncIterator[bytes]:
-        nonlocal closed
-        try:
-            yield b"first"
-            if number % 3:
-                await asyncio.sleep(60)
-        finally:
-            closed += 1
-
-    numbers = iter(range(count))
-    app = streaming(lambda: StreamingResponse(rows(next(numbers))))
-
-    async def one(client: AsyncTestClient) -> None:
-        exchange = client.exchange("GET", "/")
-        await exchange.chunk()
-        await asyncio.sleep(0 if random.random() < 0.5 else 0.02)
-        await exchange.close()
-
-    async def run() -> int:
-        async with AsyncTestClient(app, interface=interface) as client:
-            before = len(asyncio.all_tasks())
-            for _ in range(count // 500):
-                await asyncio.gather(*(one(client) for _ in range(500)))
-            await asyncio.sleep(0.05)
-            return len(asyncio.all_tasks()) - before
-
-    assert asyncio.run(run()) == 0
-    assert closed == count
 
 
 # -- whoever else wants to know ------------------------------------------------------------------------------------------------

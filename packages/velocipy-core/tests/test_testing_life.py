@@ -7,7 +7,6 @@ import contextvars
 import gc
 import threading
 import time
-import weakref
 from typing import Any
 
 import pytest
@@ -166,36 +165,6 @@ def test_a_reported_failure_is_raised_with_its_message(phase: str) -> None:
         TestClient(Failing(phase), interface="asgi"),
     ):
         pass
-
-
-@pytest.mark.case(153)
-@pytest.mark.parametrize("interface", ["asgi", "rsgi"])
-@pytest.mark.process
-def test_five_hundred_clients_leave_no_thread_and_no_loop(interface: str) -> None:
-    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
-
-    class App(Lively):
-        def note(self) -> None:
-            loops.append(weakref.ref(asyncio.get_running_loop()))
-
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            self.note()
-            await super().__call__(scope, receive, send)
-
-        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-            self.note()
-            await super().__rsgi__(scope, protocol)
-
-    for _ in range(500):
-        client = TestClient(App(), interface=interface)
-        client.get("/")
-        client.close()
-    assert loop_threads() == []
-    del client
-    gc.collect()
-    left = [loop for ref in loops if (loop := ref()) is not None]
-    assert all(loop.is_closed() for loop in left)
-    assert len(left) < 5
 
 
 def test_an_unused_client_starts_no_thread() -> None:
