@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -199,6 +200,11 @@ def test_a_good_mac_over_what_is_no_session_is_an_empty_one(interface: str) -> N
         assert world.holds(signed(payload)) == {}, payload[:60]
 
 
+def listed(read: Any, session: Session) -> list[Any]:
+    """What a look at the session gives, as an answer that is never empty."""
+    return [read(session)]
+
+
 @pytest.mark.case(75)
 def test_reading_says_vary_and_writing_sets_one_cookie_that_no_cache_keeps(interface: str) -> None:
     world = logged_in(interface)
@@ -210,7 +216,7 @@ def test_reading_says_vary_and_writing_sets_one_cookie_that_no_cache_keeps(inter
         bool,
     ]
     for read in reads:
-        answer = world.ask(lambda session, read=read: [read(session)])
+        answer = world.ask(partial(listed, read))
         assert (answer.status_code, answer.headers["vary"], answer.headers["cache-control"]) == (
             200,
             "cookie",
@@ -270,7 +276,7 @@ def test_what_fails_with_500_or_more_saves_nothing_and_a_refusal_saves_all(inter
             raise error
 
         for error in (LookupError, 503, HTTPException(500)):
-            answer = world.ask(lambda session, error=error: fail(session, error))
+            answer = world.ask(partial(fail, error=error))
             assert answer.status_code >= 500 and "set-cookie" not in answer.headers
             assert world.holds() == {"user": 7}
         assert world.ask(lambda session: fail(session, HTTPException(401))).status_code == 401

@@ -59,6 +59,7 @@ class Stopped:
 async def stop_with_everything_open(server: RunningServer) -> tuple[dict[str, object], float, list[object]]:
     """(what each client got, the seconds until the server had ended, what came of requests after the signal)."""
     got: dict[str, object] = {}
+    late: list[object] = []
     async with httpx2.AsyncClient(base_url=server.url, timeout=15) as client:
         assert (await client.get("/background")).text == "begun"
 
@@ -73,7 +74,7 @@ async def stop_with_everything_open(server: RunningServer) -> tuple[dict[str, ob
             await asyncio.sleep(0.3)
             started = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
-            asking.append(asyncio.ensure_future(late_requests(server, late := [])))
+            asking.append(asyncio.ensure_future(late_requests(server, late)))
             try:
                 await asyncio.wait_for(talk.recv(), 10)
             except websockets.ConnectionClosed:
@@ -318,7 +319,7 @@ def two_workers(kind: str, tmp_path: Path) -> None:
     """Both answer, from processes of their own, with request ids of their own, each made by the factory."""
     journal = tmp_path / "journal"
     with served(kind, journal, "case_stopping:make", options=["--workers", "2", "--factory"]) as server:
-        pids, ids, deadline = set(), list[str](), time.monotonic() + 15
+        pids, ids, deadline = set[int](), list[str](), time.monotonic() + 15
         while len(pids) < 2 and time.monotonic() < deadline:
             answer = httpx2.get(f"{server.url}/up", headers={"connection": "close"}, timeout=5)
             assert answer.json()[0] is True

@@ -1,18 +1,12 @@
-"""What strangers make a process keep: memory, files, tasks, requests and lines of the log. Cases 16, 147, 150, 151 and 154."""
+"""Headers without number and without end, as the app has them to read. What a process keeps is in tests/cases, group M."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from velocipy import Request
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-# -- headers -------------------------------------------------------------------------------------------------------------
 
 
 async def count(request: Request) -> Any:

@@ -1,20 +1,15 @@
-"""The short form of the soak: some thousand visits to each server leave nothing behind. `hatch run soak` is the long one."""
+"""The parts of the soak, and idle WebSockets. Its short form is case 149 in tests/cases, `hatch run soak` the long one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from pathlib import Path
 from typing import cast
 
 import pytest
 from idle import measured, raise_file_limit
 from measure import COUNTED, Soak, settled
 from visitors import frame
-
-HERE = Path(__file__).resolve().parent
-BLOCKS = 1_000
-"""Objects that 1,000 visits may leave: a leak of one object in each visit, or of a request in every sixtieth, is more."""
 
 
 @pytest.mark.servers
