@@ -6,7 +6,8 @@ for storage in storages(url, clock): client_of(limited(storage, rule))
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
@@ -49,10 +50,17 @@ def rule_of(
 
 
 def limited(storage: Any, *rules: RateLimitRule, **options: Any) -> VelociPy:
-    """An app whose routes are all limited by these rules; `identifier` and `exempt` go to the limit."""
+    """An app whose routes are all limited by these rules, and that closes its storage; `identifier` and `exempt` go to the limit."""
     proxies = options.pop("proxy_headers", None)
-    guard = Depends(rate_limit(Limiter(storage), list(rules), **options))
-    app = VelociPy(plugins=False, dependencies=[guard], proxy_headers=proxies)
+    limiter = Limiter(storage)
+
+    @asynccontextmanager
+    async def lifespan(app: VelociPy) -> AsyncIterator[None]:
+        yield
+        await limiter.close()
+
+    guard = Depends(rate_limit(limiter, list(rules), **options))
+    app = VelociPy(plugins=False, dependencies=[guard], proxy_headers=proxies, lifespan=lifespan)
 
     @app.get("/")
     async def home() -> str:

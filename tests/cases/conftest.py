@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 from case_app import app
+from case_clients import client_for as client_for
+from case_clients import world_of as world_of
 from case_list import IN_PROCESS, SERVERS
 from case_marks import places_of
 from case_models import KINDS
@@ -70,7 +72,7 @@ def told(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def nothing_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
     """A case with apps of its own leaves no file open in this process; `target` looks after its own."""
-    looks = "client_of" in request.fixturenames
+    looks = "interface" in request.fixturenames
     before = len(os.listdir("/proc/self/fd"))
     yield
     assert not looks or soon(lambda: len(os.listdir("/proc/self/fd")) <= before)

@@ -15,6 +15,8 @@ from case_marks import mark_of, places_of
 from case_table import TableWriter, read_page, written
 
 HERE = Path(__file__).parent
+FIXTURES = {"place", "target", "interface", "client_of", "client_for", "models_of", "world_of"}
+"""By which a test takes its place."""
 
 
 def listed_tests() -> Iterator[Callable[..., Any]]:
@@ -48,9 +50,7 @@ def test_every_case_has_one_test(found: dict[int, list[Callable[..., Any]]]) -> 
 def test_every_case_runs_where_the_list_says(found: dict[int, list[Callable[..., Any]]]) -> None:
     """A test takes its place by a fixture; one of the wire takes the servers too, whatever they make of it."""
     for number, (function,) in found.items():
-        assert {"place", "target", "client_of", "models_of", "interface"} & inspect.signature(
-            function
-        ).parameters.keys()
+        assert FIXTURES & inspect.signature(function).parameters.keys()
         if CASES[number].wire and "on" not in mark_of(function).kwargs:
             assert set(SERVERS) < set(places_of(function))
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from case_clients import Worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_world import HOUR, NAME, NOW, OTHER, SECRET, Clock, SessionWorld, put
@@ -36,16 +37,16 @@ def signed(payload: bytes, secret: str = SECRET, purpose: str = f"session in coo
     return Signer(secret, purpose, clock=lambda: NOW, max_size=10_000).sign(payload)
 
 
-def logged_in(interface: str, **options: Any) -> SessionWorld:
-    world = SessionWorld(interface, **options)
+def logged_in(world_of: Worlds, **options: Any) -> SessionWorld:
+    world = world_of(**options)
     assert world.ask(put(user=7)).status_code == 200 or world.cookie
     assert world.holds() == {"user": 7}
     return world
 
 
 @pytest.mark.case(67)
-def test_a_cookie_with_any_one_byte_changed_is_an_empty_session(interface: str) -> None:
-    world = logged_in(interface)
+def test_a_cookie_with_any_one_byte_changed_is_an_empty_session(world_of: Worlds) -> None:
+    world = logged_in(world_of)
     good = world.cookie or ""
 
     @settings(max_examples=settings().max_examples // 2)
@@ -59,9 +60,9 @@ def test_a_cookie_with_any_one_byte_changed_is_an_empty_session(interface: str) 
 
 @pytest.mark.case(68)
 def test_a_cookie_cut_grown_spelt_otherwise_or_made_for_something_else_is_an_empty_session(
-    interface: str,
+    world_of: Worlds,
 ) -> None:
-    world = logged_in(interface)
+    world = logged_in(world_of)
     good = world.cookie or ""
     payload, issued, mac = good.split(".")
     last = LETTERS[(LETTERS.index(mac[-1]) & ~3) | ((LETTERS.index(mac[-1]) + 1) & 3)]
@@ -96,8 +97,8 @@ def test_a_cookie_cut_grown_spelt_otherwise_or_made_for_something_else_is_an_emp
 
 
 @pytest.mark.case(69)
-def test_a_session_ends_a_second_after_its_age_and_none_begins_in_the_future(interface: str) -> None:
-    world = logged_in(interface, max_age=2 * HOUR, idle_timeout=2 * HOUR)
+def test_a_session_ends_a_second_after_its_age_and_none_begins_in_the_future(world_of: Worlds) -> None:
+    world = logged_in(world_of, max_age=2 * HOUR, idle_timeout=2 * HOUR)
     world.clock.now = NOW + 2 * HOUR - 1
     assert world.holds() == {"user": 7}
     world.clock.now = NOW + 2 * HOUR + 1
@@ -110,10 +111,10 @@ def test_a_session_ends_a_second_after_its_age_and_none_begins_in_the_future(int
 
 @pytest.mark.case(70)
 def test_a_copy_of_the_cookie_is_worth_nothing_after_a_logout_where_a_storage_keeps_the_session(
-    interface: str,
+    world_of: Worlds,
 ) -> None:
     clock = Clock()
-    world = logged_in(interface, clock=clock, storage=MemoryStorage(clock=clock))
+    world = logged_in(world_of, clock=clock, storage=MemoryStorage(clock=clock))
     planted = world.cookie
     world.ask(Session.regenerate)
     assert (world.holds(planted), world.holds()) == ({}, {"user": 7})
@@ -121,43 +122,43 @@ def test_a_copy_of_the_cookie_is_worth_nothing_after_a_logout_where_a_storage_ke
     assert "Max-Age=0" in world.ask(Session.clear).headers["set-cookie"]
     assert world.holds(copy) == {}
     # A session in the cookie itself cannot be taken back: docs/sessions.md says so.
-    in_cookie = logged_in(interface)
+    in_cookie = logged_in(world_of)
     copy = in_cookie.cookie
     in_cookie.ask(Session.clear)
     assert in_cookie.holds(copy) == {"user": 7}
 
 
 @pytest.mark.case(71)
-def test_an_old_secret_verifies_until_it_is_taken_out_and_the_new_one_signs(interface: str) -> None:
-    old = logged_in(interface).cookie
-    rotating = SessionWorld(interface, [OTHER, SECRET])
+def test_an_old_secret_verifies_until_it_is_taken_out_and_the_new_one_signs(world_of: Worlds) -> None:
+    old = logged_in(world_of).cookie
+    rotating = world_of([OTHER, SECRET])
     assert rotating.holds(old) == {"user": 7}
     rotating.cookie = old
     rotating.ask(put(user=8))
     new = rotating.cookie
-    assert SessionWorld(interface, OTHER).holds(new) == {"user": 8}
-    assert SessionWorld(interface, OTHER).holds(old) == {}
-    assert SessionWorld(interface, SECRET).holds(new) == {}
+    assert world_of(OTHER).holds(new) == {"user": 8}
+    assert world_of(OTHER).holds(old) == {}
+    assert world_of(SECRET).holds(new) == {}
 
 
 @pytest.mark.case(72)
 def test_an_app_with_a_secret_that_can_be_guessed_does_not_start_and_text_and_bytes_are_one_secret(
-    interface: str,
+    world_of: Worlds,
 ) -> None:
     for secret in (None, "", b"", "short", "change-me", "change-me" * 5, "x" * 64, [], [SECRET, "short"], 7):
         with pytest.raises(ConfigurationError, match="secret") as caught:
-            SessionWorld(interface, secret)
+            world_of(secret)
         assert "short" not in str(caught.value) and SECRET not in str(caught.value)
-    assert SessionWorld(interface, SECRET.encode()).holds(logged_in(interface).cookie) == {"user": 7}
+    assert world_of(SECRET.encode()).holds(logged_in(world_of).cookie) == {"user": 7}
 
 
 @pytest.mark.case(73)
 def test_a_cookie_goes_out_up_to_4096_bytes_and_one_of_a_megabyte_is_not_even_hashed(
-    interface: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, world_of: Worlds
 ) -> None:
     def line_of(name: str, size: int) -> tuple[int, int]:
         """A cookie of that name with a session of about that size -> (status, length of its line)."""
-        answer = SessionWorld(interface, session_cookie=name).ask(put(x="x" * size))
+        answer = world_of(session_cookie=name).ask(put(x="x" * size))
         return answer.status_code, len(answer.headers.get("set-cookie", ""))
 
     # Base64 grows by four characters at a time, a name by one: the size of which a cookie takes 4091 to 4095 bytes, then the name.
@@ -166,7 +167,7 @@ def test_a_cookie_goes_out_up_to_4096_bytes_and_one_of_a_megabyte_is_not_even_ha
     assert line_of(name, size) == (204, 4095)
     assert line_of(name + "s", size) == (204, 4096)
     assert line_of(name + "ss", size) == (500, 0)
-    world = logged_in(interface)
+    world = logged_in(world_of)
     with monkeypatch.context() as patched:
         patched.setattr(hmac, "digest", lambda *args: 1 / 0)
         assert world.holds("a" * 1_000_000) == {}
@@ -174,8 +175,8 @@ def test_a_cookie_goes_out_up_to_4096_bytes_and_one_of_a_megabyte_is_not_even_ha
 
 
 @pytest.mark.case(74)
-def test_a_good_mac_over_what_is_no_session_is_an_empty_one(interface: str) -> None:
-    world = logged_in(interface)
+def test_a_good_mac_over_what_is_no_session_is_an_empty_one(world_of: Worlds) -> None:
+    world = logged_in(world_of)
     begun = b'["%s",%d,' % (b"A" * 24, NOW)
     good = begun + b'{"user":8},[]]'
     assert world.holds(signed(good)) == {"user": 8}
@@ -206,8 +207,8 @@ def listed(read: Any, session: Session) -> list[Any]:
 
 
 @pytest.mark.case(75)
-def test_reading_says_vary_and_writing_sets_one_cookie_that_no_cache_keeps(interface: str) -> None:
-    world = logged_in(interface)
+def test_reading_says_vary_and_writing_sets_one_cookie_that_no_cache_keeps(world_of: Worlds) -> None:
+    world = logged_in(world_of)
     reads: list[Any] = [
         lambda session: session.get("user"),
         lambda session: "user" in session,
@@ -235,7 +236,9 @@ def test_reading_says_vary_and_writing_sets_one_cookie_that_no_cache_keeps(inter
 
 
 @pytest.mark.case(76)
-def test_the_cookie_is_shut_to_scripts_other_sites_and_http_unless_http_is_asked_for(interface: str) -> None:
+def test_the_cookie_is_shut_to_scripts_other_sites_and_http_unless_http_is_asked_for(
+    world_of: Worlds,
+) -> None:
     attributes = "Max-Age=43200; Path=/; Secure; HttpOnly; SameSite="
     table: list[tuple[dict[str, Any], str]] = [
         ({}, f"{NAME}=V; {attributes}Lax"),
@@ -251,7 +254,7 @@ def test_the_cookie_is_shut_to_scripts_other_sites_and_http_unless_http_is_asked
         ),
     ]
     for options, line in table:
-        name, _, rest = SessionWorld(interface, **options).ask(put(a=1)).headers["set-cookie"].partition("=")
+        name, _, rest = world_of(**options).ask(put(a=1)).headers["set-cookie"].partition("=")
         assert f"{name}=V;{rest.partition(';')[2]}" == line
     for options in (
         {"same_site": "none", "https_only": False},
@@ -260,14 +263,14 @@ def test_the_cookie_is_shut_to_scripts_other_sites_and_http_unless_http_is_asked
         {"session_cookie": "a;b"},
     ):
         with pytest.raises(ConfigurationError):
-            SessionWorld(interface, **options)
+            world_of(**options)
 
 
 @pytest.mark.case(77)
-def test_what_fails_with_500_or_more_saves_nothing_and_a_refusal_saves_all(interface: str) -> None:
+def test_what_fails_with_500_or_more_saves_nothing_and_a_refusal_saves_all(world_of: Worlds) -> None:
     clock = Clock()
     for options in ({}, {"clock": clock, "storage": MemoryStorage(clock=clock)}):
-        world = logged_in(interface, **options)  # type: ignore[arg-type]
+        world = logged_in(world_of, **options)  # type: ignore[arg-type]
 
         def fail(session: Session, error: Any = LookupError) -> Response:
             session["half"] = 1
@@ -285,7 +288,7 @@ def test_what_fails_with_500_or_more_saves_nothing_and_a_refusal_saves_all(inter
 
 @pytest.mark.case(78)
 def test_of_two_requests_at_once_the_last_to_end_wins_and_a_websocket_cannot_write_a_cookie(
-    interface: Any,
+    interface: Any, world_of: Worlds
 ) -> None:
     clock = Clock()
     app = VelociPy(plugins=False)
@@ -319,7 +322,7 @@ def test_of_two_requests_at_once_the_last_to_end_wins_and_a_websocket_cannot_wri
 
     asyncio.run(talk())
 
-    world = logged_in(interface)
+    world = logged_in(world_of)
 
     @world.app.websocket("/ws")
     async def endpoint(websocket: WebSocket, session: Session) -> None:

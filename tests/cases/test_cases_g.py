@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from case_clients import Clients
 
 from velocipy import APIRouter, AsyncTestClient, Depends, Request, StaticFiles, VelociPy, WebSocket
 from velocipy.security import (
@@ -30,7 +31,7 @@ OTHER = "fedcba9876543210fedcba9876543210"
 MISSING, WRONG = {"detail": "Not authenticated"}, {"detail": "Invalid authentication credentials"}
 
 
-def shut(interface: Any, scheme: Any) -> TestClient:
+def shut(client_for: Clients, scheme: Any) -> TestClient:
     """A client of an app that says what the scheme gave its endpoint."""
     app = VelociPy(plugins=False)
 
@@ -38,14 +39,14 @@ def shut(interface: Any, scheme: Any) -> TestClient:
     async def who(given: Annotated[Any, Depends(scheme)]) -> Any:
         return {"given": given if isinstance(given, str) or given is None else repr(given)}
 
-    return TestClient(app, interface=interface)
+    return client_for(app)
 
 
 @pytest.mark.case(79)
 def test_a_key_that_is_not_exactly_an_accepted_one_is_a_401_and_compared_in_constant_time(
-    interface: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, client_for: Clients
 ) -> None:
-    header = shut(interface, APIKeyHeader("x-api-key", keys=[OTHER, KEY]))
+    header = shut(client_for, APIKeyHeader("x-api-key", keys=[OTHER, KEY]))
     tables: list[tuple[list[tuple[Any, Any]], Any]] = [
         ([], MISSING),
         ([("x-api-key", "")], MISSING),
@@ -60,7 +61,7 @@ def test_a_key_that_is_not_exactly_an_accepted_one_is_a_401_and_compared_in_cons
     for lines, detail in tables:
         answer = header.get("/", headers=lines)
         assert (answer.status_code, answer.json()) == (401, detail), lines[:1]
-    query = shut(interface, APIKeyQuery("k", keys=[OTHER, KEY]))
+    query = shut(client_for, APIKeyQuery("k", keys=[OTHER, KEY]))
     for text, detail in (
         ("", MISSING),
         ("k=", MISSING),
@@ -76,7 +77,7 @@ def test_a_key_that_is_not_exactly_an_accepted_one_is_a_401_and_compared_in_cons
     # A value of a query that long is refused before anybody compares it (case 19).
     long = query.exchange("GET", "/?k=" + "a" * 1_000_000, headers=[("host", "testserver")]).reply()
     assert long.status == 400
-    cookie = shut(interface, APIKeyCookie("k", keys=[OTHER, KEY]))
+    cookie = shut(client_for, APIKeyCookie("k", keys=[OTHER, KEY]))
     for text, detail in (("k=", MISSING), (f"k={KEY[:-1]}", WRONG), (f"k=x; k={KEY}", WRONG)):
         answer = cookie.get("/", headers={"cookie": text})
         assert (answer.status_code, answer.json()) == (401, detail), text
@@ -98,8 +99,8 @@ def basic(content: bytes) -> str:
 
 
 @pytest.mark.case(80)
-def test_malformed_basic_credentials_are_a_401_with_a_challenge(interface: str) -> None:
-    client = shut(interface, HTTPBasic(realm="ops"))
+def test_malformed_basic_credentials_are_a_401_with_a_challenge(client_for: Clients) -> None:
+    client = shut(client_for, HTTPBasic(realm="ops"))
     for lines in (
         ["Basic"],
         ["Basic !!!!"],
@@ -119,13 +120,13 @@ def test_malformed_basic_credentials_are_a_401_with_a_challenge(interface: str) 
     async def read(given: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]) -> list[str]:
         return [given.username, given.password]
 
-    reader = TestClient(app, interface=interface)
+    reader = client_for(app)
     assert reader.get("/", headers={"authorization": basic(b"ada:a:b:c")}).json() == ["ada", "a:b:c"]
 
 
 @pytest.mark.case(81)
-def test_bearer_is_one_token_after_the_word_in_any_case(interface: str) -> None:
-    client = shut(interface, OAuth2PasswordBearer("token"))
+def test_bearer_is_one_token_after_the_word_in_any_case(client_for: Clients) -> None:
+    client = shut(client_for, OAuth2PasswordBearer("token"))
     for line in ("Bearer abc", "bearer abc", "BEARER abc", "Bearer   abc"):
         assert client.get("/", headers={"authorization": line}).json() == {"given": "abc"}
     refused: list[tuple[list[str], Any]] = [
@@ -146,7 +147,7 @@ def test_bearer_is_one_token_after_the_word_in_any_case(interface: str) -> None:
 
 @pytest.mark.case(82)
 def test_a_form_for_a_token_that_lacks_or_doubles_a_field_is_a_422_and_another_type_a_415(
-    interface: Any,
+    client_for: Clients,
 ) -> None:
     app = VelociPy(plugins=False)
 
@@ -154,7 +155,7 @@ def test_a_form_for_a_token_that_lacks_or_doubles_a_field_is_a_422_and_another_t
     async def token(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> list[str]:
         return form.scopes
 
-    client = TestClient(app, interface=interface)
+    client = client_for(app)
     form = {"content-type": "application/x-www-form-urlencoded"}
     for body, places in {
         "": ["username", "password"],
@@ -183,7 +184,9 @@ def test_a_form_for_a_token_that_lacks_or_doubles_a_field_is_a_422_and_another_t
 
 
 @pytest.mark.case(83)
-def test_without_auto_error_the_endpoint_decides_and_the_document_names_every_scheme(interface: Any) -> None:
+def test_without_auto_error_the_endpoint_decides_and_the_document_names_every_scheme(
+    client_for: Clients,
+) -> None:
     schemes: dict[str, tuple[Any, dict[str, Any]]] = {
         "APIKeyHeader": (
             APIKeyHeader("X-K", keys=[KEY], auto_error=False),
@@ -210,7 +213,7 @@ def test_without_auto_error_the_endpoint_decides_and_the_document_names_every_sc
 
     for name, (scheme, _) in schemes.items():
         declare(name, scheme)
-    client = TestClient(app, interface=interface)
+    client = client_for(app)
     document = client.get("/openapi.json").json()
     for name, (_, described) in schemes.items():
         bad = {"x-k": OTHER, "authorization": "Digest !"}
@@ -221,7 +224,7 @@ def test_without_auto_error_the_endpoint_decides_and_the_document_names_every_sc
 
 @pytest.mark.case(84)
 def test_a_guard_of_app_or_router_stands_before_sockets_head_mounts_files_and_docs(
-    interface: Any, tmp_path: Path
+    tmp_path: Path, client_for: Clients
 ) -> None:
     guard = Depends(APIKeyHeader("x-api-key", keys=[KEY]))
     (tmp_path / "a.txt").write_text("a file")
@@ -275,7 +278,7 @@ def test_a_guard_of_app_or_router_stands_before_sockets_head_mounts_files_and_do
         (alone, [("GET", "/in/page", 200), ("HEAD", "/in/page", 200), ("PUT", "/in/page", 405)], ["/in/ws"]),
     ]
     for served, requests, sockets in table:
-        client = TestClient(served, interface=interface)
+        client = client_for(served)
         for method, path, status in requests:
             assert client.request(method, path).status_code == 401, (method, path)
             assert client.request(method, path, headers=good).status_code == status, (method, path)
@@ -289,7 +292,7 @@ def test_a_guard_of_app_or_router_stands_before_sockets_head_mounts_files_and_do
 
 @pytest.mark.case(85)
 def test_a_dependency_is_made_once_a_request_never_shared_between_them_and_its_teardown_may_refuse(
-    interface: Any,
+    interface: Any, client_for: Clients
 ) -> None:
     made: list[str] = []
     bearer = OAuth2PasswordBearer("/token")
@@ -317,7 +320,7 @@ def test_a_dependency_is_made_once_a_request_never_shared_between_them_and_its_t
 
     asyncio.run(ask())
     assert sorted(made) == sorted(f"t{number}" for number in range(100))
-    client = TestClient(app, interface=interface)
+    client = client_for(app)
     answer = client.get("/", headers={"authorization": "Bearer bad"})
     assert (answer.status_code, answer.json()) == (401, WRONG)
     with app.override({user: lambda: "anybody"}):
@@ -327,7 +330,7 @@ def test_a_dependency_is_made_once_a_request_never_shared_between_them_and_its_t
 
 @pytest.mark.case(86)
 def test_a_secret_stands_in_no_answer_repr_log_or_document(
-    interface: Any, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, client_for: Clients
 ) -> None:
     secret = "hunter2-hunter2-hunter2"
     app = VelociPy()
@@ -348,7 +351,7 @@ def test_a_secret_stands_in_no_answer_repr_log_or_document(
     async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> None: ...
 
     caplog.set_level(logging.DEBUG)
-    client = TestClient(app, interface=interface, raise_server_exceptions=False)
+    client = client_for(app)
     answers = [
         client.get("/basic", auth=("ada", secret)),
         client.get("/key", headers={"x-api-key": secret}),

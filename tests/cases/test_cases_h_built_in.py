@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_clients import Clients
 
 from velocipy import (
     Depends,
@@ -34,7 +35,7 @@ from velocipy.middleware import (
     TrustedHostMiddleware,
 )
 from velocipy.middleware.security_headers import DEFAULTS
-from velocipy.testing import TestClient, WebSocketDenied
+from velocipy.testing import WebSocketDenied
 
 GOOD = "https://good.example"
 
@@ -71,12 +72,6 @@ def app_with(*middleware: Any, **settings: Any) -> VelociPy:
     return app
 
 
-def client_of(app: VelociPy, interface: Any, **options: Any) -> TestClient:
-    return TestClient(
-        app, interface=interface, raise_server_exceptions=False, follow_redirects=False, **options
-    )
-
-
 def cors_of(answer: Any) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
 
@@ -99,10 +94,10 @@ ORIGINS = {
 
 @pytest.mark.case(87)
 def test_a_listed_origin_and_no_other_is_allowed_and_never_every_origin_with_credentials(
-    interface: str,
+    client_for: Clients,
 ) -> None:
     for credentials in (False, True):
-        client = client_of(app_with(CORSMiddleware([GOOD], allow_credentials=credentials)), interface)
+        client = client_for(app_with(CORSMiddleware([GOOD], allow_credentials=credentials)))
         granted = {"access-control-allow-origin": GOOD}
         if credentials:
             granted["access-control-allow-credentials"] = "true"
@@ -112,7 +107,7 @@ def test_a_listed_origin_and_no_other_is_allowed_and_never_every_origin_with_cre
             assert cors_of(answer) == (granted if allowed else {}), origin[:50]
         two = [("origin", GOOD), ("origin", "https://evil.example")]
         assert cors_of(client.get("/items", headers=two)) == {}
-    client = client_of(app_with(CORSMiddleware(["*"])), interface)
+    client = client_for(app_with(CORSMiddleware(["*"])))
     for origin in ORIGINS:
         assert cors_of(client.get("/items", headers={"origin": origin})) == {
             "access-control-allow-origin": "*"
@@ -123,12 +118,12 @@ def test_a_listed_origin_and_no_other_is_allowed_and_never_every_origin_with_cre
 
 
 @pytest.mark.case(88)
-def test_a_preflight_is_answered_before_guards_and_says_why_it_is_refused(interface: str) -> None:
+def test_a_preflight_is_answered_before_guards_and_says_why_it_is_refused(client_for: Clients) -> None:
     async def login() -> None:
         raise HTTPException(401)
 
     policy = CORSMiddleware([GOOD], ["PUT", "DELETE"], ["X-Token"], max_age=60)
-    client = client_of(app_with(policy, dependencies=[Depends(login)]), interface)
+    client = client_for(app_with(policy, dependencies=[Depends(login)]))
 
     def ask(path: str = "/items", **headers: str) -> Any:
         sent = {"origin": GOOD, "access-control-request-method": "PUT"}
@@ -163,9 +158,9 @@ def test_a_preflight_is_answered_before_guards_and_says_why_it_is_refused(interf
 
 
 @pytest.mark.case(89)
-def test_every_kind_of_answer_carries_the_origin_once_and_says_that_it_varies(interface: str) -> None:
+def test_every_kind_of_answer_carries_the_origin_once_and_says_that_it_varies(client_for: Clients) -> None:
     app = app_with(CORSMiddleware([GOOD]), max_content_length=10)
-    client = client_of(app, interface)
+    client = client_for(app)
     json = {"content-type": "application/json"}
     table: list[tuple[int, str, str, bytes]] = [
         (200, "GET", "/kinds/stream", b""),
@@ -192,9 +187,9 @@ def test_every_kind_of_answer_carries_the_origin_once_and_says_that_it_varies(in
 
 
 @pytest.mark.case(90)
-def test_a_host_is_exactly_one_of_the_list_or_a_400(interface: str) -> None:
+def test_a_host_is_exactly_one_of_the_list_or_a_400(client_for: Clients) -> None:
     allowed = ["example.com", "*.sub.example", "only.example:8443", "[::1]"]
-    client = client_of(app_with(TrustedHostMiddleware(allowed)), interface)
+    client = client_for(app_with(TrustedHostMiddleware(allowed)))
     table = {
         "example.com": True,
         "EXAMPLE.com:81": True,
@@ -227,8 +222,8 @@ def test_a_host_is_exactly_one_of_the_list_or_a_400(interface: str) -> None:
 
 
 @pytest.mark.case(91)
-def test_http_is_sent_to_https_on_its_own_host_and_to_no_other(interface: str) -> None:
-    client = client_of(app_with(HTTPSRedirectMiddleware()), interface)
+def test_http_is_sent_to_https_on_its_own_host_and_to_no_other(client_for: Clients) -> None:
+    client = client_for(app_with(HTTPSRedirectMiddleware()))
     for path, target in {
         "/items?x=1&y=%2F": "https://testserver/items?x=1&y=%2F",
         "//evil.example/x": "https://testserver//evil.example/x",
@@ -247,13 +242,13 @@ def test_http_is_sent_to_https_on_its_own_host_and_to_no_other(interface: str) -
     secure = {"x-forwarded-proto": "https"}
     assert client.get("/items", headers=secure).status_code == 308
     for proxies, status in ((["192.0.2.1"], 308), (["*"], 200)):
-        behind = client_of(app_with(HTTPSRedirectMiddleware(), proxy_headers=proxies), interface)
+        behind = client_for(app_with(HTTPSRedirectMiddleware(), proxy_headers=proxies))
         assert behind.get("/items", headers=secure).status_code == status
 
 
 @pytest.mark.case(92)
 def test_security_headers_stand_on_errors_files_and_refusals_and_an_answers_own_win(
-    interface: str, tmp_path: Path
+    interface: str, tmp_path: Path, client_for: Clients
 ) -> None:
     (tmp_path / "a.txt").write_text("a file")
     app = app_with(SecurityHeadersMiddleware(), max_content_length=5)
@@ -264,7 +259,7 @@ def test_security_headers_stand_on_errors_files_and_refusals_and_an_answers_own_
     async def refuse(websocket: WebSocket) -> None:
         raise HTTPException(401)
 
-    client = client_of(app, interface)
+    client = client_for(app)
     too_long = client.put("/items", content=b'{"a": ""}', headers={"content-type": "application/json"})
     for status, answer in {
         200: client.get("/files/a.txt"),
@@ -287,7 +282,7 @@ TEXT = "some words, again and again; " * 200
 
 
 @pytest.mark.case(93)
-def test_answers_are_compressed_for_who_takes_it_and_where_they_stay_true(interface: str) -> None:
+def test_answers_are_compressed_for_who_takes_it_and_where_they_stay_true(client_for: Clients) -> None:
     app = VelociPy(plugins=False, middleware=[CompressionMiddleware(codings=["gzip"])])
     closed, threads = list[int](), list[threading.Thread]()
     coding = app.layer.middleware[0]._codings["gzip"]
@@ -326,7 +321,7 @@ def test_answers_are_compressed_for_who_takes_it_and_where_they_stay_true(interf
         response: Response = kinds[kind]()
         return response
 
-    client = client_of(app, interface)
+    client = client_for(app)
 
     def ask(kind: str, accepted: str = "gzip", method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         sent = {"accept-encoding": accepted}
@@ -368,9 +363,11 @@ def test_answers_are_compressed_for_who_takes_it_and_where_they_stay_true(interf
 
 
 @pytest.mark.case(94)
-def test_a_request_id_that_could_do_harm_is_replaced_and_one_is_echoed_once(interface: str) -> None:
+def test_a_request_id_that_could_do_harm_is_replaced_and_one_is_echoed_once(
+    interface: str, client_for: Clients
+) -> None:
     app = app_with(RequestIDMiddleware())
-    client = client_of(app, interface)
+    client = client_for(app)
     for sent, kept in {
         b"abc-1": True,
         b"a" * 1_024: False,
@@ -397,7 +394,7 @@ PEER = ("10.0.0.1", 4321)
 
 @pytest.mark.case(95)
 def test_forwarding_headers_are_believed_of_named_proxies_alone_and_read_from_the_right(
-    interface: str,
+    client_for: Clients,
 ) -> None:
     def shown(proxies: Any, peer: Any, headers: list[tuple[str, str]]) -> Any:
         app = VelociPy(plugins=False, proxy_headers=proxies)
@@ -406,7 +403,7 @@ def test_forwarding_headers_are_believed_of_named_proxies_alone_and_read_from_th
         async def show(request: Request) -> list[Any]:
             return [request.client, request.scheme, request.host]
 
-        return client_of(app, interface, client=peer).get("/", headers=headers).json()
+        return client_for(app, client=peer).get("/", headers=headers).json()
 
     direct = [list(PEER), "http", "testserver"]
     everything = [

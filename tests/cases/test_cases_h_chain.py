@@ -12,6 +12,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from case_clients import Clients
 
 from velocipy import (
     APIRouter,
@@ -25,13 +26,8 @@ from velocipy import (
 from velocipy.cli.main import main
 from velocipy.exceptions import ConfigurationError
 from velocipy.openapi import OpenAPI
-from velocipy.testing import TestClient
 
 BARE = b'{"detail":"Internal Server Error"}'
-
-
-def client_of(app: VelociPy, interface: Any, **options: Any) -> TestClient:
-    return TestClient(app, interface=interface, raise_server_exceptions=False, **options)
 
 
 def errors_of(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -76,7 +72,7 @@ class Wrap:
 
 @pytest.mark.case(96)
 def test_middleware_that_fails_is_one_logged_500_and_all_is_left_in_reverse(
-    interface: str, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, client_for: Clients
 ) -> None:
     for name, status, calls in (
         ("raises", 500, 0),
@@ -90,7 +86,7 @@ def test_middleware_that_fails_is_one_logged_500_and_all_is_left_in_reverse(
         called: list[str] = []
         app.add_route("/", partial(endpoint, called), dependencies=[Depends(opened(left))])
         caplog.clear()
-        answer = client_of(app, interface).get("/")
+        answer = client_for(app, broken=status >= 500).get("/")
         assert (answer.status_code, len(called)) == (status, calls), name
         assert status != 500 or answer.content == BARE
         assert len(errors_of(caplog)) == (1 if status == 500 else 0)
@@ -145,6 +141,7 @@ def test_the_first_added_is_outermost_at_all_levels_and_check_names_an_unwise_pl
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    client_for: Clients,
 ) -> None:
     events: list[str] = []
     app = VelociPy(plugins=False, middleware=[Note("a", events), Around("b", events)])
@@ -152,7 +149,7 @@ def test_the_first_added_is_outermost_at_all_levels_and_check_names_an_unwise_pl
     router = APIRouter(middleware=[Around("d", events), Note("e", events)])
     router.add_route("/", partial(endpoint, events), middleware=[Note("f", events), Around("g", events)])
     app.include_router(router, "/r")
-    answer = client_of(app, interface).get("/r/")
+    answer = client_for(app).get("/r/")
     assert events == ["a", "> b", "c", "> d", "e", "f", "> g", "endpoint", "< g", "< d", "< b"]
     assert [answer.headers[f"x-{name}"] for name in "acef"] == list("acef")
 
@@ -176,7 +173,7 @@ class Leaf(Base):
 
 @pytest.mark.case(98)
 def test_a_handler_is_reached_by_base_class_and_status_and_one_that_raises_is_a_bare_500(
-    interface: str, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture, client_for: Clients
 ) -> None:
     app = VelociPy(plugins=False, max_content_length=10)
 
@@ -201,7 +198,7 @@ def test_a_handler_is_reached_by_base_class_and_status_and_one_that_raises_is_a_
     async def take(body: dict[str, Any], n: int = 1) -> None:
         raise Leaf
 
-    client = client_of(app, interface)
+    client = client_for(app)
 
     def post(content: bytes, query: str = "") -> Any:
         return client.post(f"/x{query}", content=content, headers={"content-type": "application/json"})
@@ -249,13 +246,13 @@ HOSTILE = [
 
 
 @pytest.mark.case(99)
-def test_hostile_settings_add_nothing_to_a_docs_page_whose_policy_stays_strict(interface: str) -> None:
-    plain = client_of(VelociPy("Shop"), interface).get("/docs")
+def test_hostile_settings_add_nothing_to_a_docs_page_whose_policy_stays_strict(client_for: Clients) -> None:
+    plain = client_for(VelociPy("Shop")).get("/docs")
     elements = Tags(plain.text).found
     for text in HOSTILE:
         app = VelociPy(text, openapi=OpenAPI(description=text, servers=[{"url": "/" + text}]))
         root = "/" + text if text.isascii() else ""  # servers take no other prefix
-        answer = client_of(app, interface, root_path=root).get("/docs")
+        answer = client_for(app, root_path=root).get("/docs")
         page = Tags(answer.text)
         assert (answer.status_code, page.found) == (200, elements)
         assert page.title.rstrip("\n") == f"{text} - docs"
@@ -268,13 +265,13 @@ def test_hostile_settings_add_nothing_to_a_docs_page_whose_policy_stays_strict(i
     for place in ("/<script>", "/a\r\nb", "//evil.example", "/a\0"):
         with pytest.raises(ConfigurationError):
             VelociPy(docs_url=place)
-    off = client_of(VelociPy(docs_url=None), interface)
+    off = client_for(VelociPy(docs_url=None))
     assert [off.get(path).status_code for path in ("/docs", "/docs/", "/docs/oauth2-redirect")] == [404] * 3
 
 
 @pytest.mark.case(100)
 def test_every_value_of_a_template_is_escaped_and_a_missing_template_tells_no_path(
-    interface: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, client_for: Clients
 ) -> None:
     page = "<p title='{{ text }}'>{{ text }}{{ csp_nonce }}{{ url_for('show', name='a', text=text) }}</p>"
     names = ["page.html", "page.txt", "page.js", "page"]
@@ -288,7 +285,7 @@ def test_every_value_of_a_template_is_escaped_and_a_missing_template_tells_no_pa
         return pages.TemplateResponse(name, {"text": text}, request=request)
 
     app.add_route("/", show, name="show")
-    client = client_of(app, interface)
+    client = client_for(app)
     for name in names:
         for text in HOSTILE:
             answer = client.get("/", params={"name": name, "text": text})

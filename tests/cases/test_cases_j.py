@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
+from case_clients import Clients
 from case_limits import ALGORITHMS, SECOND, in_redis, limited, rule_of, storages
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -37,10 +38,6 @@ T = TypeVar("T")
 pytestmark = pytest.mark.servers
 
 TOO_MANY = {"detail": "Too Many Requests"}
-
-
-def client_of(app: Any, interface: Any, **options: Any) -> TestClient:
-    return TestClient(app, interface=interface, raise_server_exceptions=False, **options)
 
 
 def taken(client: TestClient, tries: int, path: str = "/", **options: Any) -> int:
@@ -159,12 +156,14 @@ def processes(valkey: Server) -> int:
 
 
 @pytest.mark.case(114)
-def test_at_its_reset_a_window_is_over_and_not_a_microsecond_before(interface: Any, valkey: Server) -> None:
+def test_at_its_reset_a_window_is_over_and_not_a_microsecond_before(
+    valkey: Server, client_for: Clients
+) -> None:
     clock = Clock()
     for kind in ALGORITHMS:
         for storage in storages(valkey.url, clock):
             clock.now = BEGIN
-            with client_of(limited(storage, rule_of(kind)), interface) as client:
+            with client_for(limited(storage, rule_of(kind))) as client:
                 assert [client.get("/").status_code for _ in range(5)] == [200] * 5
                 refused = client.get("/")
                 assert (refused.status_code, refused.json()) == (429, TOO_MANY)
@@ -214,10 +213,10 @@ def parse(text: str) -> dict[str, dict[str, int]]:
 
 @pytest.mark.case(115)
 def test_every_answer_tells_how_a_client_stands_in_whole_seconds_that_are_not_too_short(
-    interface: Any,
+    client_for: Clients,
 ) -> None:
     clock = Clock()
-    client = client_of(limited(in_memory(clock), rule_of(limit=4, window=1.5, name="r q")), interface)
+    client = client_for(limited(in_memory(clock), rule_of(limit=4, window=1.5, name="r q")))
     for path, status, left in (("/", 200, 3), ("/nowhere", 404, 2), ("/fails", 500, 1), ("/", 200, 0)):
         answer = client.get(path)
         assert answer.status_code == status
@@ -233,7 +232,7 @@ def test_every_answer_tells_how_a_client_stands_in_whole_seconds_that_are_not_to
         assert parse(answer.headers["ratelimit"])["r q"]["t"] == int(wait)
     clock.now = Clock().now + 1_500_000
     assert client.get("/").status_code == 200
-    whole = client_of(limited(in_memory(clock), rule_of(limit=4)), interface).get("/")
+    whole = client_for(limited(in_memory(clock), rule_of(limit=4))).get("/")
     assert parse(whole.headers["ratelimit-policy"]) == {"r": {"q": 4, "w": 60}}
 
 
@@ -241,8 +240,8 @@ SPOOFS = ("x-forwarded-for", "x-real-ip", "forwarded", "x_forwarded_for", "clien
 
 
 @pytest.mark.case(116)
-def test_made_up_addresses_let_no_more_in_and_behind_a_proxy_each_client_counts(interface: Any) -> None:
-    client = client_of(limited(in_memory(Clock()), rule_of(limit=7)), interface)
+def test_made_up_addresses_let_no_more_in_and_behind_a_proxy_each_client_counts(client_for: Clients) -> None:
+    client = client_for(limited(in_memory(Clock()), rule_of(limit=7)))
     admitted_ = 0
     for number in range(1_000):
         address = f"203.0.{number >> 8}.{number & 255}"
@@ -250,7 +249,7 @@ def test_made_up_addresses_let_no_more_in_and_behind_a_proxy_each_client_counts(
         value = f"for={address}" if name == "forwarded" else address
         admitted_ += client.get("/", headers={name: value}).status_code == 200
     assert admitted_ == 7
-    behind = client_of(limited(in_memory(Clock()), rule_of(limit=1), proxy_headers=["*"]), interface)
+    behind = client_for(limited(in_memory(Clock()), rule_of(limit=1), proxy_headers=["*"]))
     for address, status in (
         ("192.0.2.1", 200),
         ("192.0.2.2", 200),
@@ -283,11 +282,13 @@ WHO = [
 
 
 @pytest.mark.case(117)
-def test_no_two_identities_share_a_count_and_none_chooses_its_key(interface: Any, valkey: Server) -> None:
+def test_no_two_identities_share_a_count_and_none_chooses_its_key(
+    valkey: Server, client_for: Clients
+) -> None:
     for storage in (in_memory(Clock()), in_redis(valkey.url, Clock())):
         who = iter(WHO * 2)
-        app = limited(storage, rule_of(limit=1), identifier=lambda exchange, who=who: next(who))
-        with client_of(app, interface) as client:
+        app = limited(storage, rule_of(limit=1), identifier=lambda exchange, who=who: next(who, "stranger"))
+        with client_for(app) as client:
             assert [client.get("/").status_code for _ in WHO] == [200] * len(WHO)
             assert [client.get("/").status_code for _ in WHO] == [429] * len(WHO)
     keys = valkey.reply("KEYS", f"{storage._prefix}limit:*").split(b"\r\n")[2::2]
@@ -297,11 +298,11 @@ def test_no_two_identities_share_a_count_and_none_chooses_its_key(interface: Any
 
 @pytest.mark.case(118)
 def test_a_refusal_by_one_rule_takes_nothing_from_another_and_both_are_told(
-    interface: Any, valkey: Server
+    valkey: Server, client_for: Clients
 ) -> None:
     for storage in storages(valkey.url, Clock()):
         wide, narrow = rule_of(limit=10, name="wide"), rule_of(limit=2, name="narrow")
-        with client_of(limited(storage, wide, narrow), interface) as client:
+        with client_for(limited(storage, wide, narrow)) as client:
             answers = [client.get("/") for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 429, 429, 429]
         assert answers[-1].headers["ratelimit-policy"] == '"wide";q=10;w=60, "narrow";q=2;w=60'
@@ -309,9 +310,9 @@ def test_a_refusal_by_one_rule_takes_nothing_from_another_and_both_are_told(
 
 
 @pytest.mark.case(119)
-def test_handshakes_misses_options_and_failures_count_and_who_is_exempt_does_not(interface: Any) -> None:
+def test_handshakes_misses_options_and_failures_count_and_who_is_exempt_does_not(client_for: Clients) -> None:
     exempt = [for_paths("/free"), for_methods("DELETE")]
-    client = client_of(limited(in_memory(Clock()), rule_of(), exempt=exempt), interface)
+    client = client_for(limited(in_memory(Clock()), rule_of(), exempt=exempt))
     for method, path, status in (
         ("GET", "/free", 404),
         ("DELETE", "/", 405),
@@ -333,7 +334,7 @@ def test_handshakes_misses_options_and_failures_count_and_who_is_exempt_does_not
 
 @pytest.mark.case(120)
 def test_a_clock_that_jumps_costs_one_limit_at_most_and_locks_nobody_out(
-    interface: Any, valkey: Server
+    valkey: Server, client_for: Clients
 ) -> None:
     clock = Clock()
     for kind in ALGORITHMS:
@@ -342,34 +343,35 @@ def test_a_clock_that_jumps_costs_one_limit_at_most_and_locks_nobody_out(
                 clock.now = BEGIN + 30 * SECOND
                 who = {"x-who": str(jump)}
                 app = limited(storage, rule_of(kind), identifier=by_header("x-who"))
-                client = client_of(app, interface)
-                assert taken(client, 7, headers=who) == 5
-                clock.now += jump * SECOND
-                assert taken(client, 12, headers=who) <= 5
-                clock.now += 120 * SECOND
-                assert taken(client, 7, headers=who) == 5
+                with client_for(app) as client:
+                    assert taken(client, 7, headers=who) == 5
+                    clock.now += jump * SECOND
+                    assert taken(client, 12, headers=who) <= 5
+                    clock.now += 120 * SECOND
+                    assert taken(client, 7, headers=who) == 5
 
 
 @pytest.mark.case(121)
 def test_a_rule_that_is_changed_under_its_counts_neither_fails_nor_locks_out(
-    interface: Any, valkey: Server
+    valkey: Server, client_for: Clients
 ) -> None:
     clock = Clock()
     for kind in ALGORITHMS:
         for storage in storages(valkey.url, clock):
             clock.now = BEGIN
-            assert taken(client_of(limited(storage, rule_of(kind)), interface), 7) == 5
+            with client_for(limited(storage, rule_of(kind))) as client:
+                assert taken(client, 7) == 5
             longest = 60.0
             for count, window in ((3, 60), (9, 60), (3, 1), (9, 3600), (1, 1)):
-                client = client_of(limited(storage, rule_of(kind, count, window)), interface)
-                assert taken(client, 11) <= count
-                longest = max(longest, window)
-                clock.now += round(2 * longest * SECOND)
-                assert taken(client, 11) >= 1
+                with client_for(limited(storage, rule_of(kind, count, window))) as client:
+                    assert taken(client, 11) <= count
+                    longest = max(longest, window)
+                    clock.now += round(2 * longest * SECOND)
+                    assert taken(client, 11) >= 1
 
 
 @pytest.mark.case(122)
-def test_a_rule_that_makes_no_sense_starts_no_app(interface: Any) -> None:
+def test_a_rule_that_makes_no_sense_starts_no_app(client_for: Clients) -> None:
     nan = float("nan")
     for changed in (
         {"limit": 0},
@@ -394,4 +396,4 @@ def test_a_rule_that_makes_no_sense_starts_no_app(interface: Any) -> None:
         limited(in_memory(Clock()), rule_of(), rule_of(limit=9))
     with pytest.raises(ConfigurationError):
         limited(in_memory(Clock()))
-    assert taken(client_of(limited(in_memory(Clock()), rule_of()), interface), 6) == 5
+    assert taken(client_for(limited(in_memory(Clock()), rule_of())), 6) == 5

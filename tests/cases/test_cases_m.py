@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from case_clients import Clients
 from case_limits import ALGORITHMS, limited, rule_of
 from hypothesis import settings
 from limit_machine import Clock
@@ -134,14 +135,14 @@ def _is_endless(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 @pytest.mark.case(148)
 def test_a_flood_of_identities_keeps_no_more_than_allowed_and_forgets_the_limited_last(
-    interface: Any,
+    client_for: Clients,
 ) -> None:
     """Four hundred for each algorithm, on a storage of two hundred; beyond that it is the same again."""
     for kind in ALGORITHMS:
         clock = Clock()
         storage = MemoryStorage(max_keys=200, clock=clock)
         app = limited(storage, rule_of(kind, 2, 3600), identifier=by_header("x-who"))
-        client = TestClient(app, interface=interface)
+        client = client_for(app)
         abuser = {"x-who": "abuser"}
         assert [client.get("/", headers=abuser).status_code for _ in range(3)] == [200, 200, 429]
         for number in range(400):
