@@ -155,7 +155,7 @@ Endpoints that raise
 W A peer that does not read
 An endpoint that does not read
 HTTP to a WebSocket route, and the other way round
-10,000 connections, one after the other
+Connections without end, one after the other
 """,
     "J. Limiter": """
 The invariants of every algorithm
@@ -201,7 +201,7 @@ Threads that are all busy
 """,
     "M. Growth": """
 Paths, methods, hosts and names that are all different
-A million identities of a limiter
+Identities of a limiter without end
 Requests of every kind, for a long time
 Uploads that are broken off
 Exceptions, and what they hold

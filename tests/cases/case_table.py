@@ -25,14 +25,15 @@ Made by `hatch test tests/cases --write-table`; not edited by hand.
 
 What a client, a network, an app or a storage does wrong, row by row, and whether VelociPy held in that run. Each row is one test in
 `tests/cases/`, marked with its number, and runs at each place that has an entry here: over both protocols in the test's own process, and
-the rows of what servers may do to it on sockets of five servers, too. After each the app answers a plain request from the same process,
-which has no more files open and no more tasks than before.
+the rows of what servers may do to it on sockets of five servers, too. After each, but for those that end a server, the app still answers,
+from the same process, which has no more files open than before. Where the list says a million, a test looks at what each of some hundred
+leaves; `hatch run soak` and `--hypothesis-profile=deep` are the long runs.
 
 | Entry | Says |
 |---|---|
 | ok | The app was asked, and did what it should |
 | own | The server decides, or its own behaviour shows; the test holds what it does, which stands below the table |
-| – | The row is not for that place |
+| – | The row is not for that place; where the list says otherwise, `why` in the mark of its test gives the reason |
 """
 
 ROW = re.compile(r"\| (\d+) \| (.*?) \| (.*) \|")
