@@ -109,7 +109,9 @@ def head_taken_for_get() -> Dialect:
     """Sends bodies on HEAD and lets the server drop them."""
 
     class Getting(ASGIConnection):
-        method = "GET"
+        def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+            super().__init__(scope, receive, send)
+            self.method = "GET"
 
     return asgi_with(ASGIConnection=Getting)
 

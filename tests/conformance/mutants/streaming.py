@@ -10,7 +10,7 @@ from typing import Any
 from mutants.base import asgi_with, mutant, rsgi_with
 
 from velocipy.asgi.connection import ASGIConnection, ASGIStream
-from velocipy.protocols import Dialect, HeaderPairs, ResponseStream
+from velocipy.protocols import Dialect, HeaderPairs, HTTPConnection, ResponseStream
 from velocipy.rsgi.connection import RSGIConnection, RSGIStream
 
 
@@ -18,6 +18,8 @@ def asgi_streaming(stream: Callable[[ASGIConnection], ResponseStream]) -> Dialec
     """ASGI with another stream."""
 
     class Streaming(ASGIConnection):
+        send_all = HTTPConnection.send_all
+
         async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
             await self._start(status, headers)
             return stream(self)
@@ -30,8 +32,6 @@ def streams_buffered() -> Dialect:
     """Sends a stream when it is complete."""
 
     class Buffered(ASGIStream):
-        write_all = ResponseStream.write_all
-
         def __init__(self, connection: ASGIConnection) -> None:
             super().__init__(connection)
             self.chunks: list[bytes] = []
@@ -51,8 +51,6 @@ def streams_one_behind() -> Dialect:
     """Keeps every chunk until the next one is there, to know which is the last."""
 
     class Behind(RSGIStream):
-        write_all = ResponseStream.write_all
-
         def __init__(self, connection: RSGIConnection, transport: Any) -> None:
             super().__init__(connection, transport)
             self.kept = b""
@@ -67,6 +65,8 @@ def streams_one_behind() -> Dialect:
             await super().close()
 
     class Streaming(RSGIConnection):
+        send_all = HTTPConnection.send_all
+
         async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
             return Behind(self, self.proto.response_stream(status, headers))
 
@@ -78,8 +78,6 @@ def streams_are_text() -> Dialect:
     """Makes text of chunks and bytes of that."""
 
     class Textual(ASGIStream):
-        write_all = ResponseStream.write_all
-
         async def write(self, chunk: bytes) -> None:
             await super().write(chunk.decode("utf-8", "ignore").encode())
 
@@ -121,12 +119,12 @@ def streams_to_nobody() -> Dialect:
     """Writes on after the client has left, as ASGI servers let it, and never hears of that."""
 
     class Oblivious(ASGIStream):
-        write_all = ResponseStream.write_all
-
         async def write(self, chunk: bytes) -> None:
             await self._emit({"type": "http.response.body", "body": chunk, "more_body": True})
 
     class Streaming(ASGIConnection):
+        send_all = HTTPConnection.send_all
+
         async def disconnected(self) -> None:
             await asyncio.Event().wait()
 
@@ -142,8 +140,6 @@ def closed_transports_ignored() -> Dialect:
     """Swallows what the transport raises, and hears of nothing else."""
 
     class Swallowing(RSGIStream):
-        write_all = ResponseStream.write_all
-
         async def write(self, chunk: bytes) -> None:
             try:
                 await self._transport.send_bytes(chunk)
@@ -152,6 +148,8 @@ def closed_transports_ignored() -> Dialect:
             await asyncio.sleep(0)
 
     class Streaming(RSGIConnection):
+        send_all = HTTPConnection.send_all
+
         async def disconnected(self) -> None:
             await asyncio.Event().wait()
 

@@ -9,7 +9,7 @@ headers and lengths that reach a connection have passed the gate.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -81,7 +81,7 @@ class RequestHosts(Sequence["str | bytes"]):
 
 
 class ResponseStream(Writer):
-    """A body on its way out, chunk by chunk. An adapter writes `write`, and `write_all` where that takes fewer calls."""
+    """A body on its way out, chunk by chunk."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -165,6 +165,39 @@ class HTTPConnection(ABC):
 
         `bulk` says that it is long and comes fast: where writing does not wait for slow clients, it is sent another way that does.
         """
+
+    async def stream(
+        self,
+        status: int,
+        headers: HeaderPairs,
+        copy: Callable[[ResponseStream], Awaitable[None]],
+        bulk: bool = False,
+    ) -> None:
+        """Answer with what `copy` writes; what it raises breaks the body off."""
+        stream = await self.start_stream(status, headers, bulk)
+        try:
+            await copy(stream)
+            await stream.close()
+        except BaseException:
+            stream.abort()
+            raise
+
+    async def send_all(
+        self,
+        status: int,
+        headers: HeaderPairs,
+        items: AsyncGenerator[Any, None],
+        to_bytes: Callable[[Any], bytes],
+    ) -> None:
+        """Answer with what `to_bytes` makes of each item; what is raised breaks the body off and closes the generator.
+
+        An adapter writes its own where that takes fewer calls.
+        """
+        try:
+            await self.stream(status, headers, lambda stream: stream.write_all(items, to_bytes))
+        except BaseException:
+            await items.aclose()
+            raise
 
 
 class SocketMessage(NamedTuple):

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, MutableMapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    MutableMapping,
+)
 from contextlib import aclosing
 from functools import cached_property
 from types import CoroutineType, coroutine
@@ -17,6 +26,7 @@ from velocipy.http.disk import read_span
 from velocipy.http.fields import LENGTHS, declared_length
 from velocipy.http.leaving import while_it_waits
 from velocipy.http.pace import Watched, in_time, joined
+from velocipy.http.response import as_bytes
 from velocipy.protocols import HTTPConnection, ResponseStream
 from velocipy.threads import iterate
 
@@ -34,6 +44,9 @@ _UNREAD = frozenset({408, 413})
 
 TURN = 64
 """Sends after which the loop gets a turn (6 us): after a disconnect servers never make who sends wait, and nothing else ran."""
+
+CHUNKS = 128
+"""The same for chunks of a stream, which take a millisecond; servers make who sends wait after 64 KiB besides."""
 
 MAX_KEPT = 64 * 1024
 """Bytes of a body, and one message more, that are kept for its reader while somebody waits for the client to leave."""
@@ -202,17 +215,16 @@ class ASGIConnection(HTTPConnection):
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.scope = scope
+        self.method: str = scope["method"]
+        self.is_left = (
+            False  # here and not of the class: every chunk asks, and finds it in a third of the time
+        )
         self.receive = receive
         self.emit = send
 
     @cached_property
     def _inbox(self) -> Inbox:
         return Inbox(self.receive)
-
-    @property
-    def method(self) -> str:  # type: ignore[override]
-        """The request method."""
-        return str(self.scope["method"])
 
     @property
     def path(self) -> str:  # type: ignore[override]
@@ -317,14 +329,50 @@ class ASGIConnection(HTTPConnection):
         await self._start(status, headers)
         return ASGIStream(self)
 
+    async def send_all(
+        self,
+        status: int,
+        headers: HeaderPairs,
+        items: AsyncGenerator[Any, None],
+        to_bytes: Callable[[Any], bytes],
+    ) -> None:
+        """As a stream does it that is written to, with two coroutines less a chunk and four less an answer."""
+        emit, left = self.emit, CHUNKS
+        ready = (
+            bytes if to_bytes is as_bytes else None
+        )  # the class of what is bytes already: no call is 300 instructions less
+        try:
+            await emit(self._head(status, headers))
+            async for item in items:
+                if chunk := item if type(item) is ready else to_bytes(item):
+                    if self.is_left:
+                        raise ClientDisconnected("the client left during the stream")
+                    await emit({"type": "http.response.body", "body": chunk, "more_body": True})
+                    left -= 1
+                    if not left:
+                        left = CHUNKS
+                        await asyncio.sleep(0)
+            self.complete()
+            await emit({"type": "http.response.body", "body": b""})
+        except BaseException:
+            self.complete()
+            await items.aclose()
+            raise
+
     async def _start(self, status: int, headers: HeaderPairs) -> None:
+        await self.emit(self._head(status, headers))
+
+    def _head(self, status: int, headers: HeaderPairs) -> Message:
+        """The message with which an answer begins."""
         self.started = True
-        pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
+        pairs = [
+            (name.encode(), value.encode()) for name, value in headers
+        ]  # the gate has let nothing but ASCII through
         if status in _UNREAD and self.http_version.startswith("1"):
             # The rest of the body is unread. uvicorn takes in whatever still comes, 1 GB if it must, unless it is told to hang up
             # (RFC 9110 section 15.5.14 lets it).
             pairs.append((b"connection", b"close"))
-        await self.emit({"type": "http.response.start", "status": status, "headers": pairs})
+        return {"type": "http.response.start", "status": status, "headers": pairs}
 
 
 class ASGIStream(ResponseStream):
@@ -341,21 +389,8 @@ class ASGIStream(ResponseStream):
             raise ClientDisconnected("the client left during the stream")
         await self._emit({"type": "http.response.body", "body": chunk, "more_body": True})
         self._written += 1
-        if not self._written % TURN:
+        if not self._written % CHUNKS:
             await asyncio.sleep(0)
-
-    async def write_all(self, items: AsyncIterator[Any], to_bytes: Callable[[Any], bytes]) -> None:
-        """As `write` does it, with one coroutine less a chunk (0.4 us)."""
-        connection, emit, written = self._connection, self._emit, 0
-        async for item in items:
-            if chunk := to_bytes(item):
-                if connection.is_left:
-                    raise ClientDisconnected("the client left during the stream")
-                await emit({"type": "http.response.body", "body": chunk, "more_body": True})
-                written += 1
-                if written == TURN:
-                    written = 0
-                    await asyncio.sleep(0)
 
     async def close(self) -> None:
         """End the body."""

@@ -120,6 +120,8 @@ def response_maker(
     item_encoder = results.encoder if items is None else ItemEncoder(items, results.encoder)
 
     def make_response(result: object) -> Response:
+        if type(result) is StreamingResponse:  # as it is, like every Response, and there is nothing to bind
+            return result
         if isinstance(result, Response):
             response = result
         elif response_class is not None:

@@ -16,8 +16,11 @@ _STATUSES = frozenset(range(200, 600))
 
 def check_status(status: object) -> int:
     """200-599 as a plain int; ValueError for anything else, `"200"`, `200.0` and True included."""
-    if isinstance(status, int) and status in _STATUSES:
-        return status if status.__class__ is int else int(status)
+    if type(status) is int:  # as nearly all are, and `isinstance` is a call
+        if 200 <= status <= 599:
+            return status
+    elif isinstance(status, int) and status in _STATUSES:
+        return int(status)
     raise ValueError(f"a response status is an int from 200 to 599, not {status!r}")
 
 

@@ -231,17 +231,22 @@ def while_it_waits(
 ) -> Generator[Any, Any, T]:
     """The rest of it, from the first thing that it waits for."""
     with enter(subject):
-        while True:
+        return (yield from rest_of(work, waiting))
+
+
+def rest_of(work: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any, T]:
+    """What is left of `work`, which was begun by hand and now waits for `waiting` -> its result."""
+    while True:
+        try:
+            yield waiting
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as exc:
             try:
-                yield waiting
-            except GeneratorExit:
-                work.close()
-                raise
-            except BaseException as exc:
-                try:
-                    waiting = work.throw(exc)
-                except StopIteration as done:
-                    ended: T = done.value
-                    return ended
-            else:
-                return (yield from work.__await__())
+                waiting = work.throw(exc)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+        else:
+            return (yield from work.__await__())

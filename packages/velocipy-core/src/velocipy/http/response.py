@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from velocipy.http.cookies import format_cookie
 from velocipy.http.gate import BODYLESS, check_status, length_headers
-from velocipy.http.headers import ResponseHeaders
+from velocipy.http.headers import ResponseHeaders, typed_headers
 from velocipy.http.url import encode_location
 from velocipy.json.base import JSONEncoder, best_encoder
 
@@ -53,12 +53,10 @@ class Response:
         media_type: str | None = None,
     ) -> None:
         self._status_code = check_status(status_code)
-        self._headers = ResponseHeaders(headers)
         self.background: BackgroundTask | BackgroundTasks | None = None
+        media_type = None if status_code in BODYLESS else media_type or self.media_type
+        self._headers: ResponseHeaders = typed_headers(headers, media_type)
         self._set_content(content)
-        media_type = media_type or self.media_type
-        if media_type is not None and status_code not in BODYLESS:
-            self._headers.default_type(media_type)
 
     def _set_content(self, content: Any) -> None:
         self._body = as_bytes(content)

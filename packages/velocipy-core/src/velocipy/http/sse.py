@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from weakref import WeakSet
@@ -29,6 +29,7 @@ from velocipy.stopping import of_loop
 
 if TYPE_CHECKING:
     from velocipy.http.headers import HeaderSource
+    from velocipy.protocols import HTTPConnection
 
 EVENT_STREAM: Final = "text/event-stream"
 
@@ -132,6 +133,10 @@ class EventSourceResponse(StreamingResponse):
             return event_bytes(item if isinstance(item, ServerSentEvent) else ServerSentEvent(item), encode)
 
         return to_bytes
+
+    def send(self, connection: HTTPConnection) -> Coroutine[Any, Any, None]:
+        """Send event by event, as other streams with something beside them."""
+        return self._send(connection)
 
     async def _copy(self, chunks: AsyncIterator[Any], stream: Writer, declared: int | None) -> None:
         """Send events until there are no more or the server stops; a task beside this one sees to heartbeat and stop."""

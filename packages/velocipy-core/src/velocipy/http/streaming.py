@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from velocipy.http.gate import BODYLESS
+from velocipy.http.gate import BODYLESS, check_status
+from velocipy.http.headers import typed_headers
 from velocipy.http.response import TEXT_TYPE, Response, as_bytes
 from velocipy.http.writing import Counted, Paced, Writer
 from velocipy.json.base import JSONEncoder, best_encoder
 from velocipy.threads import in_thread, iterate
 
 if TYPE_CHECKING:
-    from velocipy.http.headers import HeaderSource
+    from velocipy.background import BackgroundTask, BackgroundTasks
+    from velocipy.http.headers import HeaderSource, ResponseHeaders
     from velocipy.protocols import HTTPConnection
 
 Content = AsyncIterable[bytes | str] | Iterable[bytes | str]
@@ -52,28 +54,47 @@ class StreamingResponse(Response):
         bulk: bool | None = None,
         max_rate: float | None = None,
     ) -> None:
-        _check_content(content)
+        if type(content) is not AsyncGeneratorType:  # as nearly all are
+            _check_content(content)
         if max_rate is not None and not max_rate > 0:
             raise ValueError(f"max_rate is a number of bytes a second, not {max_rate!r}")
+        # Without super().__init__, which would be three calls more for each stream.
+        self._status_code = check_status(status_code)
+        if status_code in BODYLESS:
+            raise ValueError(f"status {status_code} has no body, so nothing can be streamed with it")
+        self._headers: ResponseHeaders = typed_headers(headers, media_type or self.media_type)
+        self._body = b""
+        self.background: BackgroundTask | BackgroundTasks | None = None
+        self.content: Any = content
         self.bulk: bool | None = bulk
         self.max_rate: float | None = max_rate
-        super().__init__(content, status_code, headers, media_type)
-        if self._status_code in BODYLESS:
-            raise ValueError(f"status {status_code} has no body, so nothing can be streamed with it")
-
-    def _set_content(self, content: Any) -> None:
-        self.content: Any = content
-        self._body = b""
 
     async def discard(self) -> None:
         """Close the iterator."""
         await _close(self.content)
 
-    async def send(self, connection: HTTPConnection) -> None:
+    def send(self, connection: HTTPConnection) -> Coroutine[Any, Any, None]:
         """Send chunk by chunk. An error of the iterator breaks the answer off and is raised; so is ClientDisconnected.
 
         Raises ValueError, with nothing sent, where the status has become one without a body.
         """
+        pairs, status, content = self._headers._pairs, self._status_code, self.content
+        for name, _ in pairs:
+            if name == "content-length":
+                return self._send(connection)
+        if (
+            type(content) is not AsyncGeneratorType
+            or self.bulk
+            or self.max_rate is not None
+            or status in BODYLESS
+            or connection.method == "HEAD"
+        ):
+            return self._send(connection)
+        to_bytes = self._encode() if self.takes_values else as_bytes
+        return connection.send_all(status, pairs, content, to_bytes)
+
+    async def _send(self, connection: HTTPConnection) -> None:
+        """Send what is not sent as it comes: a sync iterator, bulk, what has a length or a rate, or nothing."""
         if self._status_code in BODYLESS:
             await self.discard()
             raise ValueError(f"status {self._status_code} has no body, but the response is a stream")
@@ -83,17 +104,13 @@ class StreamingResponse(Response):
         chunks, declared = _chunks(self.content), self._declared_length()
         bulk = self.bulk if self.bulk is not None else declared is not None and declared >= BULK
         try:
-            stream = await connection.start_stream(self._status_code, self._headers.raw, bulk)
-            try:
-                await self._copy(chunks, stream, declared)
-                await stream.close()
-            except BaseException:
-                stream.abort()
-                raise
-        except BaseException:
-            await _close(chunks)
-            raise
-        if chunks.__class__ is not AsyncGeneratorType:  # which has ended, and takes 0.5 us to say so
+            await connection.stream(
+                self._status_code,
+                self._headers.raw,
+                lambda stream: self._copy(chunks, stream, declared),
+                bulk,
+            )
+        finally:
             await _close(chunks)
 
     async def _send_head(self, connection: HTTPConnection) -> None:
