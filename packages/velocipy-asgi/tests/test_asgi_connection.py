@@ -3,15 +3,16 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from velocipy import FileResponse, StreamingResponse, VelociPy
-from velocipy.asgi.connection import MAX_KEPT, ASGIConnection, HeaderView, Inbox, read_body
+from velocipy.asgi.connection import CHUNKS, MAX_KEPT, ASGIConnection, HeaderView, Inbox, read_body
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
+from velocipy.http.response import as_bytes
 
 Message = MutableMapping[str, Any]
 
@@ -438,3 +439,26 @@ def test_over_http2_where_the_server_would_send_it_head_has_no_body_but_its_leng
         assert (head.sent[0], head.body) == (get.sent[0], b"")
         assert dict(head.sent[0]["headers"])[b"content-length"] == length == b"%d" % len(get.body)
         assert answered("HEAD", "1.1").sent == answered("GET", "1.1").sent
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_stream_lets_the_loop_do_other_work_though_no_send_waits(at_once: bool) -> None:
+    """As it is after a disconnect: who would notice that the client has left must get a turn."""
+    wire = Wire()
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        while True:
+            yield b"."
+
+    async def run() -> None:
+        connection = ASGIConnection(scope(), wire.receive, wire.send)
+        asyncio.get_running_loop().call_soon(connection.leaving.notice)
+        if at_once:
+            await connection.send_all(200, [], chunks(), as_bytes)
+        stream = await connection.start_stream(200, [])
+        async for piece in chunks():
+            await stream.write(piece)
+
+    with pytest.raises(ClientDisconnected):
+        asyncio.run(run())
+    assert len(wire.sent) <= 1 + CHUNKS

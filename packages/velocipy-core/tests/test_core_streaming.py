@@ -5,7 +5,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+import types
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from velocipy.http.leaving import (
     Leaving,
     Presence,
     cancel_on_disconnect,
-    once_it_waits,
+    while_it_waits,
 )
 from velocipy.http.streaming import NDJSONResponse
 from velocipy.middleware import CompressionMiddleware
@@ -695,22 +696,9 @@ def noting(events: list[str]) -> Iterator[None]:
     events.append("left")
 
 
-def test_work_that_never_waits_enters_nothing() -> None:
-    async def run() -> None:
-        events: list[str] = []
-
-        async def give() -> int:
-            return 7
-
-        async def fail() -> int:
-            raise ValueError
-
-        assert await once_it_waits(give(), noting, events) == 7
-        with pytest.raises(ValueError):
-            await once_it_waits(fail(), noting, events)
-        assert events == []
-
-    asyncio.run(run())
+@types.coroutine
+def begun(work: Any, events: list[str]) -> Generator[Any, Any, Any]:
+    return (yield from while_it_waits(work.send(None), work, noting, events))
 
 
 def test_work_that_waits_goes_on_within_the_context() -> None:
@@ -726,11 +714,11 @@ def test_work_that_waits_goes_on_within_the_context() -> None:
                 raise ValueError
             return 7
 
-        assert await once_it_waits(work(False), noting, events) == 7
+        assert await begun(work(False), events) == 7
         assert events == ["entered", "left"]
         events.clear()
         with pytest.raises(ValueError):
-            await once_it_waits(work(True), noting, events)
+            await begun(work(True), events)
         assert events == ["entered", "left with an error"]
 
     asyncio.run(run())
@@ -752,7 +740,7 @@ def test_a_cancellation_reaches_work_where_it_waits_and_may_be_refused(times: in
             await asyncio.sleep(0)
             return 7
 
-        task = asyncio.ensure_future(once_it_waits(stubborn(), noting, []))  # type: ignore[arg-type]
+        task = asyncio.ensure_future(begun(stubborn(), []))
         for _ in range(times):
             await asyncio.sleep(0.001)
             task.cancel()

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from velocipy import FileResponse, StreamingResponse, VelociPy
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
+from velocipy.http.response import as_bytes
 from velocipy.rsgi.connection import RSGIConnection, RSGIStream, address, read_body, read_chunks
 from velocipy.testing.exchange import RawRequest
 from velocipy.testing.rsgi_scope import RSGIHeaders, RSGIScope
@@ -217,7 +218,8 @@ def test_a_stream_whose_client_left_raises() -> None:
 
 
 @pytest.mark.parametrize(("size", "writes"), [(1, 4_000), (50_000, 100), (1_000_000, 16)])
-def test_writes_let_the_loop_do_other_work(size: int, writes: int) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+def test_writes_let_the_loop_do_other_work(size: int, writes: int, at_once: bool) -> None:
     """The server takes chunks without limit, so nothing else would: after 256 of them or 256 KiB."""
 
     async def run() -> int:
@@ -229,11 +231,21 @@ def test_writes_let_the_loop_do_other_work(size: int, writes: int) -> None:
                 ticks += 1
                 await asyncio.sleep(0)
 
+        async def chunks() -> AsyncGenerator[bytes, None]:
+            for _ in range(writes):
+                yield bytes(size)
+
         ticking = asyncio.ensure_future(tick())
-        stream = RSGIStream(connected(), Transport(writes))
-        for _ in range(writes):
-            await stream.write(bytes(size))
+        transport = Transport(writes)
+        if at_once:
+            protocol = SimpleNamespace(response_stream=lambda status, pairs: transport)
+            await RSGIConnection(SimpleNamespace(), protocol).send_all(200, [], chunks(), as_bytes)
+        else:
+            stream = RSGIStream(connected(), transport)
+            async for chunk in chunks():
+                await stream.write(chunk)
         ticking.cancel()
+        assert len(transport.sent) == writes
         return ticks
 
     assert asyncio.run(run()) >= 15

@@ -3,7 +3,8 @@
     await connection.leaving.wait()                         return when the client leaves
     with Interruption() as gone: ...                        break off what this task awaits, from elsewhere in the loop
     await cancel_on_disconnect(connection, endpoint())      the endpoint's result, or ClientDisconnected
-    await once_it_waits(work(), enter, subject)             enter a context where the work first waits, if it does
+    yield from while_it_waits(waiting, work, enter, subject)
+                                                            go on with work that was begun, in a context if it waits
 
 A server is asked once an exchange, however many want to know, and not at all by a stream that is over within `WATCH_AFTER`.
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -206,30 +206,17 @@ async def cancel_on_disconnect(connection: HTTPConnection, work: Coroutine[Any, 
         return await work
 
 
-@types.coroutine
-def once_it_waits(
-    work: Coroutine[Any, Any, T], enter: Callable[[S], AbstractContextManager[object]], subject: S
-) -> Generator[Any, Any, T]:
-    """Await `work` -> its result, in the context `enter(subject)` from where it first waits for anything.
-
-    Until then nothing else runs in the loop, so nobody can leave or stop: an answer that is sent without waiting pays for no look-out,
-    which is 5 us.
-    """
-    try:
-        waiting = work.send(None)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    return (yield from while_it_waits(waiting, work, enter, subject))
-
-
 def while_it_waits(
     waiting: Any,
     work: Coroutine[Any, Any, T],
     enter: Callable[[S], AbstractContextManager[object]],
     subject: S,
 ) -> Generator[Any, Any, T]:
-    """The rest of it, from the first thing that it waits for."""
+    """The rest of `work`, which was begun by hand and now waits for `waiting`, within `enter(subject)` -> its result.
+
+    Until then nothing else runs in the loop, so nobody can leave or stop: what is done without waiting pays for no look-out, which
+    is 5 us.
+    """
     with enter(subject):
         return (yield from rest_of(work, waiting))
 
