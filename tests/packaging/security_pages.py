@@ -43,7 +43,7 @@ def tests_by_case() -> dict[int, set[str]]:
     """Number of a hostile case -> the files of tests that are marked with it."""
     found: dict[int, set[str]] = {}
     for path, text in sources():
-        for number in re.findall(r"mark\.case\((\d+)[,)]", text):
+        for number in re.findall(r"mark\.case\(\s*(\d+)\s*[,)]", text):
             found.setdefault(int(number), set()).add(path.name)
     return found
 
