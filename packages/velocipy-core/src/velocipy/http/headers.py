@@ -259,7 +259,7 @@ def typed_headers(headers: HeaderSource, media_type: str | None) -> ResponseHead
     As `setdefault("content-type", media_type)`, in a third of its time: types are few, and the same again and again.
     """
     made = _new(ResponseHeaders)
-    made._pairs = pairs = [] if headers is None else header_pairs(headers)
+    made._pairs = pairs = [] if headers is None else header_pairs(headers)  # pyright: ignore[reportPrivateUsage]
     if media_type is not None:
         pair = _type_pair(media_type) if type(media_type) is str else check_header(_TYPE, media_type)
         if not pairs or _TYPE not in made:

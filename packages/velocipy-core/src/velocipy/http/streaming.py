@@ -73,12 +73,12 @@ class StreamingResponse(Response):
         """Close the iterator."""
         await _close(self.content)
 
-    def send(self, connection: HTTPConnection) -> Coroutine[Any, Any, None]:
+    def send(self, connection: HTTPConnection) -> Coroutine[Any, Any, None]:  # pyright: ignore[reportIncompatibleMethodOverride]  # ty: ignore[incompatible-method-override]
         """Send chunk by chunk. An error of the iterator breaks the answer off and is raised; so is ClientDisconnected.
 
         Raises ValueError, with nothing sent, where the status has become one without a body.
         """
-        pairs, status, content = self._headers._pairs, self._status_code, self.content
+        pairs, status, content = self._headers._pairs, self._status_code, self.content  # pyright: ignore[reportPrivateUsage]
         for name, _ in pairs:
             if name == "content-length":
                 return self._send(connection)
@@ -91,7 +91,7 @@ class StreamingResponse(Response):
         ):
             return self._send(connection)
         to_bytes = self._encode() if self.takes_values else as_bytes
-        return connection.send_all(status, pairs, content, to_bytes)
+        return connection.send_all(status, pairs, content, to_bytes)  # pyright: ignore[reportUnknownArgumentType]
 
     async def _send(self, connection: HTTPConnection) -> None:
         """Send what is not sent as it comes: a sync iterator, bulk, what has a length or a rate, or nothing."""

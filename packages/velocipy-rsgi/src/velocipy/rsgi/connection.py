@@ -398,7 +398,7 @@ class RSGIStream(ResponseStream):
         try:
             await self._transport.send_bytes(chunk)
         except Exception as exc:
-            self._connection._raise_left(exc)
+            self._connection._raise_left(exc)  # pyright: ignore[reportPrivateUsage]
         self._room -= len(chunk) + A_WRITE
         if self._room <= 0:
             self._room = HIGH_WATER
