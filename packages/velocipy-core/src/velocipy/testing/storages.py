@@ -4,7 +4,8 @@
         def make(self) -> Storage:
             return MemoryStorage()
 
-pytest and unittest collect the methods `test_...` of the subclass. Each makes a storage in a loop of its own and closes it.
+pytest and unittest collect the methods `test_...` of the subclass. Each makes a storage in a loop of its own and closes it, and
+raises `Nonconforming`, an AssertionError, under `python -O` as well.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from velocipy.storage import Storage
+from velocipy.testing.conformance.case import Nonconforming, same
 
 SHORT: Final = 0.25
 """Seconds of a time to live that tests wait for."""
@@ -45,7 +47,7 @@ class StorageContract(ABC):
 
     def test_a_key_that_was_never_set_has_no_value(self) -> None:
         async def check(storage: Storage, key: str) -> None:
-            assert await storage.get(key) is None
+            same("a key that was never set", await storage.get(key), None)
 
         self.run(check)
 
@@ -53,7 +55,7 @@ class StorageContract(ABC):
         async def check(storage: Storage, key: str) -> None:
             for value in (b"", b"a", bytes(range(256)), b"\r\n\0", b"x" * 100_000):
                 await storage.set(key, value)
-                assert await storage.get(key) == value
+                same(f"{len(value)} bytes", await storage.get(key), value)
 
         self.run(check)
 
@@ -61,7 +63,7 @@ class StorageContract(ABC):
         async def check(storage: Storage, key: str) -> None:
             await storage.set(key, b"first", LONG)
             await storage.set(key, b"second", LONG)
-            assert await storage.get(key) == b"second"
+            same("after a second set", await storage.get(key), b"second")
 
         self.run(check)
 
@@ -72,7 +74,8 @@ class StorageContract(ABC):
             ]
             for number, other in enumerate(keys):
                 await storage.set(other, b"%d" % number, LONG)
-            assert [await storage.get(other) for other in keys] == [b"%d" % n for n in range(len(keys))]
+            for number, other in enumerate(keys):
+                same(f"key {other!r}", await storage.get(other), b"%d" % number)
 
         self.run(check)
 
@@ -82,7 +85,8 @@ class StorageContract(ABC):
             await storage.set(f"{key}:other", b"2", LONG)
             await storage.delete(key)
             await storage.delete(key)
-            assert (await storage.get(key), await storage.get(f"{key}:other")) == (None, b"2")
+            same("the key that was deleted", await storage.get(key), None)
+            same("the other key", await storage.get(f"{key}:other"), b"2")
 
         self.run(check)
 
@@ -93,8 +97,8 @@ class StorageContract(ABC):
                     await storage.set(key, value)  # type: ignore[arg-type]  # ty: ignore[invalid-argument-type]
                 except TypeError:
                     continue
-                raise AssertionError(f"{value!r} was taken")
-            assert await storage.get(key) is None
+                raise Nonconforming(f"{value!r} was taken")
+            same("the key", await storage.get(key), None)
 
         self.run(check)
 
@@ -103,9 +107,9 @@ class StorageContract(ABC):
     def test_a_value_ends_with_its_time_to_live(self) -> None:
         async def check(storage: Storage, key: str) -> None:
             await storage.set(key, b"1", SHORT)
-            assert await storage.get(key) == b"1"
+            same("within its time", await storage.get(key), b"1")
             await asyncio.sleep(2 * SHORT)
-            assert await storage.get(key) is None
+            same("after its time", await storage.get(key), None)
 
         self.run(check)
 
@@ -116,7 +120,8 @@ class StorageContract(ABC):
             await storage.set(f"{key}:b", b"1")
             await storage.set(f"{key}:b", b"2", SHORT)
             await asyncio.sleep(2 * SHORT)
-            assert (await storage.get(key), await storage.get(f"{key}:b")) == (b"2", None)
+            same("set again without a time", await storage.get(key), b"2")
+            same("set again with a time", await storage.get(f"{key}:b"), None)
             await storage.delete(key)
 
         self.run(check)
@@ -128,8 +133,8 @@ class StorageContract(ABC):
                     await storage.set(key, b"1", ttl)
                 except ValueError:
                     continue
-                raise AssertionError(f"ttl={ttl} was taken")
-            assert await storage.get(key) is None
+                raise Nonconforming(f"ttl={ttl} was taken")
+            same("the key", await storage.get(key), None)
 
         self.run(check)
 
@@ -137,19 +142,20 @@ class StorageContract(ABC):
 
     def test_an_update_sees_what_is_there_and_returns_what_is_kept(self) -> None:
         async def check(storage: Storage, key: str) -> None:
-            assert await storage.atomic_update(key, lambda old: (old or b"") + b"a", LONG) == b"a"
-            assert await storage.atomic_update(key, lambda old: (old or b"") + b"b", LONG) == b"ab"
-            assert await storage.get(key) == b"ab"
+            first = await storage.atomic_update(key, lambda old: (old or b"") + b"a", LONG)
+            second = await storage.atomic_update(key, lambda old: (old or b"") + b"b", LONG)
+            same("what two updates return", (first, second), (b"a", b"ab"))
+            same("what is kept", await storage.get(key), b"ab")
 
         self.run(check)
 
     def test_an_update_to_none_drops_the_key_and_makes_none(self) -> None:
         async def check(storage: Storage, key: str) -> None:
-            assert await storage.atomic_update(key, lambda old: None) is None
-            assert await storage.get(key) is None
+            same("no key made none", await storage.atomic_update(key, lambda old: None), None)
+            same("the key that was not made", await storage.get(key), None)
             await storage.set(key, b"1", LONG)
-            assert await storage.atomic_update(key, lambda old: None) is None
-            assert await storage.get(key) is None
+            same("a key made none", await storage.atomic_update(key, lambda old: None), None)
+            same("the key that was dropped", await storage.get(key), None)
 
         self.run(check)
 
@@ -162,10 +168,10 @@ class StorageContract(ABC):
             try:
                 await storage.atomic_update(key, fail)
             except LookupError:
-                assert await storage.get(key) == b"1"
-                assert await storage.atomic_update(key, lambda old: b"2", LONG) == b"2"
+                same("after an update that raised", await storage.get(key), b"1")
+                same("the next update", await storage.atomic_update(key, lambda old: b"2", LONG), b"2")
             else:
-                raise AssertionError("what the function raised did not come out")
+                raise Nonconforming("what the function raised did not come out")
 
         self.run(check)
 
@@ -173,7 +179,9 @@ class StorageContract(ABC):
         async def check(storage: Storage, key: str) -> None:
             await storage.atomic_update(key, lambda old: b"1", SHORT)
             await asyncio.sleep(2 * SHORT)
-            assert await storage.atomic_update(key, lambda old: old or b"anew", LONG) == b"anew"
+            same(
+                "after its time", await storage.atomic_update(key, lambda old: old or b"anew", LONG), b"anew"
+            )
 
         self.run(check)
 
@@ -183,7 +191,7 @@ class StorageContract(ABC):
                 return b"%d" % (int(old or b"0") + 1)
 
             await asyncio.gather(*(storage.atomic_update(key, add, LONG) for _ in range(50)))
-            assert await storage.get(key) == b"50"
+            same("50 updates that add one", await storage.get(key), b"50")
 
         self.run(check)
 

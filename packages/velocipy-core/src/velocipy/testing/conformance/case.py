@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,10 @@ def case(*needs: str) -> Callable[[Check], Check]:
 
     def register(check: Check) -> Check:
         name = getattr(check, "__name__", "")
-        if name in CASES or not check.__doc__:
+        proves = " ".join((check.__doc__ or "").split())
+        if name in CASES or (not proves and sys.flags.optimize < 2):  # -OO leaves docstrings out
             raise ValueError(f"a case needs a name of its own and a docstring: {name!r}")
-        CASES[name] = Case(name, " ".join(check.__doc__.split()), check, frozenset(needs))
+        CASES[name] = Case(name, proves, check, frozenset(needs))
         return check
 
     return register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from velocipy.testing.conformance.app import make_app
@@ -127,15 +127,22 @@ class MemorySocket:
         await self._exchange.close()
 
 
-def run_in_process(case: Case, interface: str, *, seconds: float = SECONDS) -> None:
+def run_in_process(
+    case: Case,
+    interface: str,
+    *,
+    seconds: float = SECONDS,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """Run one case on an app of its own: "asgi" or "rsgi", started and stopped as by a worker whose loop stands still.
 
+    `loop_factory` makes that loop, such as `uvloop.new_event_loop`; without one it is asyncio's.
     Raises AssertionError when the case does not hold.
     """
     journal: list[str] = []
     app = make_app(journal.append)
     server = make_server(app, interface, propagate=False, app_timeout=seconds, root_path="")
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
         loop = runner.get_loop()
         server.start(loop)
         try:
