@@ -38,6 +38,9 @@ SERVERS = {
     "hypercorn": ASGI - {METHOD_CASE, PEER_CODES},
 }
 
+UVLOOP = ("granian-rsgi", "granian-asgi", "uvicorn-httptools")
+"""Who takes uvloop, as each does by itself where it is installed; all other tests have them on asyncio's loop."""
+
 SHARED = [name for name, case in CASES.items() if STOP not in case.needs]
 
 pytestmark = [pytest.mark.servers, pytest.mark.wire]
@@ -54,7 +57,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 
         def find(kind: str) -> SocketTarget:
             if kind not in running:
-                running[kind] = stack.enter_context(serve(kind, APP, cwd=tmp_path_factory.mktemp(kind)))
+                loop = ("--loop", "uvloop") if kind in UVLOOP else ()
+                server = serve(kind, APP, cwd=tmp_path_factory.mktemp(kind), options=loop)
+                running[kind] = stack.enter_context(server)
             return SocketTarget("127.0.0.1", running[kind].port, SERVERS[kind])
 
         yield find

@@ -92,6 +92,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         pytest.main(
             [
                 *(f"--rootdir={tmp_path}", "--import-mode=importlib", "--strict-markers", "-W", "error"),
+                *(
+                    "-W",
+                    "ignore:assertions not in test modules",
+                ),  # under `python -O`, which leaves those of tests
                 *("-p", "velocipy.testing.pytest_plugin", *" ".join(bare).split(), *arguments),
                 str(project),
             ],
