@@ -294,6 +294,27 @@ def test_a_stream_notices_a_client_that_left_on_servers_that_take_everything_in_
     assert not any(message.get("more_body") is False for message in wire.sent)
 
 
+@pytest.mark.case(17)
+def test_nothing_is_sent_into_a_stream_once_its_client_is_known_to_have_left() -> None:
+    async def items() -> AsyncIterator[bytes]:
+        yield b""
+        yield b"b"
+
+    async def run() -> None:
+        wire = Wire()
+        connection = connect(wire)
+        stream = await connection.start_stream(200, [])
+        await stream.write(b"a")
+        connection.leaving.notice()
+        with pytest.raises(ClientDisconnected):
+            await stream.write(b"b")
+        with pytest.raises(ClientDisconnected):
+            await stream.write_all(items(), bytes)
+        assert wire.body == b"a"
+
+    asyncio.run(run())
+
+
 async def settle() -> None:
     """Let what was cancelled end."""
     for _ in range(5):

@@ -61,3 +61,34 @@ def test_a_failing_stop_is_told_with_its_traceback() -> None:
     assert started["type"] == "lifespan.startup.complete"
     assert stopped["type"] == "lifespan.shutdown.failed"
     assert stopped["message"].rstrip().endswith("LookupError: cannot let go")
+
+
+def test_a_server_that_ends_its_task_instead_of_telling_it_has_the_app_stopped() -> None:
+    """As a program does that embeds a server and is ended by Ctrl-C."""
+    said: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: VelociPy) -> AsyncIterator[None]:
+        said.append("up")
+        yield
+        said.append("down")
+
+    async def run() -> None:
+        events: list[Message] = [{"type": "lifespan.startup"}]
+        started = asyncio.Event()
+
+        async def receive() -> Message:
+            return events.pop() if events else await asyncio.get_running_loop().create_future()
+
+        async def send(message: Message) -> None:
+            said.append(message["type"])
+            started.set()
+
+        task = asyncio.ensure_future(VelociPy(lifespan=lifespan)({"type": "lifespan"}, receive, send))
+        await asyncio.wait_for(started.wait(), 30)
+        task.cancel()
+        await asyncio.wait((task,))
+        assert task.cancelled()
+
+    asyncio.run(run())
+    assert said == ["up", "lifespan.startup.complete", "down"]

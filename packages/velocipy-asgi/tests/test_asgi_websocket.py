@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from velocipy import HTTPException, VelociPy, WebSocket
+from velocipy.asgi.websocket import ASGIWebSocket
 from velocipy.exceptions import WebSocketDisconnect
 
 Message = MutableMapping[str, Any]
@@ -300,3 +301,19 @@ def test_a_server_may_leave_out_subprotocols_and_scheme() -> None:
         await websocket.accept()
 
     run(endpoint, Silent(), subprotocols=None)
+
+
+def test_a_handshake_that_is_begun_twice_is_received_once() -> None:
+    """A server that takes no accept: what refuses after it does not wait for a second `websocket.connect`."""
+    server = Strict()
+    server.left = True
+
+    async def run() -> None:
+        connection = ASGIWebSocket(scope(), server.receive, server.send)
+        with pytest.raises(WebSocketDisconnect):
+            await connection.accept(None, [])
+        await asyncio.wait_for(connection.deny(403), 30)
+
+    asyncio.run(run())
+    assert server.incoming == []
+    assert server.sent == []

@@ -1,7 +1,9 @@
 """One exchange over RSGI, held against hand-made scopes and protocols: what servers differ in and no client can show."""
 
 import asyncio
+import contextlib
 import gc
+import os
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from velocipy import FileResponse, StreamingResponse, VelociPy
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.http.response import as_bytes
 from velocipy.rsgi.connection import RSGIConnection, RSGIStream, address, read_body, read_chunks
+from velocipy.rsgi.pipe import PIPES, RSGIPipe
 from velocipy.testing.exchange import RawRequest
 from velocipy.testing.rsgi_scope import RSGIHeaders, RSGIScope
 
@@ -161,6 +164,99 @@ def test_another_error_of_the_server_stays_what_it_is() -> None:
         read(Broken(), content_length="3")
 
 
+def test_a_read_that_is_cancelled_is_cancelled() -> None:
+    class Silent(Protocol):
+        async def __call__(self) -> bytes:
+            body: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            return await body
+
+    async def run() -> None:
+        reading = asyncio.ensure_future(
+            read_body("3", SimpleNamespace(http_version="1.1"), Silent(), 10, 60.0)
+        )
+        await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait((reading,))
+        assert reading.cancelled()
+
+    asyncio.run(run())
+
+
+class Plain(Protocol):
+    """Its chunks come without a coroutine, and so does their end; an exception or a future may take the place of a chunk."""
+
+    def __init__(self, *chunks: bytes | Exception | asyncio.Future[bytes]) -> None:
+        super().__init__()
+        self.coming = list(chunks)
+        self.waited = 0
+
+    def __aiter__(self) -> Any:
+        return self
+
+    def __anext__(self) -> asyncio.Future[bytes]:
+        if not self.coming:
+            raise StopAsyncIteration
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        match self.coming.pop(0):
+            case asyncio.Future() as given:
+                return given
+            case Exception() as exc:
+                future.set_exception(exc)
+            case chunk:
+                future.set_result(chunk)
+        return future
+
+    async def client_disconnect(self) -> None:
+        self.waited += 1
+
+
+def test_who_waits_for_the_client_takes_in_the_body_and_then_asks_the_server() -> None:
+    async def run() -> None:
+        protocol = Plain(b"ab", b"c")
+        connection = connect(protocol)
+        await connection.disconnected()
+        assert protocol.waited == 1
+        assert [chunk async for chunk in connection.read_chunks(10)] == [b"ab", b"c"]
+
+    asyncio.run(run())
+
+
+def test_a_chunk_on_its_way_to_a_wait_that_is_cancelled_goes_to_who_reads() -> None:
+    async def run() -> None:
+        coming: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        connection = connect(Plain(coming, b"c"))
+        waiting = asyncio.ensure_future(connection.disconnected())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+        coming.set_result(b"ab")
+        assert [chunk async for chunk in connection.read_chunks(10)] == [b"ab", b"c"]
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_the_client_of_a_body_that_was_read_asks_the_server_at_once() -> None:
+    async def run() -> None:
+        protocol = Plain()
+        connection = RSGIConnection(SimpleNamespace(headers=headers(content_length="0")), protocol)
+        assert await connection.read_body(10) == b""
+        await connection.disconnected()
+        assert protocol.waited == 1
+
+    asyncio.run(run())
+
+
+def test_a_body_that_breaks_off_ends_the_wait_for_the_client_and_another_error_is_raised() -> None:
+    async def run() -> None:
+        gone, broken = Plain(b"ab", RSGIProtocolClosed()), Plain(LookupError("not a disconnect"))
+        await connect(gone).disconnected()
+        with pytest.raises(LookupError):
+            await connect(broken).disconnected()
+        assert gone.waited == broken.waited == 0
+
+    asyncio.run(run())
+
+
 # -- answers ---------------------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +309,44 @@ def test_a_stream_whose_client_left_raises() -> None:
         await stream.write(b"a")
         with pytest.raises(ClientDisconnected):
             await stream.write(b"b")
+
+    asyncio.run(run())
+
+
+def test_another_error_of_a_server_s_stream_stays_what_it_is() -> None:
+    class Broken(Transport):
+        async def send_bytes(self, data: bytes) -> None:
+            raise LookupError("not a disconnect")
+
+    connection = connected()
+    with pytest.raises(LookupError):
+        asyncio.run(RSGIStream(connection, Broken()).write(b"a"))
+    assert not connection.is_left
+
+
+@pytest.mark.skipif(not PIPES, reason="a pipe has no path here")
+@pytest.mark.parametrize("how", ["told", "closed"])
+def test_a_stream_in_bulk_whose_client_left_raises(how: str) -> None:
+    """Somebody who waits for the client has told of it, or the server has closed what it read from."""
+
+    async def run() -> None:
+        connection, opened = connected(), []
+        connection.proto.response_file = lambda status, pairs, path: opened.append(os.open(path, os.O_RDONLY))
+        stream = RSGIPipe(connection, 200, [])
+        await stream.write(b"a")
+        assert os.read(opened[0], 10) == b"a"
+        if how == "told":
+            connection.leaving.notice()
+        else:
+            os.close(opened.pop())
+            with contextlib.suppress(ClientDisconnected):
+                await stream.write(b"b")  # closes our own end, of which something was read
+        with pytest.raises(ClientDisconnected):
+            await stream.write(b"c")
+        assert connection.is_left
+        stream.abort()
+        for end in opened:
+            os.close(end)
 
     asyncio.run(run())
 
