@@ -9,6 +9,7 @@ import pytest
 from velocipy.cli import checking
 from velocipy.cli.checking import ORDER
 from velocipy.cli.posture import POSTURE
+from velocipy.routing.route import Route
 
 MIDDLEWARE = """
 from velocipy import VelociPy
@@ -195,6 +196,24 @@ def test_a_route_that_does_not_compile_is_an_error_once_for_both_protocols(proje
     assert finding["level"] == "error"
     assert finding["where"] == "GET / (main.py:10)"
     assert "Unknown" in finding["what"]
+
+
+def test_another_exception_of_a_compilation_is_an_error_with_its_class(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a backend of the user's may raise it."""
+
+    def explain(route: Route, protocol: str) -> str:
+        raise LookupError(f"no schema for {protocol}")
+
+    monkeypatch.setattr(Route, "explain", explain)
+    project.write("main.py")
+    outcome = project.run("check", "--json", *OTHERS)
+    assert outcome.status == 1
+    assert {finding["what"] for finding in json.loads(outcome.out)} == {
+        "LookupError: no schema for asgi",
+        "LookupError: no schema for rsgi",
+    }
 
 
 def test_without_a_protocol_nothing_was_checked(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:

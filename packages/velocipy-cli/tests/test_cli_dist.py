@@ -1,5 +1,7 @@
 """What velocipy-cli is as a dist: its version, its script, and that nobody pays for it who does not use it."""
 
+import contextlib
+import io
 import subprocess
 import sys
 from importlib.metadata import distribution, version
@@ -7,8 +9,10 @@ from importlib.metadata import distribution, version
 import pytest
 
 import velocipy.cli
+from velocipy.cli import adapters
 from velocipy.cli.__about__ import __version__
 from velocipy.cli.main import COMMANDS, main
+from velocipy.exceptions import MissingAdapterError
 
 
 def test_the_version_of_the_package_is_that_of_its_metadata() -> None:
@@ -41,6 +45,34 @@ def test_a_command_that_is_none_names_the_one_that_was_meant_or_all(
     first, second = capsys.readouterr().err.splitlines()
     assert first == "velocipy: there is no command 'rotes'; did you mean 'routes'?"
     assert second == f"velocipy: there is no command 'frobnicate': there are {', '.join(COMMANDS)}"
+
+
+def test_a_program_that_takes_the_output_and_one_that_breaks_off_call_main(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What stands for stdout need be no file with an encoding; 130 is 128 + SIGINT, as shells have it."""
+
+    def run(options: object) -> int:
+        if isinstance(sys.stdout, io.StringIO):
+            print("routes")
+            return 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("velocipy.cli.listing.run", run)
+    with contextlib.redirect_stdout(io.StringIO()) as taken:
+        assert main(["routes"]) == 0
+    assert taken.getvalue() == "routes\n"
+    assert main(["routes"]) == 130
+
+
+def test_a_dialect_that_is_not_installed_is_none_of_the_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(name: str) -> object:
+        if name == "asgi":
+            raise MissingAdapterError("velocipy-asgi is not installed")
+        return object()
+
+    monkeypatch.setattr(adapters, "find_dialect", find)
+    assert adapters.installed_protocols() == ["rsgi"]
 
 
 def test_an_app_does_not_import_the_command() -> None:

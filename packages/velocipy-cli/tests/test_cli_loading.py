@@ -76,6 +76,13 @@ def test_a_module_or_factory_that_exits_is_an_error_too(project: Any, text: str)
     assert said(project).endswith("SystemExit: no settings\n")
 
 
+def test_a_factory_of_c_without_a_signature_is_called_all_the_same(project: Any) -> None:
+    project.write("main.py", "app = min")
+    outcome = project.run("routes")  # whose frames are ours alone, as it has none
+    assert outcome.status == 1
+    assert outcome.err.endswith("TypeError: min expected at least 1 argument, got 0\n")
+
+
 def test_a_module_that_is_missing_is_not_taken_for_the_one_that_imports_it(project: Any) -> None:
     project.write("main.py", "import not_installed")
     assert said(project).endswith("ModuleNotFoundError: No module named 'not_installed'\n")

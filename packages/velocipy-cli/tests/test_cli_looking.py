@@ -207,6 +207,12 @@ def test_a_check_without_a_file_is_misuse(project: Any) -> None:
     assert project.run("openapi", "--check").status == 2
 
 
+def test_the_asyncapi_document_of_a_version_is_misuse(project: Any) -> None:
+    outcome = project.run("openapi", "--messages", "--api-version", "2")
+    assert outcome.status == 2
+    assert "the AsyncAPI document has no versions" in outcome.err
+
+
 def test_without_the_dist_the_message_is_the_command_that_installs_it(
     project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

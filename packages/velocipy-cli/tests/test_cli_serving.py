@@ -180,7 +180,7 @@ def test_an_app_is_described_from_outside(project: Any) -> None:
     "text",
     [
         "import threading, time\nthreading.Thread(target=time.sleep, args=(90,)).start()",
-        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(15)'])",
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])",
         "import atexit\natexit.register(print, 'bye')",
         "import os, sys\nos.write(1, b'{}\\n')\nsys.stdout.write('half a line')",
     ],
@@ -188,7 +188,7 @@ def test_an_app_is_described_from_outside(project: Any) -> None:
 def test_what_a_module_leaves_running_or_prints_does_not_matter(
     project: Any, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(describing, "TIMEOUT", 10.0)
+    monkeypatch.setattr(describing, "TIMEOUT", 40.0)
     project.write("main.py", f"{text}\nfrom velocipy import VelociPy\napp = VelociPy()")
     assert describe(Target("main", "app", project.folder)).routes == 0
 
@@ -221,6 +221,24 @@ def test_a_module_that_never_ends_is_given_up(project: Any, monkeypatch: pytest.
     with pytest.raises(
         CommandError, match="main:app was not imported within 1 s: does the module start some"
     ):
+        describe(Target("main", "app", project.folder))
+
+
+def test_plugins_that_cannot_be_set_up_are_said(project: Any) -> None:
+    project.write(
+        "main.py",
+        """
+        from velocipy import VelociPy
+        from velocipy.exceptions import ConfigurationError
+
+        class App(VelociPy):
+            def set_up_plugins(self) -> None:
+                raise ConfigurationError("no such plugin")
+
+        app = App()
+        """,
+    )
+    with pytest.raises(CommandError, match="no such plugin"):
         describe(Target("main", "app", project.folder))
 
 
@@ -292,6 +310,47 @@ def test_a_server_that_is_not_installed_is_named_with_the_command(
     assert outcome.status == 1
     assert said in outcome.err
     assert threading.active_count() <= before + 5
+
+
+def test_uvicorn_is_told_what_serves_and_that_proxies_are_the_app_s_matter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr("uvicorn.run", lambda target, **settings: told.update(settings, target=target))
+    running.serve_uvicorn(Serving(load_or_tell, "::1", 8001, workers=3, grace=7))
+    assert (told["target"], told["factory"]) == ("velocipy.cli.served:load_or_tell", True)
+    assert (told["host"], told["port"], told["workers"], told["reload"]) == ("::1", 8001, 3, False)
+    assert (told["timeout_graceful_shutdown"], told["proxy_headers"]) == (7, False)
+    running.serve_uvicorn(Serving(load_or_tell, "::1", 8001, reload=(tmp_path,)))
+    assert (told["workers"], told["reload"], told["reload_dirs"]) == (None, True, [str(tmp_path)])
+
+
+def test_granian_is_told_what_serves_and_what_to_watch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from velocipy.cli.watching import SourceFilter
+
+    told: list[dict[str, Any]] = []
+
+    class Granian:
+        def __init__(self, target: str, **settings: Any) -> None:
+            told.append({**settings, "target": target})
+
+        def serve(self, target_loader: Any, wrap_loader: bool) -> None:
+            told.append({"loader": target_loader, "wrapped": wrap_loader})
+
+    monkeypatch.setattr("granian.server.Server", Granian, raising=False)
+    monkeypatch.setattr("granian.Granian", Granian)
+    running.serve_granian(Serving(load_or_tell, "::1", 8001, workers=3, grace=7, reload=(tmp_path,)))
+    settings, served = told
+    assert (settings["target"], settings["address"], settings["port"]) == (
+        "velocipy.cli.served:load_or_tell",
+        "::1",
+        8001,
+    )
+    assert (settings["workers"], settings["workers_kill_timeout"]) == (3, 7)
+    assert (settings["reload_paths"], settings["reload_filter"]) == ([tmp_path], SourceFilter)
+    assert served == {"loader": load_or_tell, "wrapped": False}
 
 
 def test_every_server_that_can_be_chosen_is_described() -> None:

@@ -43,7 +43,7 @@ def is_free(host: str, port: int) -> bool:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            if sys.platform != "win32":  # where it would let two listen
+            if sys.platform != "win32":  # pragma: no branch - there it would let two listen
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except (OSError, UnicodeError) as exc:
