@@ -8,23 +8,35 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
-import json
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchkit import growth, peers
+from benchkit import growth, peers, tables
+from benchkit.blob import mebibyte
 from benchkit.contenders import APPS
 from benchkit.fakes import Call, asgi_call, rsgi_call
 from benchkit.report import aligned
+from benchkit.tables import Held, Table
 from benchkit.workloads import WORKLOADS, Ask
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "limits"))
+
+from limit_costs import bytes_a_key, nanoseconds
+
+os.environ.setdefault("BENCH_FILE", mebibyte())  # before an app is imported
+
 CALLS: Final = 2_000
+REQUESTS: Final = [name for name, workload in WORKLOADS.items() if workload.message is None]
+"""What there is a fake server for: a WebSocket is not among it."""
+CHEAP: Final = 5_000
+"""Nanoseconds a call up to which all of CALLS are made; of dearer ones fewer, so that a slice takes 10 ms."""
 UNWANTED: Final = ("httpx2", "msgspec", "pydantic", "importlib.metadata")
 
-Table = list[list[str]]
+Lines = list[list[str]]
 
 
 async def _spin(call: Call, times: int) -> float:
@@ -37,7 +49,9 @@ async def _spin(call: Call, times: int) -> float:
 
 async def interleaved(calls: Sequence[Call], rounds: int) -> list[float]:
     """The least nanoseconds a call of each, the calls taking turns so that a slow moment of the machine meets them all."""
-    turns = [[await _spin(call, CALLS) for call in calls] for _ in range(rounds + 1)]
+    first = max([await _spin(call, 3) for call in calls])
+    times = max(3, min(CALLS, int(CALLS * CHEAP / first)))
+    turns = [[await _spin(call, times) for call in calls] for _ in range(rounds + 1)]
     return [min(column) for column in zip(*turns[1:], strict=True)]
 
 
@@ -61,7 +75,7 @@ async def answered(call: Call, kept: Any) -> tuple[int, bytes]:
     return status, body.encode() if isinstance(body, str) else body
 
 
-async def requests_table(names: Sequence[str], modules: Sequence[str], rounds: int) -> Table:
+async def requests_table(names: Sequence[str], modules: Sequence[str], rounds: int) -> Lines:
     """A line for each protocol and workload: ns of raw, then ns and ratio of each module's app."""
     lines = [
         [
@@ -93,13 +107,13 @@ async def _request_line(protocol: str, apps: Sequence[Any], ask: Ask, rounds: in
 
 
 def match_table() -> Table:
-    base = 0.0
-    lines = [["routes", "ns a match", "against 10"]]
-    for size in growth.SIZES:
-        spent = growth.match_ns(size)
-        base = base or spent
-        lines.append([f"{size:,}", f"{spent:,.0f}", f"{spent / base:.2f}"])
-    return lines
+    spent = [growth.match_ns(size) for size in growth.SIZES]
+    lines = [
+        [f"{size:,}", f"{each:,.0f}", f"{each / spent[0]:.2f}"]
+        for size, each in zip(growth.SIZES, spent, strict=True)
+    ]
+    held = Held("a match among 10,000 routes against one among 10", spent[-1] / spent[0], 1.5, most=True)
+    return Table("Matching by number of routes", [["routes", "ns a match", "against 10"], *lines], (held,))
 
 
 def register_table(fastapi: str | None) -> Table:
@@ -107,10 +121,11 @@ def register_table(fastapi: str | None) -> Table:
     programs = [(sys.executable, growth.register_ours(10_000))]
     programs += [(fastapi, growth.register_fastapi(1_000))] if fastapi else []
     labels = ["velocipy, 10,000 routes", "FastAPI, 1,000 routes"]
-    return [
-        ["what", "seconds"],
-        *([label, f"{spent:.2f}"] for label, spent in zip(labels, growth.least(programs, 2), strict=False)),
-    ]
+    spent = growth.least(programs, 2)
+    lines = [[label, f"{each:.2f}"] for label, each in zip(labels, spent, strict=False)]
+    what = "registering 10,000 typed routes against FastAPI's 1,000"
+    held = tuple(Held(what, spent[0] / other, 1.0, most=True) for other in spent[1:])
+    return Table("Registering typed routes", [["what", "seconds"], *lines], held)
 
 
 def import_table(starlette: str | None) -> Table:
@@ -120,15 +135,31 @@ def import_table(starlette: str | None) -> Table:
     programs += [(starlette, growth.import_program("import starlette.applications"))] if starlette else []
     labels = [ours, "import starlette.applications"]
     spent = growth.least(programs, 15)
-    lines = [["what", "ms", "ratio"]]
-    lines += [
+    lines = [
         [label, f"{took * 1e3:.1f}", f"{took / spent[-1]:.2f}"]
         for label, took in zip(labels, spent, strict=False)
     ]
-    return [
-        *lines,
-        ["brought in though optional", ", ".join(growth.imported_beside(ours, UNWANTED)) or "nothing", ""],
+    brought = growth.imported_beside(ours, UNWANTED)
+    lines.append(["brought in though optional", ", ".join(brought) or "nothing", ""])
+    held = [Held("our import against Starlette's", spent[0] / other, 0.6, most=True) for other in spent[1:]]
+    held.append(Held("optional modules that it brings in", len(brought), 0, most=True))
+    return Table("Import time, asyncio excluded", [["what", "ms", "ratio"], *lines], tuple(held))
+
+
+def limiter_table() -> Table:
+    """A decision by memory beside a bare GCRA on a dict."""
+    ours, bare = asyncio.run(nanoseconds(1_000, 100))
+    size = bytes_a_key(100_000)
+    lines = [
+        ["what", "ns a decision", "ratio", "bytes a key"],
+        ["GCRA on a dict, by hand", f"{bare:,.0f}", "1.00", "-"],
+        ["MemoryStorage.decide", f"{ours:,.0f}", f"{ours / bare:.2f}", f"{size:.0f}"],
     ]
+    held = (
+        Held("a decision by memory against a bare GCRA", ours / bare, 3, most=True),
+        Held("bytes a key of the limiter's memory", size, 250, most=True),
+    )
+    return Table("Limits in memory", lines, held)
 
 
 def peer_python(name: str, args: argparse.Namespace) -> str | None:
@@ -141,16 +172,18 @@ def peer_python(name: str, args: argparse.Namespace) -> str | None:
         return None
 
 
-def tables(args: argparse.Namespace) -> list[tuple[str, Table]]:
+def measured(args: argparse.Namespace) -> list[Table]:
     modules = ["ours", *(["ours_unchecked"] if args.without_host_check else [])]
-    found = [("In process, ns a request", asyncio.run(requests_table(args.workloads, modules, args.rounds)))]
+    lines = asyncio.run(requests_table(args.workloads, modules, args.rounds))
+    found = [Table("In process, ns a request", lines)]
     if args.requests_only:
         return found
     return [
         *found,
-        ("Matching by number of routes", match_table()),
-        ("Registering typed routes", register_table(peer_python("fastapi", args))),
-        ("Import time, asyncio excluded", import_table(peer_python("starlette", args))),
+        match_table(),
+        register_table(peer_python("fastapi", args)),
+        import_table(peer_python("starlette", args)),
+        limiter_table(),
     ]
 
 
@@ -163,8 +196,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--workloads",
         type=lambda text: text.split(","),
-        default=list(WORKLOADS),
-        help=f"default {','.join(WORKLOADS)}",
+        default=REQUESTS,
+        help=f"default {','.join(REQUESTS)}",
     )
     add(
         "--without-host-check",
@@ -183,17 +216,17 @@ def parser() -> argparse.ArgumentParser:
         default=peers.default_home(),
         help="environments of the peers (default %(default)s)",
     )
-    add("--json", type=Path, metavar="FILE", help="write [[title, table], ...]")
+    add("--json", type=Path, metavar="FILE", help="write the tables, and what they are held to")
     return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
-    found = tables(args)
-    for title, table in found:
-        print(f"{title}\n\n{aligned(table)}\n")
+    found = measured(args)
+    for table in found:
+        print(f"{table.title}\n\n{aligned(table.lines)}\n")
     if args.json:
-        args.json.write_text(json.dumps(found))
+        tables.write(found, args.json)
     return 0
 
 

@@ -24,6 +24,7 @@ from typing import Final
 from benchkit.machine import cores, describe
 from benchkit.report import cells, markdown_table, versions_line
 from benchkit.stats import Round, Row, Slice, counted, rotated, row
+from benchkit.tables import Held, Table, write
 from benchkit.versions import ours
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "storages"))
@@ -154,6 +155,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--calls", type=int, default=200, help="of one contender in one round (default %(default)s)"
     )
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the table")
     made.add_argument("--url", help="a Redis that runs already (default: a Valkey of its own)")
     return made
 
@@ -173,6 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in {**describe(), "versions": versions_line(ours())}.items():
         print(f"{name}: {value}", file=sys.stderr)
     print(markdown_table(lines))
+    if args.json:
+        held = Held("a decision by Redis against the client's own call", least, BUDGET, most=False)
+        write([Table("Limits in Redis", lines, (held,))], args.json)
     print(f"\nThe least ratio of a decision is {least:.3f}; the budget is {BUDGET}.")
     return 0 if least >= BUDGET else 1
 

@@ -14,18 +14,21 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchkit import peers, versions
+from benchkit import peers, tables, versions
 from benchkit.contenders import APPS, HERE, Contender, app_under_test, peers_of, raw_and_control
 from benchkit.load import Client, LoadFailed, client
 from benchkit.machine import cores, describe
 from benchkit.peers import PEERS, Peer, PeerUnavailable
-from benchkit.report import Report, markdown, text
+from benchkit.report import Report, charts, markdown, text
 from benchkit.rounds import Group, Refused, Settings
 from benchkit.servers import GROUPS, ServerFailed
 from benchkit.workloads import WORKLOADS
 
 FULL = Settings(rounds=5, seconds=1.0, connections=64)
 QUICK = Settings(rounds=2, seconds=0.2, connections=8)
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+FIGURES = PAGE.parent / "charts" / "bench.json"
+"""Everything that the page and its charts are made of."""
 
 
 def say(line: str) -> None:
@@ -123,6 +126,18 @@ def parser() -> argparse.ArgumentParser:
         help=_peers_help(),
     )
     add(
+        "--peers-on",
+        type=names(GROUPS),
+        default=["granian-rsgi", "uvicorn"],
+        metavar="A,B",
+        help="groups that they are timed in (default: granian-rsgi,uvicorn)",
+    )
+    add(
+        "--peer-rounds",
+        type=positive(int),
+        help=f"rounds in which they take part (default {FULL.peer_rounds})",
+    )
+    add(
         "--peers-home",
         type=Path,
         default=peers.default_home(),
@@ -132,15 +147,21 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--budget",
         type=positive(float),
-        default=0.95,
         metavar="RATIO",
-        help="least ratio to raw (default %(default)s)",
+        help="least ratio to raw (default: that of each workload, 0.95 or 0.90)",
     )
     add(
         "--in-process",
         action="store_true",
-        help="add the tables of inprocess.py: ns a request, growth, import time",
+        help="add the tables of inprocess.py: ns a request, matching, import time, limits in memory",
     )
+    add("--redis", action="store_true", help="add the table of bench-redis")
+    add(
+        "--publish",
+        action="store_true",
+        help="all of it, 25 minutes: --peers --in-process --redis, into docs/benchmarks.md and docs/charts/",
+    )
+    add("--from", dest="source", type=Path, metavar="FILE", help="measure nothing: show what --json wrote")
     add("--json", type=Path, metavar="FILE", help="write all figures")
     add("--markdown", type=Path, metavar="FILE", help="write the page, such as docs/benchmarks.md")
     return made
@@ -158,6 +179,7 @@ def settings(args: argparse.Namespace) -> Settings:
         int(args.rounds or base.rounds),
         float(args.slice or base.seconds),
         int(args.connections or base.connections),
+        int(args.peer_rounds or base.peer_rounds),
     )
 
 
@@ -178,7 +200,7 @@ def environments(wanted: list[str], home: Path, report: Report) -> list[tuple[Pe
 
 def contenders(group: str, args: argparse.Namespace, ready: list[tuple[Peer, str]]) -> list[Contender]:
     own = [] if args.control_only else [app_under_test(group, text) for text in args.app]
-    return [*raw_and_control(group), *own, *peers_of(group, ready)]
+    return [*raw_and_control(group), *own, *(peers_of(group, ready) if group in args.peers_on else [])]
 
 
 def measure(args: argparse.Namespace, load: Client) -> Report:
@@ -190,37 +212,52 @@ def measure(args: argparse.Namespace, load: Client) -> Report:
         group = Group(name, contenders(name, args, ready), load, report.settings, say)
         report.groups.append(group.measure([WORKLOADS[workload] for workload in args.workloads], cores()[0]))
     if args.in_process:
-        report.in_process = in_process(args)
+        peers_too = ["--peers", "--peers-home", str(args.peers_home)] if args.peers else []
+        report.tables += measured_apart("inprocess.py", *peers_too)
+    if args.redis:
+        report.tables += measured_apart("redis_rate.py")
     return report
 
 
-def in_process(args: argparse.Namespace) -> list[tuple[str, list[list[str]]]]:
-    """The tables of inprocess.py, measured in a process that has done nothing else."""
+def measured_apart(script: str, *arguments: str) -> list[tables.Table]:
+    """The tables of another command, in a process that has done nothing else. A missed budget, status 1, is among what it tells."""
+    say(script)
     with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
-        command = [
-            sys.executable,
-            str(HERE / "inprocess.py"),
-            "--json",
-            file.name,
-            "--peers-home",
-            str(args.peers_home),
-        ]
-        subprocess.run([*command, *(["--peers"] if args.peers else [])], check=True, stdout=sys.stderr)
-        return [(title, table) for title, table in json.load(file)]
+        command = [sys.executable, str(HERE / script), "--json", file.name, *arguments]
+        done = subprocess.run(command, stdout=sys.stderr)
+        found = file.read()
+        if done.returncode not in (0, 1) or not found:
+            raise ServerFailed(f"{script} ended with status {done.returncode}")
+        return tables.read(json.loads(found))
 
 
 def write(report: Report, args: argparse.Namespace) -> None:
     print(text(report))
     if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report.as_json(), indent=1) + "\n")
     if args.markdown:
-        args.markdown.parent.mkdir(parents=True, exist_ok=True)
+        folder = args.markdown.parent / "charts"
+        folder.mkdir(parents=True, exist_ok=True)
         args.markdown.write_text(markdown(report))
+        for name, drawing in charts(report).items():
+            (folder / name).write_text(drawing)
+
+
+def published(args: argparse.Namespace) -> None:
+    """What `--publish` stands for."""
+    args.peers, args.in_process, args.redis = args.peers or list(PEERS), True, True
+    args.json, args.markdown = args.json or FIGURES, args.markdown or PAGE
 
 
 def main(arguments: list[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     args.app = args.app or [f"{APPS / 'ours.py'}:app"]
+    if args.publish:
+        published(args)
+    if args.source:
+        write(Report.of_json(json.loads(args.source.read_text())), args)
+        return 0
     try:
         load = client(
             args.client or ("asyncio" if args.quick else "auto"), settings(args).seconds, cores()[1]

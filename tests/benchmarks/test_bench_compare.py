@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from benchkit.compare import Answer, asks, differences, exact, fetch, loose, places, worded
+from benchkit.compare import Answer, asks, differences, exact, fetch, lacks, loose, places, worded
 from benchkit.workloads import WORKLOADS, Ask, Workload
 
 JSON = ("content-type", "application/json")
@@ -155,8 +155,27 @@ def test_every_workload_times_a_request_and_compares_wrong_ones() -> None:
         "deps",
         "stream",
         "chunks",
+        "file",
+        "echo",
         "empty",
         "armored",
         "missing",
     ]
-    assert all(workload.wrong for workload in WORKLOADS.values())
+    assert all(workload.wrong or workload.ours for workload in WORKLOADS.values())
+
+
+def test_an_app_that_has_no_such_route_is_told_from_one_that_answers_wrongly() -> None:
+    workload = Workload("tiny", "tiny", Ask("GET", "/"))
+    with serving(404, b"x", {}) as port:
+        assert lacks(workload, port)
+        assert not lacks(WORKLOADS["missing"], port)
+    with serving(500, b"x", {}) as port:
+        assert not lacks(workload, port)
+    assert not lacks(workload, port)  # which is gone
+
+
+def test_a_server_that_takes_no_websocket_differs() -> None:
+    workload = Workload("talk", "talk", Ask("GET", "/"), message=b"raptor")
+    with serving(200, b"x", {}) as port:
+        (text,) = differences(workload, port, port, exact)
+    assert "no WebSocket: the handshake was answered with" in text

@@ -9,12 +9,12 @@ from pathlib import Path
 import inprocess
 import middlewares
 import pytest
-from benchkit import growth
+from benchkit import growth, tables
 from benchkit.workloads import WORKLOADS
 
 
 @pytest.mark.parametrize("protocol", ["rsgi", "asgi"])
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("name", inprocess.REQUESTS)
 def test_the_fakes_have_raw_answer_as_a_server_does(name: str, protocol: str) -> None:
     app = inprocess.app_from(f"raw_{protocol}")
     status, _ = asyncio.run(inprocess.answered(*inprocess.call_of(protocol, app, WORKLOADS[name].timed)))
@@ -22,7 +22,7 @@ def test_the_fakes_have_raw_answer_as_a_server_does(name: str, protocol: str) ->
 
 
 @pytest.mark.parametrize("protocol", ["rsgi", "asgi"])
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("name", inprocess.REQUESTS)
 def test_ours_answers_as_raw_does_for_right_requests(name: str, protocol: str) -> None:
     workload = WORKLOADS[name]
     apps = [inprocess.app_from(module) for module in (f"raw_{protocol}", "ours")]
@@ -37,9 +37,22 @@ def test_a_table_has_raw_ours_and_their_ratio(tmp_path: Path, monkeypatch: pytes
     assert (
         inprocess.main(["--requests-only", "--rounds", "2", "--workloads", "plain", "--json", str(file)]) == 0
     )
-    ((_, lines),) = json.loads(file.read_text())
-    assert [line[:2] for line in lines[1:]] == [["plain", "rsgi"], ["plain", "asgi"]]
-    assert all(0 < float(line[-1]) for line in lines[1:])
+    (table,) = tables.read(json.loads(file.read_text()))
+    assert [line[:2] for line in table.lines[1:]] == [["plain", "rsgi"], ["plain", "asgi"]]
+    assert all(0 < float(line[-1]) for line in table.lines[1:])
+
+
+def test_of_a_dear_call_fewer_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice takes about as long whatever is called: a file through threads would make the bench last for minutes."""
+    made = 0
+
+    async def dear() -> None:
+        nonlocal made
+        made += 1
+        sum(range(200_000))
+
+    asyncio.run(inprocess.interleaved([dear], 1))
+    assert 3 * 3 <= made < inprocess.CALLS
 
 
 def test_an_app_that_answers_differently_in_process_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

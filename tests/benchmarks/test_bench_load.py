@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
+from benchkit.chatter import chat, client_frame, server_frame
 from benchkit.flood import flood, frame
 from benchkit.load import AsyncioClient, LoadFailed, client, lua, parse_wrk, request_bytes
 from benchkit.workloads import WORKLOADS, Ask
@@ -134,3 +139,46 @@ def test_wrk_is_not_asked_for_parts_of_a_second() -> None:
     assert isinstance(client("auto", 0.2, None), AsyncioClient)
     with pytest.raises(ValueError, match="whole seconds"):
         client("wrk", 0.2, None)
+
+
+@contextmanager
+def answering(reply: bytes, head: bytes = b"HTTP/1.1 101 Switching Protocols\r\n\r\n") -> Iterator[int]:
+    """A server that takes handshakes, and sends `reply` for each frame of six bytes of text."""
+    size = len(client_frame(b"raptor"))
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(ConnectionError):
+            connection.recv(4096)
+            connection.sendall(head)
+            while connection.recv(size, socket.MSG_WAITALL):
+                connection.sendall(reply)
+
+    def accept() -> None:
+        while True:
+            try:
+                connection = listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_messages_that_come_back_are_counted() -> None:
+    with answering(server_frame(b"raptor")) as port:
+        report = chat(port, b"GET / HTTP/1.1\r\n\r\n", b"raptor", 0.1, 3)
+    assert report["faults"] == [] and int(str(report["requests"])) > 5
+
+
+def test_another_message_is_a_fault() -> None:
+    with answering(server_frame(b"roptar")) as port:
+        report = chat(port, b"GET / HTTP/1.1\r\n\r\n", b"raptor", 5, 1)
+    assert "roptar" in str(report["faults"])
+
+
+def test_a_refused_handshake_is_no_figure() -> None:
+    with answering(b"", b"HTTP/1.1 403 Forbidden\r\n\r\n") as port, pytest.raises(ValueError, match="403"):
+        chat(port, b"GET / HTTP/1.1\r\n\r\n", b"raptor", 0.1, 1)

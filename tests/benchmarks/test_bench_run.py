@@ -11,7 +11,7 @@ import run
 from benchkit.contenders import APPS, app_under_test, peers_of
 from benchkit.machine import cpu_seconds, descendants
 from benchkit.peers import PEERS, requirements
-from benchkit.servers import HOWS, Server, ServerFailed, free_port
+from benchkit.servers import GROUPS, HOWS, Server, ServerFailed, free_port
 
 WRONG = """\
 import raw_asgi
@@ -29,12 +29,12 @@ def test_a_quick_run_of_raw_against_raw_prints_and_writes_its_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file, page = tmp_path / "figures.json", tmp_path / "docs" / "page.md"
-    asked = ["--quick", "--control-only", "--servers", "granian-rsgi,uvicorn", "--workloads", "plain,body"]
+    asked = ["--quick", "--control-only", "--servers", "granian-rsgi,uvicorn", "--workloads", "plain,echo"]
     assert run.main([*asked, "--json", str(file), "--markdown", str(page)]) == 0
     figures = json.loads(file.read_text())
     assert [group["server"] for group in figures["groups"]] == ["granian-rsgi", "uvicorn"]
     for group in figures["groups"]:
-        assert list(group["workloads"]) == ["plain", "body"]
+        assert list(group["workloads"]) == ["plain", "echo"]
         for rows in group["workloads"].values():
             assert {row["name"] for row in rows} == {"raw", "raw again"}
             assert all(row["rate"] > 100 and row["low"] <= row["ratio"] <= row["high"] for row in rows)
@@ -108,6 +108,26 @@ def test_a_stopped_server_leaves_no_process_behind() -> None:
 
 def test_free_ports_are_free_and_differ() -> None:
     assert len({free_port() for _ in range(5)}) > 1
+
+
+def test_publish_is_everything_into_the_docs() -> None:
+    args = run.parser().parse_args(["--publish"])
+    run.published(args)
+    assert (args.peers, args.in_process, args.redis) == (list(PEERS), True, True)
+    assert args.json.parts[-3:] == ("docs", "charts", "bench.json")
+    assert args.markdown.parts[-2:] == ("docs", "benchmarks.md")
+
+
+def test_peers_are_timed_in_the_groups_that_are_asked_for() -> None:
+    ready = [(PEERS["falcon"], "python")]
+    for on, groups in (("uvicorn", {"uvicorn"}), ("uvicorn,granian-asgi", {"uvicorn", "granian-asgi"})):
+        args = run.parser().parse_args(["--control-only", "--peers-on", on])
+        found = {
+            group
+            for group in GROUPS
+            if "falcon" in [each.name for each in run.contenders(group, args, ready)]
+        }
+        assert found == groups
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
 import pydantic
 
-from velocipy import APIRouter, Depends, Query, StreamingResponse, VelociPy
+from velocipy import APIRouter, Depends, FileResponse, Query, StreamingResponse, VelociPy, WebSocket
 from velocipy.middleware import (
     CompressionMiddleware,
     CORSMiddleware,
@@ -39,6 +40,7 @@ class Model(pydantic.BaseModel):
     tags: list[str] = []
 
 
+FILE = os.environ.get("BENCH_FILE", __file__)
 KIBIBYTE = b"raptor " * 146 + b"!\n"
 ROWS = [Model(name=f"raptor {number}", price=number / 4, tags=["claw"]) for number in range(1_000)]
 
@@ -111,6 +113,18 @@ async def long_stream() -> StreamingResponse:
             yield KIBIBYTE
 
     return StreamingResponse(pieces(), media_type="text/plain; charset=utf-8")
+
+
+@app.get("/file")
+async def file() -> FileResponse:
+    return FileResponse(FILE, media_type="application/octet-stream")
+
+
+@app.websocket("/echo")
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    async for message in websocket:
+        await websocket.send(message)
 
 
 @app.delete("/empty")

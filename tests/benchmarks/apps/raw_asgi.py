@@ -5,7 +5,9 @@ The counterpart of `raw_rsgi.py`, function for function. The entry is `async def
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
@@ -14,11 +16,13 @@ from typing import Any, Final
 import msgspec
 import pydantic
 from raw_common import (
+    FILE,
     GUARDS,
     LEAST,
     MAX_BODY,
     OPEN_PATHS,
     ORIGINS,
+    PIECE,
     ROWS,
     Errors,
     body_fault,
@@ -29,11 +33,14 @@ from raw_common import (
     encode,
     encode_model,
     encode_models,
+    etag,
+    http_date,
     is_json,
     is_our_host,
     is_whole,
     kibibytes,
     model_fault,
+    one_range,
     parse_query,
     request_id,
     session,
@@ -48,6 +55,10 @@ Pairs = list[tuple[bytes, bytes]]
 
 TEXT: Final[Pairs] = [(b"content-type", b"text/plain; charset=utf-8")]
 JSON: Final[Pairs] = [(b"content-type", b"application/json")]
+OF_FILE: Final[Pairs] = [
+    (b"content-type", b"application/octet-stream"),
+    (b"x-content-type-options", b"nosniff"),
+]
 ARMORED: Final[Pairs] = [*JSON, *((name.encode(), value.encode()) for name, value in GUARDS)]
 NOT_FOUND: Final = detail("Not Found")
 NOT_ALLOWED: Final = detail("Method Not Allowed")
@@ -160,6 +171,68 @@ async def send_all(send: Any, pieces: AsyncGenerator[bytes, None]) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+async def file(scope: Any, receive: Any, send: Any) -> None:
+    found = os.stat(FILE)
+    tag, size = etag(found), found.st_size
+    if header(scope, b"if-none-match") == tag:
+        await send(
+            {"type": "http.response.start", "status": 304, "headers": [(b"etag", tag.encode()), OF_FILE[1]]}
+        )
+        await send({"type": "http.response.body", "body": b""})
+        return
+    part = one_range(header(scope, b"range"), size)
+    start, stop = part or (0, size)
+    head = [*OF_FILE, (b"content-length", b"%d" % (stop - start)), (b"etag", tag.encode())]
+    head += [(b"last-modified", http_date(found.st_mtime).encode()), (b"accept-ranges", b"bytes")]
+    if part:
+        head.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, size)))
+    if part is None and "http.response.pathsend" in (scope.get("extensions") or {}):
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.pathsend", "path": FILE})
+        return
+    await send_pieces(send, 206 if part else 200, head, start, stop)
+
+
+async def send_pieces(send: Any, status: int, head: Pairs, start: int, stop: int) -> None:
+    """Opened and read in threads, since a disk may let one wait."""
+    with await asyncio.to_thread(open, FILE, "rb", 0) as opened:
+        opened.seek(start)
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        while start < stop:
+            piece = await asyncio.to_thread(opened.read, min(PIECE, stop - start))
+            if not piece:
+                raise OSError("the file has shrunk")
+            start += len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": start < stop})
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """What comes goes back, until the client closes."""
+    await receive()
+    if scope["path"] != "/echo":
+        return await deny(scope, send)
+    await send({"type": "websocket.accept"})
+    while True:
+        event = await receive()
+        if event["type"] == "websocket.disconnect":
+            return
+        text = event.get("text")
+        if text is None:
+            await send({"type": "websocket.send", "bytes": event["bytes"]})
+        else:
+            await send({"type": "websocket.send", "text": text})
+
+
+async def deny(scope: Any, send: Any) -> None:
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close"})
+        return
+    content = detail("Forbidden")
+    head = [*JSON, (b"content-length", b"%d" % len(content))]
+    await send({"type": "websocket.http.response.start", "status": 403, "headers": head})
+    await send({"type": "websocket.http.response.body", "body": content})
+
+
 async def armored(scope: Any, receive: Any, send: Any) -> None:
     """Eight jobs inline: id, clock, CORS, compression, headers, host, https; the session is asked for by nobody."""
     started = time.perf_counter()
@@ -224,6 +297,7 @@ ROUTES: Final = {
     "/deps": leaf(GET=deps),
     "/stream": leaf(GET=stream),
     "/chunks": leaf(GET=long_stream),
+    "/file": leaf(GET=file),
     "/armored": leaf(GET=armored),
     "/empty": leaf(DELETE=empty),
 }
@@ -236,8 +310,8 @@ def allow(path: str) -> bytes:
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """The ASGI entry: exact paths from a dict, then the one template, then 404 or 405."""
-    if scope["type"] == "lifespan":
-        return await lifespan(receive, send)
+    if scope["type"] != "http":
+        return await (lifespan(receive, send) if scope["type"] == "lifespan" else echo(scope, receive, send))
     path = scope["path"]
     handlers = ROUTES.get(path)
     if handlers is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import uuid
 from collections.abc import AsyncGenerator
+from email.utils import formatdate
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -125,6 +127,36 @@ async def kibibytes() -> AsyncGenerator[bytes, None]:
     """The body of `GET /chunks`."""
     for _ in range(100):
         yield KIBIBYTE
+
+
+FILE: Final = os.environ.get("BENCH_FILE", __file__)
+"""What `GET /file` sends."""
+
+PIECE: Final = 256 * 1024
+"""Bytes of a file that are in memory at once, where the server leaves its reading to the app."""
+
+RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def etag(found: os.stat_result) -> str:
+    return f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+
+
+@functools.lru_cache(maxsize=256)
+def http_date(seconds: float) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
+def one_range(text: str | None, size: int) -> tuple[int, int] | None:
+    """The bytes (from, up to and without) that a Range of one part asks for; None where it asks for all, or cannot be served."""
+    found = RANGE.fullmatch(text or "")
+    if found is None or not any(found.groups()):
+        return None
+    first, last = found.groups()
+    start, stop = (
+        (int(first), min(int(last or size) + 1, size)) if first else (max(size - int(last), 0), size)
+    )
+    return (start, stop) if start < stop else None
 
 
 HARMLESS: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")

@@ -8,6 +8,7 @@ nothing is done that these routes do not need. The entry is a plain function tha
 from __future__ import annotations
 
 import gzip
+import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
@@ -16,6 +17,7 @@ from typing import Any, Final, Protocol
 import msgspec
 import pydantic
 from raw_common import (
+    FILE,
     GUARDS,
     LEAST,
     MAX_BODY,
@@ -31,11 +33,14 @@ from raw_common import (
     encode,
     encode_model,
     encode_models,
+    etag,
+    http_date,
     is_json,
     is_our_host,
     is_whole,
     kibibytes,
     model_fault,
+    one_range,
     parse_query,
     request_id,
     session,
@@ -60,13 +65,41 @@ class RSGI(Protocol):
     def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None: ...
     def response_str(self, status: int, headers: list[tuple[str, str]], body: str) -> None: ...
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None: ...
+    def response_file_range(
+        self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int
+    ) -> None: ...
     def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Transport: ...
+
+
+class Message(Protocol):
+    """What came over a WebSocket: `kind` is CLOSED or BYTES, or else it is text."""
+
+    kind: int
+    data: Any
+
+
+class Socket(Protocol):
+    """A WebSocket that is open."""
+
+    async def receive(self) -> Message: ...
+    async def send_str(self, text: str) -> None: ...
+    async def send_bytes(self, data: bytes) -> None: ...
+
+
+class RSGISocket(Protocol):
+    """The protocol object of a handshake."""
+
+    async def accept(self) -> Socket: ...
+    def close(self, status: int | None = None) -> None: ...
 
 
 Handler = Callable[[Any, RSGI], Coroutine[None, None, None]]
 
 TEXT: Final = [("content-type", "text/plain; charset=utf-8")]
 JSON: Final = [("content-type", "application/json")]
+OF_FILE: Final = [("content-type", "application/octet-stream"), ("x-content-type-options", "nosniff")]
+CLOSED, BYTES = 0, 1
 ARMORED: Final = [*JSON, *GUARDS]
 NOT_FOUND: Final = detail("Not Found")
 NOT_ALLOWED: Final = detail("Method Not Allowed")
@@ -165,6 +198,38 @@ async def send_all(protocol: RSGI, pieces: AsyncGenerator[bytes, None]) -> None:
             await transport.send_bytes(chunk)
 
 
+async def file(scope: Any, protocol: RSGI) -> None:
+    """The server opens and reads it."""
+    headers, found = scope.headers, os.stat(FILE)
+    tag, size = etag(found), found.st_size
+    if headers.get("if-none-match") == tag:
+        return protocol.response_empty(304, [("etag", tag), OF_FILE[1]])
+    described = [("etag", tag), ("last-modified", http_date(found.st_mtime)), ("accept-ranges", "bytes")]
+    part = one_range(headers.get("range"), size)
+    if part is None:
+        head = [*OF_FILE, ("content-length", str(size)), *described]
+        return protocol.response_file(200, head, FILE)
+    start, stop = part
+    length = ("content-length", str(stop - start))
+    head = [*OF_FILE, length, *described, ("content-range", f"bytes {start}-{stop - 1}/{size}")]
+    protocol.response_file_range(206, head, FILE, start, stop)
+
+
+async def echo(scope: Any, protocol: RSGISocket) -> None:
+    """What comes goes back, until the client closes."""
+    if scope.path != "/echo":
+        return protocol.close(403)
+    socket = await protocol.accept()
+    while True:
+        message = await socket.receive()
+        if message.kind == CLOSED:
+            return
+        if message.kind == BYTES:
+            await socket.send_bytes(message.data)
+        else:
+            await socket.send_str(message.data)
+
+
 async def armored(scope: Any, protocol: RSGI) -> None:
     """Eight jobs inline: id, clock, CORS, compression, headers, host, https; the session is asked for by nobody."""
     headers = scope.headers
@@ -220,6 +285,7 @@ ROUTES: Final = {
     "/deps": leaf(GET=deps),
     "/stream": leaf(GET=stream),
     "/chunks": leaf(GET=long_stream),
+    "/file": leaf(GET=file),
     "/armored": leaf(GET=armored),
     "/empty": leaf(DELETE=empty),
 }
@@ -230,8 +296,10 @@ def allow(path: str) -> str:
     return ", ".join(ROUTES.get(path, ITEM))
 
 
-def app(scope: Any, protocol: RSGI) -> Coroutine[None, None, None]:
+def app(scope: Any, protocol: Any) -> Coroutine[None, None, None]:
     """The RSGI entry: exact paths from a dict, then the one template, then 404 or 405."""
+    if scope.proto != "http":
+        return echo(scope, protocol)
     path = scope.path
     handlers = ROUTES.get(path)
     if handlers is None:

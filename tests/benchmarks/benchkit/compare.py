@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from benchkit.chatter import client_frame, opened, server_frame
+from benchkit.load import request_bytes
 from benchkit.workloads import Ask, Workload
 
 VOLATILE: Final = frozenset({"date", "server", "connection", "server-timing"})
@@ -137,7 +139,31 @@ def differences(workload: Workload, base: int, port: int, rule: Rule) -> list[st
         lines = _compare(ask, base, port, rule)
         if lines:
             found.append(f"{workload.name}: {ask}\n" + "\n".join(f"    {line}" for line in lines))
+    if workload.message is not None:
+        found += _unechoed(workload.timed, workload.message, port)
     return found + _wrong_status(workload, base)
+
+
+def _unechoed(ask: Ask, message: bytes, port: int) -> list[str]:
+    """Whether texts come back, and in order. What else could come of them the load generator finds out, at each message."""
+    try:
+        with opened(port, request_bytes(ask, port)) as connection:
+            connection.sendall(client_frame(message) + client_frame(b"and again"))
+            due = server_frame(message) + server_frame(b"and again")
+            got = b""
+            while len(got) < len(due) and (piece := connection.recv(len(due) - len(got))):
+                got += piece
+    except (OSError, ValueError) as exc:
+        return [f"{ask}: no WebSocket: {exc}"]
+    return [] if got == due else [f"{ask}: {got!r} came back"]
+
+
+def lacks(workload: Workload, port: int) -> bool:
+    """Whether an app has no such route: it was not written for it, which is no difference of answers."""
+    try:
+        return workload.status != 404 and fetch(port, workload.timed).status == 404
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def _compare(ask: Ask, base: int, port: int, rule: Rule) -> list[str]:

@@ -85,6 +85,12 @@ class FakeProtocol:
     def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
         self.answer = (status, headers, body)
 
+    def response_file(self, status: int, headers: Any, file: str) -> None:
+        self.answer = (status, headers, file)
+
+    def response_file_range(self, status: int, headers: Any, file: str, start: int, end: int) -> None:
+        self.answer = (status, headers, file)
+
     def response_stream(self, status: int, headers: Any) -> FakeProtocol:
         self.answer = (status, headers, b"")
         return self

@@ -1,6 +1,6 @@
 """Load generators behind one shape. Knows wrk and the bundled client; does not know apps, rounds or figures.
 
-client.run(port, ask, status=200, seconds=1, connections=64) -> Burst(requests=94211, seconds=1.0)
+client.run(port, workload, seconds=1, connections=64) -> Burst(requests=94211, seconds=1.0)
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from benchkit.machine import pin
-from benchkit.workloads import Ask
+from benchkit.workloads import Ask, Workload
 
 FLOOD: Final = Path(__file__).with_name("flood.py")
+CHATTER: Final = Path(__file__).with_name("chatter.py")
 PATIENCE: Final = 15.0
 """Seconds beyond the slice after which a load generator is given up."""
 
@@ -40,7 +41,7 @@ class Client(Protocol):
 
     name: str
 
-    def run(self, port: int, ask: Ask, status: int, seconds: float, connections: int) -> Burst: ...
+    def run(self, port: int, workload: Workload, seconds: float, connections: int) -> Burst: ...
 
 
 def client(wanted: str, seconds: float, core: int | None) -> Client:
@@ -64,13 +65,40 @@ class AsyncioClient:
     def __init__(self, core: int | None) -> None:
         self._core = core
 
-    def run(self, port: int, ask: Ask, status: int, seconds: float, connections: int) -> Burst:
+    def run(self, port: int, workload: Workload, seconds: float, connections: int) -> Burst:
+        ask, status = workload.timed, workload.status
         wanted = {"port": port, "seconds": seconds, "connections": connections}
-        wanted["request"] = base64.b64encode(request_bytes(ask, port)).decode()  # type: ignore[assignment]
+        wanted["request"] = _base64(request_bytes(ask, port))  # type: ignore[assignment]
         report = json.loads(_output([sys.executable, str(FLOOD), json.dumps(wanted)], seconds, self._core))
         if report["faults"] or set(report["statuses"]) != {str(status)}:
             raise LoadFailed(f"{ask}: expected only {status}, got {report['statuses']} {report['faults']}")
         return Burst(report["requests"], report["seconds"])
+
+
+class SocketClient:
+    """`chatter.py` in a process of its own, whatever loads the rest: wrk knows no WebSockets."""
+
+    name = "bundled client for WebSockets"
+
+    def __init__(self, core: int | None) -> None:
+        self._core = core
+
+    def run(self, port: int, workload: Workload, seconds: float, connections: int) -> Burst:
+        assert workload.message is not None
+        wanted = {"port": port, "seconds": seconds, "connections": connections}
+        texts = {
+            "request": _base64(request_bytes(workload.timed, port)),
+            "message": _base64(workload.message),
+        }
+        command = [sys.executable, str(CHATTER), json.dumps({**wanted, **texts})]
+        report = json.loads(_output(command, seconds, self._core))
+        if report["faults"]:
+            raise LoadFailed(f"{workload.timed}: {report['faults']}")
+        return Burst(report["requests"], report["seconds"])
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def request_bytes(ask: Ask, port: int) -> bytes:
@@ -89,13 +117,14 @@ class WrkClient:
     def __init__(self, binary: str, core: int | None) -> None:
         self._binary, self._core = binary, core
 
-    def run(self, port: int, ask: Ask, status: int, seconds: float, connections: int) -> Burst:
+    def run(self, port: int, workload: Workload, seconds: float, connections: int) -> Burst:
+        ask = workload.timed
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
             script.write(lua(ask))
             script.flush()
             url = f"http://127.0.0.1:{port}{ask.target}"
             command = [self._binary, "-t1", f"-c{connections}", f"-d{int(seconds)}s", "-s", script.name, url]
-            return parse_wrk(_output(command, seconds, self._core), ask, status)
+            return parse_wrk(_output(command, seconds, self._core), ask, workload.status)
 
 
 def lua(ask: Ask) -> str:

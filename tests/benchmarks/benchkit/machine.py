@@ -61,6 +61,13 @@ def _cpu_clock(pid: int) -> float:
         return 0.0
 
 
+def resident(pids: Iterable[int]) -> int:
+    """Bytes of memory that the processes hold; what they share counts for each."""
+    return sum(int((PROC / str(pid) / "statm").read_text().split()[1]) for pid in pids) * os.sysconf(
+        "SC_PAGE_SIZE"
+    )
+
+
 def core_busy_seconds(core: int | None) -> float:
     """Time that a core has spent on anybody's work since boot, in steps of 10 ms; 0.0 where it is not told."""
     if core is None:

@@ -37,6 +37,7 @@ PEERS = {
         Peer("falcon", "falcon_app", _ASGI),
         Peer("emmett55", "emmett55_app", (("granian-rsgi", "granian-rsgi"),)),
         Peer("robyn", "robyn_app", (("granian-rsgi", "own"),)),
+        Peer("sanic", "sanic_app", (("uvicorn", "own"),)),
         Peer("velocipy-0.3.0", "velocipy030_app", (("granian-rsgi", "granian-rsgi"), *_ASGI)),
     )
 }

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchkit.compare import differences
+from benchkit.compare import differences, lacks
 from benchkit.contenders import BASE, Contender
-from benchkit.load import Client, LoadFailed
-from benchkit.machine import core_busy_seconds
+from benchkit.load import Client, LoadFailed, SocketClient
+from benchkit.machine import core_busy_seconds, cores
 from benchkit.servers import Server, ServerFailed
 from benchkit.stats import Round, Row, Slice, counted, rotated, row
 from benchkit.workloads import Workload
@@ -24,11 +24,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How long and how hard. `rounds` are those that count; one more goes before."""
+    """How long and how hard. `rounds` are those that count; one more goes before. Peers take part in the first `peer_rounds`."""
 
     rounds: int
     seconds: float
     connections: int
+    peer_rounds: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Group:
     ) -> None:
         self.outcome = GroupResult(name)
         self._contenders, self._client, self._settings, self._say = contenders, client, settings, say
+        self._sockets: Client = SocketClient(cores()[1])
         self._servers: dict[str, Server] = {}
 
     def measure(self, workloads: Sequence[Workload], core: int | None) -> GroupResult:
@@ -97,6 +99,8 @@ class Group:
             found = differences(workload, base, self._servers[contender.name].port, contender.rule(workload))
             if not found:
                 fit.append(contender.name)
+            elif not contender.required and lacks(workload, self._servers[contender.name].port):
+                self._leave_out(contender.name, f"has no {workload.name}")
             elif contender.required:
                 raise Refused(
                     f"{contender.name} on {contender.how.name} does not answer as raw does:\n"
@@ -123,13 +127,14 @@ class Group:
             else:
                 rounds.append(found)
         kept = counted(rounds)
-        rows = [row(name, BASE, kept) for name in names if all(name in turn for turn in kept)]
+        rows = [row(name, BASE, [turn for turn in kept if name in turn]) for name in names]
         return Result(workload, tuple(sorted(rows, key=lambda found: (found.name != BASE, -found.ratio))))
 
     def _round(self, workload: Workload, names: list[str], turn: int, core: int | None) -> Round:
         """One slice for each name, in rotated order. A peer that fails under load leaves `names`, in place."""
         slices: dict[str, Slice] = {}
-        for name in rotated(names, turn):
+        late = turn > self._settings.peer_rounds
+        for name in rotated([name for name in names if not late or self._required(name)], turn):
             try:
                 slices[name] = self._slice(self._servers[name], workload, core)
             except LoadFailed as exc:
@@ -145,9 +150,8 @@ class Group:
     def _slice(self, server: Server, workload: Workload, core: int | None) -> Slice:
         settings = self._settings
         cpu, busy = server.cpu_seconds(), core_busy_seconds(core)
-        burst = self._client.run(
-            server.port, workload.timed, workload.status, settings.seconds, settings.connections
-        )
+        client = self._client if workload.message is None else self._sockets
+        burst = client.run(server.port, workload, settings.seconds, settings.connections)
         cpu, busy = server.cpu_seconds() - cpu, core_busy_seconds(core) - busy
         if not burst.requests:
             raise LoadFailed(f"{workload.timed}: no answer within {burst.seconds:.1f} s")

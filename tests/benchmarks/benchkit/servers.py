@@ -2,7 +2,7 @@
 
     with Server(HOWS["uvicorn"], python, folder, "raw_asgi:app", core=0) as server: ...
 
-Every server has one worker, uvloop, HTTP/1.1, no WebSockets, no access log. It listens on 127.0.0.1 only and is ended by the
+Every server has one worker, uvloop, HTTP/1.1, no access log. It listens on 127.0.0.1 only and is ended by the
 pids that it started, never by its name.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from benchkit.blob import mebibyte
 from benchkit.machine import cpu_seconds, descendants, pin
 
 READY_SECONDS: Final = 20.0
@@ -40,12 +41,12 @@ class How:
 
 
 def _granian(interface: str) -> Callable[[str, str, int], list[str]]:
-    flags = f"--interface {interface} --workers 1 --runtime-mode st --loop uvloop --http 1 --no-ws --log-level error"
+    flags = f"--interface {interface} --workers 1 --runtime-mode st --loop uvloop --http 1 --log-level error"
     return lambda python, app, port: [python, "-m", "granian", *flags.split(), "--port", str(port), app]
 
 
 def _uvicorn(python: str, app: str, port: int) -> list[str]:
-    flags = "--interface asgi3 --loop uvloop --http httptools --ws none --no-access-log --no-proxy-headers --log-level error"
+    flags = "--interface asgi3 --loop uvloop --http httptools --ws websockets-sansio --no-access-log --no-proxy-headers --log-level error"
     return [python, "-m", "uvicorn", *flags.split(), "--port", str(port), app]
 
 
@@ -103,7 +104,7 @@ class Server:
         self._process = subprocess.Popen(
             self._command,
             cwd=self._folder,
-            env={**os.environ, "BENCH_PORT": str(self.port), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, **self._names(), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -114,6 +115,10 @@ class Server:
         self._wait_until_ready(self._process)
         self._pids = descendants(self._process.pid)
 
+    def _names(self) -> dict[str, str]:
+        """What apps are told by their environment."""
+        return {"BENCH_PORT": str(self.port), "BENCH_FILE": mebibyte()}
+
     def _wait_until_ready(self, process: subprocess.Popen[str]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
@@ -123,6 +128,12 @@ class Server:
                 return
             time.sleep(0.05)
         raise ServerFailed(f"did not answer within {READY_SECONDS:.0f} s: {self.last_words()}")
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started; a worker may stand below it."""
+        assert self._process is not None
+        return self._process.pid
 
     def cpu_seconds(self) -> float:
         """CPU time of all processes of this server so far."""

@@ -14,6 +14,13 @@ from dataclasses import dataclass
 from typing import Final
 
 JSON: Final = (("content-type", "application/json"),)
+UPGRADE: Final = (
+    ("upgrade", "websocket"),
+    ("connection", "upgrade"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+)
+"""The handshake of RFC 6455 section 1.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,10 @@ class Workload:
     title: str
     timed: Ask
     status: int = 200
+    budget: float = 0.95
+    """Least share of raw's requests/s."""
+    message: bytes | None = None
+    """Of a WebSocket that `timed` opens: the text that is sent over and over, and must come back each time."""
     right: tuple[Ask, ...] = ()
     wrong: tuple[Ask, ...] = ()
     ours: tuple[Ask, ...] = ()
@@ -159,6 +170,25 @@ _TABLE: Final = (
         wrong=(Ask("POST", "/chunks"),),
     ),
     Workload(
+        name="file",
+        title="a file of 1 MiB",
+        timed=Ask("GET", "/file"),
+        wrong=(Ask("POST", "/file"),),
+        ours=(
+            Ask("GET", "/file", (("range", "bytes=100-299"),)),
+            Ask("GET", "/file", (("range", "bytes=1048000-"),)),
+            Ask("GET", "/file", (("range", "bytes=-7"),)),
+        ),
+    ),
+    Workload(
+        name="echo",
+        title="a WebSocket that sends back",
+        timed=Ask("GET", "/echo", UPGRADE),
+        status=101,
+        message=b"raptor claw ",
+        ours=(Ask("GET", "/echo"), Ask("GET", "/json/echo", UPGRADE)),
+    ),
+    Workload(
         name="empty",
         title="204, no body",
         timed=Ask("DELETE", "/empty"),
@@ -168,6 +198,7 @@ _TABLE: Final = (
     Workload(
         name="armored",
         title="eight middlewares",
+        budget=0.9,
         timed=_armored(),
         right=(
             _armored(("origin", "https://evil.example")),

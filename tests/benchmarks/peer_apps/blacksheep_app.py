@@ -1,9 +1,25 @@
 """The workloads in BlackSheep: binding by annotation, msgspec as its JSON library; bounds are checked by hand, it has none."""
 
 import msgspec
-from blacksheep import Application, Content, Request, Response, delete, get, post, text
+from blacksheep import (
+    Application,
+    Content,
+    Request,
+    Response,
+    StreamedContent,
+    WebSocket,
+    WebSocketDisconnectError,
+    delete,
+    get,
+    post,
+    text,
+    ws,
+)
 from blacksheep.exceptions import BadRequest
-from by_hand import decode_item, encode, session, tenant, user
+from blacksheep.server.responses import file as file_of
+from by_hand import BINARY, FILE, chunks, decode_item, encode, kibibytes, session, tenant, user
+from by_hand_models import ROWS, decode_model, encode_model, encode_models
+from pydantic import ValidationError
 
 app = Application()
 
@@ -39,6 +55,45 @@ async def body(request: Request) -> Response:
         return json(decode_item(await request.read() or b""))
     except msgspec.DecodeError as exc:
         raise BadRequest(str(exc)) from None
+
+
+@post("/pydantic")
+async def model(request: Request) -> Response:
+    try:
+        found = decode_model(await request.read() or b"")
+    except ValidationError as exc:
+        raise BadRequest(str(exc)) from None
+    return Response(200, content=Content(b"application/json", encode_model(found)))
+
+
+@get("/rows")
+async def rows() -> Response:
+    return Response(200, content=Content(b"application/json", encode_models(ROWS)))
+
+
+@get("/stream")
+async def stream() -> Response:
+    return Response(200, content=StreamedContent(b"text/plain; charset=utf-8", chunks))
+
+
+@get("/chunks")
+async def long_stream() -> Response:
+    return Response(200, content=StreamedContent(b"text/plain; charset=utf-8", kibibytes))
+
+
+@get("/file")
+async def file() -> Response:
+    return file_of(FILE, BINARY)
+
+
+@ws("/echo")
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnectError:
+        return
 
 
 @get("/deps")

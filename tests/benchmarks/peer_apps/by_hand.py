@@ -1,6 +1,13 @@
 """What frameworks without parameter binding leave to their users: reading ints, the body's model, three plain dependencies."""
 
+import os
+
 import msgspec
+
+FILE = os.environ.get("BENCH_FILE", __file__)
+KIBIBYTE = b"raptor " * 146 + b"!\n"
+TEXT = "text/plain; charset=utf-8"
+BINARY = "application/octet-stream"
 
 
 class Item(msgspec.Struct):
@@ -23,6 +30,16 @@ def bounded(text: str | None, default: int, low: int, high: int | None = None) -
     if value < low or (high is not None and value > high):
         raise ValueError("out of range")
     return value
+
+
+async def chunks():
+    for number in range(3):
+        yield b"chunk %d\n" % number
+
+
+async def kibibytes():
+    for _ in range(100):
+        yield KIBIBYTE
 
 
 async def tenant(level: int) -> dict:

@@ -1,9 +1,11 @@
 """The workloads in Emmett55: typed path parts are its own, the rest is read from the request; msgspec for JSON."""
 
 import msgspec
-from by_hand import bounded, decode_item, encode, session, tenant, user
-from emmett55 import App, request, response
+from by_hand import BINARY, FILE, TEXT, bounded, chunks, decode_item, encode, kibibytes, session, tenant, user
+from by_hand_models import ROWS, decode_model, encode_model, encode_models
+from emmett55 import App, request, response, websocket
 from emmett_core.http.response import HTTPStringResponse
+from pydantic import ValidationError
 
 app = App(__name__)
 
@@ -44,6 +46,47 @@ async def body():
         return json(decode_item(await request.body))
     except msgspec.DecodeError as exc:
         raise refuse(422, str(exc)) from None
+
+
+@app.route("/pydantic", methods="post", output="str")
+async def model():
+    try:
+        found = decode_model(await request.body)
+    except ValidationError as exc:
+        raise refuse(422, str(exc)) from None
+    response.content_type = "application/json"
+    return encode_model(found).decode()
+
+
+@app.route("/rows", methods="get", output="bytes")
+async def rows():
+    response.content_type = "application/json"
+    return encode_models(ROWS)
+
+
+@app.route("/stream", methods="get")
+async def stream():
+    response.content_type = TEXT
+    return response.wrap_aiter(chunks())
+
+
+@app.route("/chunks", methods="get")
+async def long_stream():
+    response.content_type = TEXT
+    return response.wrap_aiter(kibibytes())
+
+
+@app.route("/file", methods="get")
+async def file():
+    response.content_type = BINARY
+    return response.wrap_file(FILE)
+
+
+@app.websocket("/echo")
+async def echo():
+    await websocket.accept()
+    while True:
+        await websocket.send(await websocket.receive())
 
 
 @app.route("/deps", methods="get", output="str")

@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from armor import ARMOR
-from fastapi import Depends, FastAPI, Path, Query
-from fastapi.responses import PlainTextResponse
+from by_hand import BINARY, FILE, TEXT, chunks, kibibytes
+from fastapi import Depends, FastAPI, Path, Query, WebSocket, WebSocketDisconnect
+from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 from starlette.routing import Route
 
@@ -70,6 +71,31 @@ async def session(of: Annotated[dict, Depends(user)]) -> dict:
 @app.get("/deps")
 async def deps(of: Annotated[dict, Depends(session)]) -> dict:
     return of
+
+
+@app.get("/stream")
+async def stream() -> StreamingResponse:
+    return StreamingResponse(chunks(), media_type=TEXT)
+
+
+@app.get("/chunks")
+async def long_stream() -> StreamingResponse:
+    return StreamingResponse(kibibytes(), media_type=TEXT)
+
+
+@app.get("/file")
+async def file() -> FileResponse:
+    return FileResponse(FILE, media_type=BINARY)
+
+
+@app.websocket("/echo")
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnect:
+        return
 
 
 @app.delete("/empty", status_code=204)

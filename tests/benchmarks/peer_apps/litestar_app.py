@@ -3,9 +3,13 @@
 from typing import Annotated
 
 import msgspec
-from litestar import Litestar, MediaType, delete, get, post
+from by_hand import BINARY, FILE, TEXT, chunks, kibibytes
+from by_hand_models import ROWS, Model
+from litestar import Litestar, MediaType, WebSocket, delete, get, post, websocket
 from litestar.di import Provide
+from litestar.exceptions import WebSocketDisconnect
 from litestar.params import Parameter
+from litestar.response import File, Stream
 
 
 class Item(msgspec.Struct):
@@ -39,6 +43,41 @@ async def body(data: Item) -> Item:
     return data
 
 
+@post("/pydantic", status_code=200)
+async def model(data: Model) -> Model:
+    return data
+
+
+@get("/rows")
+async def rows() -> list[Model]:
+    return ROWS
+
+
+@get("/stream", media_type=TEXT)
+async def stream() -> Stream:
+    return Stream(chunks())
+
+
+@get("/chunks", media_type=TEXT)
+async def long_stream() -> Stream:
+    return Stream(kibibytes())
+
+
+@get("/file", media_type=BINARY)
+async def file() -> File:
+    return File(path=FILE)
+
+
+@websocket("/echo")
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnect:
+        return
+
+
 async def tenant(level: Annotated[int, Parameter(ge=0)] = 1) -> dict[str, int]:
     return {"level": level}
 
@@ -61,4 +100,4 @@ async def empty() -> None:
     return None
 
 
-app = Litestar([plain, message, item, body, deps, empty])
+app = Litestar([plain, message, item, body, model, rows, deps, stream, long_stream, file, echo, empty])

@@ -4,8 +4,10 @@ import os
 from urllib.parse import unquote_plus
 
 import msgspec
-from by_hand import bounded, decode_item, encode, session, tenant, user
-from robyn import Headers, Request, Response, Robyn
+from by_hand import FILE, bounded, chunks, decode_item, encode, kibibytes, session, tenant, user
+from by_hand_models import ROWS, decode_model, encode_model, encode_models
+from pydantic import ValidationError
+from robyn import Headers, Request, Response, Robyn, StreamingResponse, WebSocketDisconnect, serve_file
 
 app = Robyn(__file__)
 TEXT, JSON = (
@@ -51,6 +53,44 @@ async def body(request: Request):
         return json(decode_item(request.body))
     except msgspec.DecodeError as exc:
         return json({"detail": str(exc)}, 422)
+
+
+@app.post("/pydantic")
+async def model(request: Request):
+    try:
+        found = decode_model(request.body)
+    except ValidationError as exc:
+        return json({"detail": str(exc)}, 422)
+    return Response(status_code=200, headers=JSON, description=encode_model(found))
+
+
+@app.get("/rows")
+async def rows():
+    return Response(status_code=200, headers=JSON, description=encode_models(ROWS))
+
+
+@app.get("/stream")
+async def stream():
+    return StreamingResponse(chunks(), headers=TEXT, media_type="text/plain; charset=utf-8")
+
+
+@app.get("/chunks")
+async def long_stream():
+    return StreamingResponse(kibibytes(), headers=TEXT, media_type="text/plain; charset=utf-8")
+
+
+@app.get("/file")
+async def file():
+    return serve_file(FILE)
+
+
+@app.websocket("/echo")
+async def echo(websocket):
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnect:
+        return
 
 
 @app.get("/deps")

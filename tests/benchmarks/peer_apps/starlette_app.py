@@ -2,12 +2,15 @@
 
 import msgspec
 from armor import ARMOR
-from by_hand import bounded, decode_item, encode, session, tenant, user
+from by_hand import BINARY, FILE, TEXT, bounded, chunks, decode_item, encode, kibibytes, session, tenant, user
+from by_hand_models import ROWS, decode_model, encode_model, encode_models
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 class JSON(Response):
@@ -41,6 +44,39 @@ async def body(request: Request) -> Response:
         raise HTTPException(422, str(exc)) from None
 
 
+async def model(request: Request) -> Response:
+    try:
+        found = decode_model(await request.body())
+    except ValidationError as exc:
+        raise HTTPException(422, str(exc)) from None
+    return Response(encode_model(found), media_type="application/json")
+
+
+async def rows(request: Request) -> Response:
+    return Response(encode_models(ROWS), media_type="application/json")
+
+
+async def stream(request: Request) -> Response:
+    return StreamingResponse(chunks(), media_type=TEXT)
+
+
+async def long_stream(request: Request) -> Response:
+    return StreamingResponse(kibibytes(), media_type=TEXT)
+
+
+async def file(request: Request) -> Response:
+    return FileResponse(FILE, media_type=BINARY)
+
+
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    try:
+        while True:
+            await websocket.send_text(await websocket.receive_text())
+    except WebSocketDisconnect:
+        return
+
+
 async def deps(request: Request) -> Response:
     try:
         level = bounded(request.query_params.get("level"), 1, 0)
@@ -59,7 +95,13 @@ app = Starlette(
         Route("/json", message),
         Route("/items/{item_id:int}", item),
         Route("/body", body, methods=["POST"]),
+        Route("/pydantic", model, methods=["POST"]),
+        Route("/rows", rows),
         Route("/deps", deps),
+        Route("/stream", stream),
+        Route("/chunks", long_stream),
+        Route("/file", file),
+        WebSocketRoute("/echo", echo),
         Route("/armored", message, middleware=ARMOR),
         Route("/empty", empty, methods=["DELETE"]),
     ]

@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
+from by_hand import BINARY, FILE, TEXT, chunks, kibibytes
 from by_hand import session as open_session
 from by_hand import tenant as find_tenant
 from by_hand import user as find_user
+from by_hand_models import ROWS, Model
 
-from velocipy import Depends, JSONResponse, PlainTextResponse, Query, Response, VelociPy
+from velocipy import (
+    Depends,
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Query,
+    Response,
+    StreamingResponse,
+    VelociPy,
+    WebSocket,
+)
 
 app = VelociPy()
 
@@ -44,6 +56,38 @@ async def item(item_id: int, page: int = 1, size: int = 20, q: Annotated[str | N
 @app.post("/body", response_model=Item)
 async def body(item: Item):
     return item
+
+
+@app.post("/pydantic", response_model=Model)
+async def model(item: Model):
+    return item
+
+
+@app.get("/rows", response_model=list[Model])
+async def rows():
+    return ROWS
+
+
+@app.get("/stream")
+async def stream():
+    return StreamingResponse(chunks(), media_type=TEXT)
+
+
+@app.get("/chunks")
+async def long_stream():
+    return StreamingResponse(kibibytes(), media_type=TEXT)
+
+
+@app.get("/file")
+async def file():
+    return FileResponse(FILE, media_type=BINARY)
+
+
+@app.websocket("/echo")
+async def echo(websocket: WebSocket):
+    await websocket.accept()
+    while True:
+        await websocket.send_text(await websocket.receive_text())
 
 
 async def tenant(level: int = 1):
