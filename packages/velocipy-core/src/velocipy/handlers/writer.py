@@ -18,6 +18,7 @@ from velocipy.handlers.results import (
 )
 from velocipy.handlers.source import Source
 from velocipy.handlers.sources import FindBackend
+from velocipy.handlers.unpacked import Unpacked
 from velocipy.http.gate import BODYLESS
 from velocipy.json.base import JSONEncoder
 from velocipy.protocols import Dialect
@@ -46,13 +47,12 @@ class Tools:
     """The app's number: two apps of one process may have equal routes."""
 
 
-class SegmentWriter:
-    """Emits one segment. What a function has already unpacked is in `_ready`, so that each thing is read once."""
+class SegmentWriter(Unpacked):
+    """Emits one segment. What it unpacks of the request is read once."""
 
     def __init__(self, source: Source, plan: Plan, dialect: Dialect, tools: Tools, number: int) -> None:
-        self.source = source
+        super().__init__(source, dialect)
         self.plan = plan
-        self.dialect = dialect
         self.tools = tools
         self.number = number
         self.segment: Segment = plan.segments[number]
@@ -80,7 +80,6 @@ class SegmentWriter:
         self.fail: str = source.bind("fail", tools.fail)
         self.answer: str = source.bind("answer", tools.answer)
         self.short = self._short_way()
-        self._ready: set[str] = set()
         self._states: list[tuple[str, str]] = []
 
     def _short_way(self) -> Literal["body", "empty", None]:
@@ -158,7 +157,7 @@ class SegmentWriter:
             for line in self.dialect.unpack:
                 self.source.line(line)
             self.source.line("values = request.values")
-            self._ready.add("request")
+            self.note("request")
             self.prologue()
             if self.plan.enters:
                 self.source.line("teardown = request.teardown")
@@ -200,7 +199,7 @@ class SegmentWriter:
 
     def prologue(self) -> None:
         """What must exist before anything can fail."""
-        if "request" not in self._ready and self._needs_request_local():
+        if not self.has("request") and self._needs_request_local():
             self.source.line("request = None")
         tokens = [hook.token for hook in self.segment.hooks if hook.token]
         if tokens:
@@ -218,7 +217,7 @@ class SegmentWriter:
     def reads_body_itself(self) -> bool:
         """Whether a body is read past the Request, which then has to be told of it."""
         reads = any(isinstance(step, Body) for step in self.segment.steps)
-        return reads and "request" not in self._ready and not self._needs_request_local()
+        return reads and not self.has("request") and not self._needs_request_local()
 
     # -- inside the try ----------------------------------------------------------------------------------------
 
@@ -249,7 +248,7 @@ class SegmentWriter:
         if self.hooks.counts:
             self.source.line(f"entered = {number}")
         if hook.state_key and hook.token:
-            if "request" in self._ready:
+            if self.has("request"):
                 self.source.line(f"request.state[{hook.state_key!r}] = {hook.token}")
             self._states.append((hook.state_key, hook.token))
 
@@ -399,53 +398,6 @@ class SegmentWriter:
         return sorted(wanted & self.segment.targets)
 
     # -- things made at most once --------------------------------------------------------------------------------
-
-    def need(self, name: str, expression: str) -> None:
-        """Set a local before its first use."""
-        if name not in self._ready:
-            self._ready.add(name)
-            self.source.line(f"{name} = {expression}")
-
-    def need_headers(self) -> None:
-        """Get the request's headers, which a server may have to copy."""
-        made = self.dialect.headers_of_fields
-        if made and not self.has("headers"):
-            self._need_fields()
-        self.need("headers", made or self.dialect.headers)
-
-    def need_hosts(self) -> None:
-        """Get every Host line, as the server has them."""
-        if "hosts" not in self._ready:
-            self._ready.add("hosts")
-            if self.has("first") and self.dialect.hosts_of_fields:
-                self.source.line(f"hosts = {self.dialect.hosts_of_fields}")
-                return
-            if self.dialect.hosts[0].startswith("hosts = headers."):
-                self.need_headers()
-            for line in self.dialect.hosts:
-                self.source.line(line)
-
-    def field(self, name: str) -> str:
-        """The expression of the first line of a lower-case name, in the server's form."""
-        self._need_fields()
-        return self.dialect.field("first" if self.dialect.fields else "headers", name)
-
-    def field_text(self, name: str, default: str) -> str:
-        """The same as text, or the default, which is source too."""
-        self._need_fields()
-        return self.dialect.field_text("first" if self.dialect.fields else "headers", name, default)
-
-    def _need_fields(self) -> None:
-        if not self.dialect.fields:
-            self.need_headers()
-        elif not self.has("first"):
-            self._ready.add("first")
-            for line in self.dialect.fields:
-                self.source.line(line)
-
-    def has(self, name: str) -> bool:
-        """Whether a local is set by now."""
-        return name in self._ready
 
     def need_query(self) -> None:
         """Get the query as a mapping: of every value where a step asks for more than the last one under a name."""
