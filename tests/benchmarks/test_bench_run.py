@@ -11,7 +11,7 @@ import run
 from benchkit.contenders import APPS, app_under_test, peers_of
 from benchkit.machine import cpu_seconds, descendants
 from benchkit.peers import PEERS, requirements
-from benchkit.servers import GROUPS, HOWS, Server, ServerFailed, free_port
+from benchkit.servers import GROUPS, HOWS, Server, ServerFailed, free_port, without_folders
 
 WRONG = """\
 import raw_asgi
@@ -147,3 +147,10 @@ def test_requirements_end_at_the_next_heading() -> None:
 def test_our_app_is_called_velocipy_and_others_by_their_file() -> None:
     assert app_under_test("uvicorn", f"{APPS / 'ours.py'}:app").name == "velocipy"
     assert app_under_test("uvicorn", f"{APPS / 'raw_asgi.py'}:app").app == "raw_asgi:app"
+
+
+def test_a_report_tells_no_folder_of_the_machine() -> None:
+    told = without_folders(
+        "File \"/home/me/apps/app.py\", line 3 | ImportError: no 'a' from 'b' (/opt/lib/b/__init__.py) at 2/3 s"
+    )
+    assert told == "File \"app.py\", line 3 | ImportError: no 'a' from 'b' (__init__.py) at 2/3 s"

@@ -9,6 +9,7 @@ pids that it started, never by its name.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from benchkit.blob import mebibyte
 from benchkit.machine import cpu_seconds, descendants, pin
 
 READY_SECONDS: Final = 20.0
+_FOLDERS: Final = re.compile(r"(?:/[^/\s'\"]+)+/")
 STOP_SECONDS: Final = 5.0
 
 
@@ -142,7 +144,7 @@ class Server:
     def last_words(self) -> str:
         self._log.seek(0)
         lines = [line for line in self._log.read().splitlines() if line.strip()]
-        return " | ".join(lines[-3:]) or "no output"
+        return without_folders(" | ".join(lines[-3:])) or "no output"
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL for whatever of ours is left after five seconds."""
@@ -156,6 +158,11 @@ class Server:
                     kill(pid)
                 self._process.wait()
         self._log.close()
+
+
+def without_folders(text: str) -> str:
+    """Names of files in place of paths: reports are published."""
+    return _FOLDERS.sub("", text)
 
 
 def kill(pid: int) -> None:

@@ -18,10 +18,10 @@ from velocipy import (
     PlainTextResponse,
     Query,
     Response,
-    StreamingResponse,
     VelociPy,
     WebSocket,
 )
+from velocipy.http import StreamingResponse
 
 app = VelociPy()
 
