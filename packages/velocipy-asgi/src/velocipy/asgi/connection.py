@@ -338,9 +338,8 @@ class ASGIConnection(HTTPConnection):
     ) -> None:
         """As a stream does it that is written to, with two coroutines less a chunk and four less an answer."""
         emit, left = self.emit, CHUNKS
-        ready = (
-            bytes if to_bytes is as_bytes else None
-        )  # the class of what is bytes already: no call is 300 instructions less
+        # The class of what is bytes already: no call is 300 instructions less.
+        ready = bytes if to_bytes is as_bytes else None
         try:
             await emit(self._head(status, headers))
             async for item in items:
@@ -365,9 +364,8 @@ class ASGIConnection(HTTPConnection):
     def _head(self, status: int, headers: HeaderPairs) -> Message:
         """The message with which an answer begins."""
         self.started = True
-        pairs = [
-            (name.encode(), value.encode()) for name, value in headers
-        ]  # the gate has let nothing but ASCII through
+        # The gate has let nothing but ASCII through.
+        pairs = [(name.encode(), value.encode()) for name, value in headers]
         if status in _UNREAD and self.http_version.startswith("1"):
             # The rest of the body is unread. uvicorn takes in whatever still comes, 1 GB if it must, unless it is told to hang up
             # (RFC 9110 section 15.5.14 lets it).

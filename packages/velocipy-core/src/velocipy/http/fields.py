@@ -1,4 +1,4 @@
-"""One header field of an answer. Knows which names and values may be sent; knows no server and no response.
+"""One header field: of an answer, whether it may be sent; of a request, the length that it declares. Knows no server and no response.
 
 Servers drop, rewrite or die of what breaks this grammar, each in its own way, so it is checked before any
 sees it.

@@ -33,4 +33,5 @@ def protocol_error() -> RuntimeError:
 
 
 def protocol_closed() -> RuntimeError:
+    """What a server raises for a call after the client has left."""
     return RSGIProtocolClosed("RSGI transport is closed")

@@ -117,6 +117,7 @@ class StreamTransport:
 
 
 async def raising_closed() -> None:
+    """What a write is awaited as after the client has left."""
     raise protocol_closed()
 
 

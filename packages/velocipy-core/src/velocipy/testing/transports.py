@@ -89,6 +89,7 @@ def read_timeout(request: httpx2.Request) -> float | None:
 def response(
     request: httpx2.Request, answer: Started, stream: httpx2.SyncByteStream | httpx2.AsyncByteStream
 ) -> httpx2.Response:
+    """The client's response of an answer that has begun; its body comes as it is read."""
     return httpx2.Response(
         answer.head.status,
         headers=list(answer.head.headers),
@@ -165,11 +166,13 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
 
 
 async def cut(exchange: HTTPExchange) -> None:
+    """The client leaves, and the app is waited for."""
     exchange.cut()
     await exchange.close()
 
 
 async def end(exchange: HTTPExchange) -> None:
+    """The request's body is complete."""
     exchange.end()
 
 

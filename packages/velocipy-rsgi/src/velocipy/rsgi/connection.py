@@ -351,9 +351,8 @@ class RSGIConnection(HTTPConnection):
         to_bytes: Callable[[Any], bytes],
     ) -> None:
         """As a stream does it that is written to, with two coroutines less a chunk and four less an answer."""
-        ready = (
-            bytes if to_bytes is as_bytes else None
-        )  # the class of what is bytes already: no call is 300 instructions less
+        # The class of what is bytes already: no call is 300 instructions less.
+        ready = bytes if to_bytes is as_bytes else None
         self.started = True
         room = HIGH_WATER
         try:
