@@ -30,7 +30,6 @@ from case_targets import PATIENCE, ProcessTarget, Target, WireTarget, soon
 from hostile_client import HostileClient
 from hostile_client import client_of as client_of
 from hostile_client import linear as linear
-from hostile_client import open_files as open_files
 from hostile_client import records as records
 from hostile_client import within as within
 from servers import RunningServer, serve

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import resource
-import tempfile
 import threading
 import time
 import tracemalloc
@@ -37,6 +36,7 @@ from case_forms import (
     refuse,
     show,
 )
+from descriptors import open_in
 
 from velocipy import File, Form, FormData, UploadFile, VelociPy
 
@@ -46,15 +46,6 @@ FIELD = (413, {"detail": "a field of the form has more than 1048576 bytes"})
 HEADERS = (400, {"detail": "the headers of a part are malformed, more than 16, or longer than 8192 bytes"})
 BOUNDARY = (400, {"detail": "the content-type header has no valid boundary"})
 CUT = (400, {"detail": "the multipart body ends before its final boundary"})
-
-
-@pytest.fixture
-def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of temporary files, to which nobody else writes."""
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 @pytest.mark.case(41)
@@ -185,12 +176,11 @@ def test_a_boundary_is_one_to_seventy_characters_that_rfc_2046_allows(client_of:
 @pytest.mark.case(47)
 @pytest.mark.process
 def test_a_body_that_ends_anywhere_before_its_end_is_400_and_leaves_no_file(
-    client_of: Any, open_files: Any
+    client_of: Any, spool: Path
 ) -> None:
     client = client_of(limited())
     for path in WAYS:
         body = body_of(part(b"one"), file_part(b"x" * 20), part(b"", b'form-data; name="a"'))
-        before = open_files()
         for end in range(len(body) - 2):
             assert client.tell(body[:end], MULTIPART, path=path) == CUT, body[:end]
         for end in (
@@ -202,7 +192,7 @@ def test_a_body_that_ends_anywhere_before_its_end_is_400_and_leaves_no_file(
         spooled = body_of(part(b"one"), file_part(b"x" * 3_000_000))
         for end in (1_100_000, 2_000_000, len(spooled) - 3):
             assert client.tell(spooled[:end], MULTIPART, path=path) == CUT
-        assert open_files() == before
+        assert open_in(spool) == []
 
 
 @pytest.mark.case(48)
@@ -291,9 +281,7 @@ def test_content_like_a_boundary_comes_through_however_it_is_cut_in_linear_time(
 
 @pytest.mark.case(52)
 @pytest.mark.process
-def test_no_temporary_file_stays_whatever_happens_after_it_came(
-    client_of: Any, open_files: Any, spool: Path
-) -> None:
+def test_no_temporary_file_stays_whatever_happens_after_it_came(client_of: Any, spool: Path) -> None:
     app = VelociPy(plugins=False)
     for endpoint in (fail, refuse, keep, digest):
         app.add_route(f"/{endpoint.__name__}", endpoint, ["POST"])
@@ -307,14 +295,14 @@ def test_no_temporary_file_stays_whatever_happens_after_it_came(
     }
     for path, (body, status) in bodies.items():
         assert client.tell(body, MULTIPART, path=path)[0] == status
-    before, names = open_files(), sorted(spool.iterdir())
+    names = sorted(spool.iterdir())
     for path, (body, status) in bodies.items():
         for _ in range(3):
             assert client.tell(body, MULTIPART, path=path)[0] == status
             assert client.tell(two, MULTIPART, path=path)[0] == 400
             assert client.tell(two + file_part(b"1") * 100 + END, MULTIPART, path=path)[0] == 413
             assert client.tell(two + file_part(b"x" * 5_000_000), MULTIPART, path=path)[0] == 413
-    assert open_files() == before
+    assert open_in(spool) == []
     assert sorted(spool.iterdir()) == names
     for path in ("/keep", "/digest"):
         for leave in ("cut", "leave"):
@@ -322,16 +310,16 @@ def test_no_temporary_file_stays_whatever_happens_after_it_came(
             with client.exchange("POST", path, headers=headers, body=None) as exchange:
                 exchange.feed(file_part(BIG) + file_part(BIG, b"second"))
                 getattr(exchange, leave)()
-    assert open_files() == before
+    assert open_in(spool) == []
     assert sorted(spool.iterdir()) == names
 
 
 @pytest.mark.case(53)
 @pytest.mark.process
-def test_a_full_disk_is_507_and_leaves_nothing(client_of: Any, open_files: Any, spool: Path) -> None:
+def test_a_full_disk_is_507_and_leaves_nothing(client_of: Any, spool: Path) -> None:
     client = client_of(digest, method="POST")
     assert client.tell(file_part(BIG) + END, MULTIPART)[0] == 200
-    before, names = open_files(), sorted(spool.iterdir())
+    names = sorted(spool.iterdir())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(
         resource.RLIMIT_FSIZE, (2_000_000, hard)
@@ -341,7 +329,7 @@ def test_a_full_disk_is_507_and_leaves_nothing(client_of: Any, open_files: Any, 
             assert client.tell(body + END, MULTIPART) == (507, {"detail": "Insufficient Storage"})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert open_files() == before
+    assert open_in(spool) == []
     assert sorted(spool.iterdir()) == names
     assert client.tell(file_part(BIG) + END, MULTIPART)[0] == 200
 

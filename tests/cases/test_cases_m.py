@@ -11,7 +11,6 @@ import asyncio
 import gc
 import logging
 import random
-import tempfile
 import threading
 import tracemalloc
 import weakref
@@ -24,6 +23,7 @@ from typing import Annotated, Any
 import pytest
 from case_clients import Clients
 from case_limits import ALGORITHMS, limited, rule_of
+from descriptors import open_in
 from hypothesis import settings
 from limit_machine import Clock
 from measure import COUNTED, soak
@@ -186,10 +186,7 @@ def test_mixed_visits_leave_nothing_behind(place: str) -> None:
 
 @pytest.mark.case(150)
 @pytest.mark.process
-def test_uploads_that_are_broken_off_leave_no_file_and_no_task(
-    client_of: Any, open_files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others write into the usual one meanwhile
+def test_uploads_that_are_broken_off_leave_no_file_and_no_task(client_of: Any, spool: Path) -> None:
     app = VelociPy(plugins=False)
 
     @app.post("/upload")
@@ -218,16 +215,14 @@ def test_uploads_that_are_broken_off_leave_no_file_and_no_task(
             exchange.feed(body)
             getattr(exchange, how)()
 
-    def temporary() -> set[str]:
-        return {entry.name for entry in Path(tempfile.gettempdir()).iterdir()}
-
     leave("/upload", "cut")
-    before = (open_files(), temporary(), client.get("/tasks").json())
+    before = client.get("/tasks").json()
     for _ in range(10):
         for path in ("/upload", "/raw"):
             for how in ("cut", "leave"):
                 leave(path, how)
-    assert (open_files(), temporary(), client.get("/tasks").json()) == before
+    assert client.get("/tasks").json() == before
+    assert (open_in(spool), list(spool.iterdir())) == ([], [])
 
 
 class Carried:

@@ -1,3 +1,3 @@
 """The fixtures of hostile tests: see hostile_client. Knows their names."""
 
-from hostile_client import client_of, interface, linear, open_files, records, within  # noqa: F401
+from hostile_client import client_of, interface, linear, records, within  # noqa: F401

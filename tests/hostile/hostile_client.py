@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -97,12 +96,6 @@ def records(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRe
         ]
 
     return logged
-
-
-@pytest.fixture
-def open_files() -> Callable[[], int]:
-    """A function that counts this process's file descriptors."""
-    return lambda: len(os.listdir("/proc/self/fd"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from timeit import repeat
 from typing import Any, NoReturn
 
 import pytest
+from descriptors import open_in
 
 from velocipy import FileResponse, Request, Response, VelociPy
 from velocipy.http.disk import CHUNK, open_regular, read_span
@@ -201,7 +202,7 @@ def test_no_file_stays_open(interface: str, tmp_path: Path) -> None:
         exchange = client.exchange("GET", "/")
         exchange.chunk()
         exchange.leave()
-        assert open_files(path) == []
+        assert open_in(path) == []
 
 
 @pytest.mark.case(65)
@@ -599,12 +600,7 @@ def test_who_leaves_in_the_middle_of_parts_leaves_no_file_open(interface: str, t
         exchange = client.exchange("GET", "/", headers=asked)
         exchange.chunk()
         exchange.leave()
-        assert open_files(path) == []
-
-
-def open_files(path: Path) -> list[str]:
-    links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
-    return [link for link in links if os.path.exists(link) and os.path.realpath(link) == str(path)]
+        assert open_in(path) == []
 
 
 @pytest.mark.case(64)
@@ -741,7 +737,7 @@ def test_a_span_is_read_from_one_file_even_when_another_takes_its_name(tmp_path:
     read = next(chunks)
     other.replace(path)
     assert read + b"".join(chunks) == b"x" * (2 * CHUNK - 1)
-    assert open_files(path) == []
+    assert open_in(path) == []
 
 
 def test_the_loop_is_free_while_a_file_is_read(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:

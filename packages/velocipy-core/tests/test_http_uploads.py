@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import pytest
+from descriptors import open_in
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,10 +26,6 @@ from velocipy.http.uploads import CHUNK_SIZE, SPOOL_SIZE, UploadFile, safe_name
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(work)
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 class Watched:
@@ -185,21 +182,15 @@ def test_headers_are_found_in_any_case(headers: Any) -> None:
 
 
 @pytest.mark.case(52)
-@pytest.mark.process
-def test_a_file_on_disk_has_no_name_and_is_gone_when_it_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
+def test_a_file_on_disk_has_no_name_and_is_gone_when_it_is_closed(spool: Path) -> None:
     async def work() -> None:
-        before = open_files()
         upload = UploadFile("a", spool_size=1)
         await upload.write(b"content")
-        assert open_files() == before + 1 or sys.platform != "linux"
-        assert list(tmp_path.iterdir()) == []
+        assert len(open_in(spool)) == 1 or sys.platform != "linux"
+        assert list(spool.iterdir()) == []
         await upload.close()
         await upload.close()
-        assert open_files() == before
+        assert open_in(spool) == []
 
     run(work())
 
