@@ -12,15 +12,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test gets one more try: several run at once on two cores, and another's server may take one of them for a second.
+    """Every test gets one more try, and one that starts servers two: after 2 s, and after 6 more.
 
-    What is wrong is wrong twice; pytest says at the end which were run again, and that list is to be empty on a quiet machine.
+    Several tests run at once on two cores. What one of them alone computes is wrong twice where it is wrong; but a process that has
+    just been started competes for those cores with the servers of the other tests, and that lasts for as long as these start: a
+    second try that follows at once meets what the first one met. Pytest says at the end which were run again, and that list is to
+    be empty on a quiet machine.
     """
+    once = pytest.mark.flaky(reruns=1)
+    with_servers = pytest.mark.flaky(reruns=2, reruns_delay=2, reruns_delay_backoff_factor=3)
     for item in items:
         if not isinstance(item, pytest.Function):
             continue  # an example of a page goes on where the one before it stopped
-        delay = 1 if item.get_closest_marker("servers") is not None else 0
-        item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=delay))
+        item.add_marker(once if item.get_closest_marker("servers") is None else with_servers)
 
 
 class Sweep:
