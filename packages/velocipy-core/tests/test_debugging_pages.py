@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from velocipy import APIRouter, HTTPException, Request, Response, VelociPy
 from velocipy.config import Secret
 from velocipy.debugging.frames import MAX_CAUSES, MAX_FRAMES
+from velocipy.debugging.pages import loading_failed
 from velocipy.middleware import RequestIDMiddleware
 from velocipy.testing import TestClient
 
@@ -104,6 +106,17 @@ def test_only_who_sits_at_this_machine_sees_them(
     with client_of(failing(), interface, client=(peer, 5)) as client:
         assert (client.get("/price/cup", headers=headers).content != BARE) is is_shown
         assert (client.get("/nowhere", headers=headers).content != NOWHERE) is is_shown
+
+
+@both
+def test_a_host_that_is_none_sees_nothing_of_what_fails_before_it_is_refused(interface: str) -> None:
+    class Failing:
+        def before(self) -> None:
+            raise KeyError
+
+    with client_of(failing(middleware=[Failing()]), interface) as client:
+        assert "KeyError" in client.get("/price/cup").text
+        assert client.get("/price/cup", headers={"host": "not a host"}).content == BARE
 
 
 @both
@@ -206,6 +219,9 @@ def test_a_path_that_leads_nowhere_names_the_nearest_routes_and_why_they_are_not
     @app.get("/raptors/{raptor_id:int}")
     async def raptor(raptor_id: int) -> None: ...
 
+    @app.get("/thumbnails/of/{name}.{size:int}")
+    async def name(name: str, size: int) -> None: ...
+
     for path in ("/raptors", "/About", "/books/", "/far/away"):
         app.get(path)(x)
     inner.get("/leaf")(x)
@@ -220,6 +236,13 @@ def test_a_path_that_leads_nowhere_names_the_nearest_routes_and_why_they_are_not
         hint, routes = near(client, "/raptors/rex")
         assert "'rex' does not fit {raptor_id:int} of '/raptors/{raptor_id:int}'." in hint
         assert routes[0] == "GET /raptors/{raptor_id:int}"
+        hint, routes = near(client, "/thumbnails/of/rex.big")
+        assert "'rex.big' does not fit {name}.{size:int} of '/thumbnails/of/{name}.{size:int}'." in hint
+        hint, routes = near(client, "/thumbnails/of/%FF.3")  # fits, and no template matches it
+        assert (hint, routes[0]) == (
+            "No route takes '/thumbnails/of/\ufffd.3'.",
+            "GET /thumbnails/of/{name}.{size:int}",
+        )
         assert "'/About' is spelled with other capitals." in near(client, "/about")[0]
         assert "'/books/' has a slash at its end" in near(client, "/books")[0]
         assert near(client, "/inner/laef")[1] == ["GET /inner/leaf"]
@@ -254,9 +277,21 @@ def test_causes_groups_and_deep_recursion_are_shown_in_bounds(interface: str) ->
         except ValueError as exc:
             raise RuntimeError("no number") from exc
 
+    @app.get("/meanwhile")
+    async def meanwhile() -> None:
+        try:
+            int("x")
+        except ValueError:
+            raise KeyError("no name")  # noqa: B904
+
     @app.get("/group")
     async def group() -> None:
         raise ExceptionGroup("several", [KeyError(n) for n in range(50)])
+
+    @app.get("/twice")
+    async def twice() -> None:
+        once = KeyError("once")
+        raise ExceptionGroup("pair", [once, once]) from once
 
     @app.get("/deep")
     async def deep() -> int:
@@ -283,7 +318,14 @@ def test_causes_groups_and_deep_recursion_are_shown_in_bounds(interface: str) ->
 
     with client_of(app, interface) as client:
         assert [each["type"] for each in raised(client, "/caused")] == ["RuntimeError", "ValueError"]
+        assert [each.get("how") for each in raised(client, "/meanwhile")] == [
+            None,
+            "raised while this was handled",
+        ]
         assert len(raised(client, "/group")) == MAX_CAUSES
+        assert [each["type"] for each in raised(client, "/twice")] == ["ExceptionGroup", "KeyError"]
+        page = client.get("/caused", headers={"accept": "text/html"}).text
+        assert "<h2>caused by: ValueError</h2>" in page
         assert len(raised(client, "/deep")[0]["frames"]) <= MAX_FRAMES
         (each,) = raised(client, "/odd")
         assert "its message cannot be made: ValueError" in each["message"]
@@ -310,6 +352,112 @@ def test_values_whose_repr_fails_or_is_endless_do_not_stop_the_page(interface: s
         text = client.get("/x").text
         assert "broken = <test_values_whose_repr_fails" in text
         assert "whose repr raises RuntimeError>" in text
+
+
+@both
+def test_values_of_all_kinds_are_shown_as_who_wrote_them_would_write_them(interface: str) -> None:
+    app = VelociPy(debug=True)
+
+    @dataclass
+    class Order:
+        sku: str
+        api_key: str
+        note: str = field(default="", repr=False)
+
+    @app.get("/x")
+    async def x() -> None:
+        body = b"\xff\x00"  # noqa: F841
+        order = Order("mug", "hunter2hunter2", "not shown")  # noqa: F841
+        kind = Order  # noqa: F841
+        deep = [[[Order("cup", "k")]]]  # noqa: F841
+        raise KeyError
+
+    with client_of(app, interface) as client:
+        answer = client.get("/x", headers={"accept": "application/json"})
+        (raised,) = answer.json()["debug"]["exceptions"]
+        shown = raised["frames"][0]["locals"]
+        assert shown["body"] == repr(b"\xff\x00")
+        assert shown["order"].endswith("Order(sku='mug', api_key=***)")
+        assert shown["kind"] == repr(Order)
+        assert shown["deep"] == "[[[...]]]"
+
+
+@both
+def test_a_frame_whose_source_is_not_there_and_a_line_that_is_no_python_are_shown(interface: str) -> None:
+    app = VelociPy(debug=True)
+
+    @app.get("/run")
+    async def run() -> None:
+        eval("1 / 0")
+
+    @app.get("/parse")
+    async def parse() -> None:
+        compile("x =", "<rules>", "exec")
+
+    with client_of(app, interface) as client:
+        for accept in ("text/plain", "text/html"):
+            text = client.get("/run", headers={"accept": accept}).text
+            assert "ZeroDivisionError" in text
+            assert "&lt;string&gt;" in text or "<string>:1 in <module>" in text
+        answer = client.get("/parse", headers={"accept": "application/json"})
+        frames = answer.json()["debug"]["exceptions"][0]["frames"]
+        assert ("<rules>", 1) in [(frame["file"], frame["line"]) for frame in frames]
+
+
+@both
+def test_a_request_without_any_header_has_no_table_of_them(interface: str) -> None:
+    with client_of(failing(), interface) as client:
+        page = client.exchange("GET", "/price/cup", headers=[], http_version="1.0").reply().body.decode()
+        assert "KeyError" in page
+        assert "\nRequest\n" in page
+        assert "\nHeaders\n" not in page
+
+
+@both
+def test_a_page_that_cannot_be_made_leaves_the_answer_that_it_would_replace(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = VelociPy(debug=True)
+
+    class Note:
+        def __str__(self) -> str:
+            raise LookupError("no note")
+
+    @app.get("/x")
+    async def x() -> None:
+        exc = KeyError()
+        exc.__notes__ = [Note()]  # type: ignore[list-item]
+        raise exc
+
+    with client_of(app, interface) as client:
+        answer = client.get("/x")
+        assert (answer.status_code, answer.content) == (500, BARE)
+    assert "the page of debug could not be made" in caplog.text
+
+
+@both
+def test_an_app_that_cannot_be_loaded_is_shown_with_what_is_behind_it_or_alone(interface: str) -> None:
+    bare = Response(b'{"detail":"no app"}', 500)
+
+    def opened(exc: BaseException | None) -> TestClient:
+        app = VelociPy(plugins=False)
+
+        @app.get("/")
+        async def tell(request: Request) -> Response:
+            return loading_failed(request, "main.py has no app\nbut 'ap'", exc, bare)
+
+        return client_of(app, interface)
+
+    for exc, title in (
+        (None, "500 The app cannot be loaded"),
+        (SyntaxError("invalid syntax", (__file__, 1, 1, "x")), "SyntaxError: invalid syntax"),
+    ):
+        with opened(exc) as client:
+            page = client.get("/", headers={"accept": "text/html"}).text
+            assert f"<title>{title}" in page
+            assert "main.py has no app" in page
+            assert ("data-waits" in page, " of libraries and of VelociPy" in page) == (True, False)
+            assert client.get("/", headers={"accept": "text/html", "via": "1.1 x"}).content == bare.body
 
 
 @both

@@ -36,8 +36,8 @@ def reasons(path: str, routes: Sequence[Route]) -> Iterator[str]:
         elif path != text and path.lower() == text.lower():
             yield f"{text!r} is spelled with other capitals."
         elif (misfit := _misfit(path, route.template)) is not None:
-            value, hole = misfit
-            yield f"{value!r} does not fit {{{hole}}} of {text!r}."
+            value, segment = misfit
+            yield f"{value!r} does not fit {segment} of {text!r}."
 
 
 def _some(routes: Iterable[Route]) -> list[Route]:
@@ -55,20 +55,16 @@ def _likeness(path: str, route: Route) -> float:
 
 
 def _misfit(path: str, template: PathTemplate) -> tuple[str, str] | None:
-    """(segment, hole) where a path has the template's form but for a value that its converter refuses."""
-    given, wanted = path.strip("/").split("/"), template.text.strip("/").split("/")
+    """(segment, segment of the template) where a path has the template's form but for a value that a converter refuses."""
+    given, wanted = path.split("/")[1:], template.text.split("/")[1:]
     if len(given) != len(wanted):
         return None
-    for value, segment in zip(given, wanted, strict=True):
-        if not (segment.startswith("{") and segment.endswith("}") and segment.count("{") == 1):
-            if value != segment:
-                return None
-            continue
-        name = segment[1:-1].partition(":")[0]
-        hole = next((hole for hole in template.holes if hole.name == name), None)
-        try:
-            if hole is not None:
-                hole.converter.parse(value)
-        except ValueError:
-            return value, segment[1:-1]
-    return None
+    for value, text, segment in zip(given, wanted, template.segments, strict=True):
+        if segment.holes:
+            try:
+                segment.parse(value)
+            except ValueError:
+                return value, text
+        elif value != text:
+            return None
+    return None  # a path that no template matches: see velocipy.routing.path
