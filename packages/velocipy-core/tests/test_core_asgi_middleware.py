@@ -450,6 +450,25 @@ def test_what_is_no_asgi_middleware_is_refused_with_what_to_do(
     assert app.asgi_middleware == []
 
 
+@both
+def test_a_factory_whose_signature_python_does_not_know_is_called_with_app_and_options(
+    interface: str,
+) -> None:
+    class Compiled:
+        __signature__ = "hidden"
+
+        def __call__(self, app: Any, **options: Any) -> Any:
+            return Noting(app, **options)
+
+    events: list[str] = []
+    app = VelociPy(plugins=False)
+    app.add_asgi_middleware(Compiled(), events=events)
+    app.get("/")(lambda: "x")
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/").headers["x-passed"] == "noting"
+    assert "noting http" in events
+
+
 def test_a_factory_that_makes_nothing_is_named_at_start() -> None:
     app = VelociPy(plugins=False)
     app.add_asgi_middleware(lambda app: None)

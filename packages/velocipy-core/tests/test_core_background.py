@@ -224,6 +224,56 @@ def test_a_lasting_task_that_shall_restart_does() -> None:
     assert runs == [1, 1]
 
 
+@both
+def test_a_task_that_is_added_to_a_running_app_begins_at_once(interface: Any) -> None:
+    events: list[str] = []
+    app = VelociPy(plugins=False)
+
+    async def poll() -> None:
+        events.append("begins")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            events.append("ends")
+
+    @app.post("/")
+    async def add() -> None:
+        app.add_task(poll)
+
+    @app.get("/")
+    async def seen() -> list[str]:
+        return events
+
+    with TestClient(app, interface=interface) as client:
+        client.post("/")
+        assert client.get("/").json() == ["begins"]
+    assert events == ["begins", "ends"]
+
+
+def test_a_task_that_ends_by_itself_is_not_begun_again_and_one_that_comes_too_late_never() -> None:
+    runs: list[str] = []
+    app = VelociPy(plugins=False)
+
+    async def once() -> None:
+        runs.append("once")
+
+    async def late() -> None:
+        runs.append("late")
+
+    app.add_task(once, restart=True)
+
+    async def go() -> None:
+        await app.lifespan.start()
+        await asyncio.sleep(0.01)
+        app.add_task(late)
+        await app.jobs.stop(1.0)
+        await asyncio.sleep(0.01)
+        await app.lifespan.stop()
+
+    asyncio.run(go())
+    assert runs == ["once"]
+
+
 @pytest.mark.parametrize("grace", [-1, "x", True, float("nan"), float("inf")])
 def test_the_grace_is_a_number_of_seconds(grace: Any) -> None:
     with pytest.raises(ConfigurationError, match="shutdown_grace is a number of seconds"):

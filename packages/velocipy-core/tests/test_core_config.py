@@ -153,6 +153,8 @@ READ: list[tuple[Any, str, Any]] = [
     (tuple[int, ...], "[1, 2]", (1, 2)),
     (tuple[int, str], "1,a", (1, "a")),
     (list[Path], "a,b", [Path("a"), Path("b")]),
+    (dict[str, Path], '{"a": "b"}', {"a": Path("b")}),
+    (dict[Path, Secret], '{"a": "b"}', {Path("a"): Secret("b")}),
     (tuple[Secret, ...], "a,b", (Secret("a"), Secret("b"))),
     (tuple[Secret, ...], '["a"]', (Secret("a"),)),
     (dict[str, int], '{"a": 1}', {"a": 1}),
@@ -309,9 +311,19 @@ def test_a_type_that_no_text_can_be_comes_as_a_keyword(variables: SetVariables) 
         log: logging.Logger
         call: Callable[[], int] = lambda: 1
 
-    variables(APP_LOG="x")
+    variables(APP_LOG="x", APP_NESTED='{"a": ["hunter2"]}', APP_KIND="Path", APP_MIXED="1")
     logger = logging.getLogger("x")
     assert App(log=logger).log is logger
+
+    class Wrapped(Config, prefix="APP_"):
+        """Types of which JSON would give the plain text of a Secret, or of a Path, or nothing."""
+
+        nested: dict[str, list[Secret]]
+        kind: type[Path]
+        mixed: tuple[Secret, int]
+
+    told = "missing: no text can be this, give it as a keyword"
+    assert problems_of(Wrapped) == [f"{name}: {told}" for name in ("nested", "kind", "mixed")]
     assert problems_of(App) == ["log: missing: no text can be this, give it as a keyword"]
     assert problems_of(lambda: App(log=3)) == ["log (keyword): expected Logger, got int"]  # type: ignore[arg-type]
 
@@ -477,7 +489,7 @@ def test_a_secret_shows_itself_to_nobody_by_accident() -> None:
         secret._text = "x"
     with pytest.raises(TypeError):
         Secret(3)  # type: ignore[arg-type]
-    assert copy.deepcopy([secret]) == [secret] == copy.copy([secret])
+    assert copy.deepcopy([secret]) == [secret] == [copy.copy(secret)]
     assert Secret("\udcff") == Secret("\udcff") != secret
 
 
@@ -557,6 +569,16 @@ def test_an_override_lasts_as_long_as_its_with() -> None:
             assert Config.get(App).velocipy_port == 3
         assert Config.get(App).velocipy_port == 2
     assert Config.get(App) is before
+
+
+def test_an_override_of_what_nobody_asked_for_yet_leaves_nothing_behind() -> None:
+    @Config.register
+    class App(Config):
+        velocipy_port: int = 1
+
+    with Config.override(App(velocipy_port=2)):
+        assert Config.get(App).velocipy_port == 2
+    assert Config.get(App).velocipy_port == 1
 
 
 def test_threads_that_ask_at_once_get_one_instance() -> None:

@@ -21,13 +21,9 @@ class Mount:
         self.prefix = prefix
         self.target = target
 
-    @property
-    def __name__(self) -> str:
-        return f"mount of {getattr(self.target, '__name__', None) or type(self.target).__name__}"
-
     async def serve(self, request: Request) -> Response:
         """The answer to a request below the prefix."""
-        raise AssertionError("each kind of mount serves in its own way")
+        raise NotImplementedError
 
 
 class FilesMount(Mount):

@@ -28,7 +28,7 @@ from velocipy.messages import did_you_mean
 
 C = TypeVar("C", bound="Config")
 D = TypeVar("D")
-Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+Files = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Config:
         cls,
         *,
         prefix: str | None = None,
-        env_file: Files = None,
-        secrets_dir: Files = None,
+        env_file: Files | None = None,
+        secrets_dir: Files | None = None,
         **keywords: Any,
     ) -> None:
         super().__init_subclass__(**keywords)
@@ -393,8 +393,6 @@ def _title(cls: type[Config]) -> str:
 
 
 def _paths(files: Files) -> tuple[Path, ...]:
-    if files is None:
-        return ()
     if isinstance(files, (str, os.PathLike)):
         return (Path(files),)
     return tuple(map(Path, files))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, cast, get_args, get_origin
 
@@ -126,6 +127,10 @@ def _reader_of(stripped: Any, annotation: Any, extras: tuple[Any, ...]) -> Read 
     collection = find_collection(stripped)
     if collection is not None:
         return _list_reader(collection, extras, _json_reader(annotation))
+    if _holds_wrapped(stripped):
+        return (
+            None  # in what is nested more deeply: as JSON it would come as plain text, and a Secret be shown
+        )
     if _is_mapping(stripped) or ANY_BACKENDS.find(stripped) is not None:
         return _json_reader(annotation)
     return None
@@ -146,8 +151,10 @@ def _scalar_reader(annotation: Any) -> Read:
 
 
 def _wrapped_reader(wrap: Callable[[str], Any], extras: tuple[Any, ...]) -> Read:
-    read_text = _scalar_reader(Annotated[(str, *extras)] if extras else str)
+    return _wrapping(_scalar_reader(Annotated[(str, *extras)] if extras else str), wrap)
 
+
+def _wrapping(read_text: Read, wrap: Callable[[Any], Any]) -> Read:
     def read(text: str, place: Place, errors: list[ErrorItem]) -> Any:
         known = len(errors)
         value = read_text(text, place, errors)
@@ -172,22 +179,32 @@ def _list_reader(collection: Collection, extras: tuple[Any, ...], read_json: Rea
 
 
 def _wrapped_items(stripped: Any) -> Read | None:
-    """The reader of `tuple[Secret, ...]` or `list[Path]`: that of as many texts, each wrapped."""
-    kind = next(iter(get_args(stripped)), None)
-    if kind not in (*WRAPPED,) or any(arg not in (kind, Ellipsis) for arg in get_args(stripped)):
+    """The reader of `tuple[Secret, ...]`, `list[Path]` or `dict[str, Secret]`: that of as many texts, each wrapped."""
+    origin, args = get_origin(stripped), get_args(stripped)
+    texts = [str if arg in (*WRAPPED,) else arg for arg in args]
+    if texts == [*args]:
         return None
-    texts = get_origin(stripped)[tuple(str if arg is kind else arg for arg in get_args(stripped))]
-    collection = find_collection(texts)
+    if origin is dict:
+        return _wrapping(_json_reader(dict[tuple(texts)]), partial(_wrap_pairs, args))  # type: ignore[misc]
+    if any(arg not in (args[0], Ellipsis) for arg in args):
+        return None
+    collection = find_collection(origin[tuple(texts)])
     if collection is None:
         return None
-    read_texts = _list_reader(collection, (), _json_reader(texts))
+    wrap, make = WRAPPED[args[0]], collection.make
+    return _wrapping(
+        _list_reader(collection, (), _json_reader(origin[tuple(texts)])),
+        lambda values: make([wrap(value) for value in values]),
+    )
 
-    def read(text: str, place: Place, errors: list[ErrorItem]) -> Any:
-        known = len(errors)
-        values = read_texts(text, place, errors)
-        return None if len(errors) > known else collection.make([WRAPPED[kind](value) for value in values])
 
-    return read
+def _wrap_pairs(kinds: tuple[Any, Any], pairs: dict[Any, Any]) -> dict[Any, Any]:
+    wrap_key, wrap = (WRAPPED.get(kind, lambda value: value) for kind in kinds)
+    return {wrap_key(key): wrap(value) for key, value in pairs.items()}
+
+
+def _holds_wrapped(annotation: Any) -> bool:
+    return annotation in (*WRAPPED,) or any(map(_holds_wrapped, get_args(annotation)))
 
 
 def _json_reader(annotation: Any) -> Read:
