@@ -180,12 +180,13 @@ def _list_reader(collection: Collection, extras: tuple[Any, ...], read_json: Rea
 
 def _wrapped_items(stripped: Any) -> Read | None:
     """The reader of `tuple[Secret, ...]`, `list[Path]` or `dict[str, Secret]`: that of as many texts, each wrapped."""
-    origin, args = get_origin(stripped), get_args(stripped)
+    origin: Any = get_origin(stripped)
+    args = get_args(stripped)
     texts = [str if arg in (*WRAPPED,) else arg for arg in args]
     if texts == [*args]:
         return None
     if origin is dict:
-        return _wrapping(_json_reader(dict[tuple(texts)]), partial(_wrap_pairs, args))  # type: ignore[misc]
+        return _wrapping(_json_reader(origin[tuple(texts)]), partial(_wrap_pairs, args))
     if any(arg not in (args[0], Ellipsis) for arg in args):
         return None
     collection = find_collection(origin[tuple(texts)])
@@ -198,9 +199,13 @@ def _wrapped_items(stripped: Any) -> Read | None:
     )
 
 
-def _wrap_pairs(kinds: tuple[Any, Any], pairs: dict[Any, Any]) -> dict[Any, Any]:
-    wrap_key, wrap = (WRAPPED.get(kind, lambda value: value) for kind in kinds)
-    return {wrap_key(key): wrap(value) for key, value in pairs.items()}
+def _wrap_pairs(kinds: tuple[Any, ...], pairs: dict[Any, Any]) -> dict[Any, Any]:
+    wraps: list[Callable[[Any], Any]] = [WRAPPED.get(kind, _as_it_is) for kind in kinds]
+    return {wraps[0](key): wraps[1](value) for key, value in pairs.items()}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _holds_wrapped(annotation: Any) -> bool:
