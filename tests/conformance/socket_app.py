@@ -148,6 +148,15 @@ async def armored(websocket: WebSocket, status: int) -> None:
     )
 
 
+@app.websocket("/able")
+async def able(websocket: WebSocket) -> None:
+    """Asks for all that the server is said to do, and tells what that is."""
+    can = websocket.capabilities
+    await websocket.accept("b" if can.subprotocols else None, {"x-able": "1"} if can.accept_headers else None)
+    await websocket.send_json(can._asdict())
+    await websocket.close(4001, "bye")
+
+
 @app.websocket("/deaf/{name}")
 async def deaf(websocket: WebSocket, name: str) -> None:
     """Never reads."""

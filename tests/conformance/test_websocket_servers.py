@@ -442,6 +442,19 @@ def test_the_headers_of_middleware_stand_on_handshakes_where_the_server_can(
     run(test())
 
 
+def test_what_the_capabilities_promise_arrives_and_what_they_deny_does_not(server: RunningServer) -> None:
+    async def test() -> None:
+        async with opened(server, "/able", subprotocols=["a", "b"]) as ws:
+            can = json.loads(await ws.recv())
+            assert (ws.subprotocol == "b") is can["subprotocols"] is (server.kind != "granian-rsgi")
+            assert ws.response is not None
+            assert ("x-able" in ws.response.headers) is can["accept_headers"]
+            assert can["accept_headers"] is (server.kind not in NO_BODY | DROPS_HEADERS)
+            assert (await closing(ws) == 4001) is can["close_codes"]
+
+    run(test())
+
+
 @pytest.mark.parametrize(("status", "sent"), [(499, 400), (430, 400), (599, 500)])
 def test_a_refusal_that_has_no_name_goes_out_as_its_class(
     server: RunningServer, status: int, sent: int

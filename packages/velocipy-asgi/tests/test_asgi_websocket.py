@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from velocipy import HTTPException, VelociPy, WebSocket
 from velocipy.asgi.websocket import ASGIWebSocket
-from velocipy.exceptions import WebSocketDisconnect
+from velocipy.exceptions import UnsupportedByServer, WebSocketDisconnect
 
 Message = MutableMapping[str, Any]
 CONNECT: Message = {"type": "websocket.connect"}
@@ -277,6 +278,22 @@ def test_a_refusal_has_its_status_where_the_server_can_say_it(
     assert [message["type"] for message in sent] == types
     if len(types) == 2:
         assert sent[0]["status"] == 401
+
+
+@pytest.mark.parametrize("extensions", [DENIAL, {**DENIAL, "http.response.pathsend": {}}])
+def test_headers_of_an_accept_are_refused_where_granian_would_drop_them(extensions: Any) -> None:
+    able = len(extensions) == 1
+
+    async def endpoint(websocket: WebSocket) -> None:
+        assert websocket.capabilities.accept_headers is able
+        with nullcontext() if able else pytest.raises(UnsupportedByServer, match="Uvicorn or Hypercorn"):
+            await websocket.accept(headers={"x-a": "1"})
+            return
+        await websocket.accept()
+
+    sent = run(endpoint, Silent(), extensions=extensions)
+    assert sent[0]["type"] == "websocket.accept"
+    assert sent[0]["headers"] == ([(b"x-a", b"1")] if able else [])
 
 
 def test_a_refusal_with_a_body_declares_its_length() -> None:

@@ -132,7 +132,7 @@ class WebSocket(Exchange):
             )
         if pairs and not self.capabilities.accept_headers:
             raise UnsupportedByServer(
-                "this server cannot send headers with accept(): serve the app over ASGI for that"
+                "this server cannot send headers with accept(): serve the app by Uvicorn or Hypercorn for that"
             )
         # Set before anything is awaited: a second accept, from whichever task, would end a Granian worker.
         self.connection_state = SocketState.ACCEPTING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from velocipy.asgi.connection import TURN, HeaderView, Message, Receive, Send, address
 from velocipy.asgi.root import root_path, routed_path
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 BELOW = "velocipy.websocket"
 """The extension by which core's bridge says what the server below it can do, where that does not speak ASGI itself."""
+
+PATHSEND: Final = "http.response.pathsend"
+"""Only Granian offers this to WebSockets too; it takes the headers of an accept, and sends none of them (2.8.7)."""
 
 
 class ASGIWebSocket(WebSocketConnection):
@@ -35,7 +38,7 @@ class ASGIWebSocket(WebSocketConnection):
         self._can_deny = "websocket.http.response" in extensions
         below = extensions.get(BELOW)
         self.capabilities: Capabilities = (
-            Capabilities(True, True, True, self._can_deny, self._can_deny)
+            Capabilities(True, PATHSEND not in extensions, True, self._can_deny, self._can_deny)
             if below is None
             else Capabilities(**below)
         )
