@@ -1,5 +1,4 @@
-"""How a run of the tests differs from the usual one: more or fewer drawn examples, another event loop; and the fixture that tests of
-all folders have. Knows no test by name.
+"""How a run of the tests differs from the usual one: more or fewer drawn examples, another event loop. Knows no test by name.
 
 hatch test -- --hypothesis-profile=few     a quarter: the second and third interpreter of .ci/run
 hatch test -- --hypothesis-profile=deep    ten times as many, for a night
@@ -10,7 +9,6 @@ import asyncio
 from importlib import import_module
 
 import pytest
-from descriptors import spool as spool
 from hypothesis import settings
 
 # A test that wants more or fewer than the others says so as a share of `settings().max_examples`, which is 100.

@@ -27,6 +27,7 @@ from case_redis import said as said
 from case_redis import valkey as valkey
 from case_table import TableWriter
 from case_targets import PATIENCE, ProcessTarget, Target, WireTarget, soon
+from descriptors import spool as spool
 from hostile_client import HostileClient
 from hostile_client import client_of as client_of
 from hostile_client import linear as linear

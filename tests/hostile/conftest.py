@@ -1,3 +1,4 @@
 """The fixtures of hostile tests: see hostile_client. Knows their names."""
 
+from descriptors import spool as spool
 from hostile_client import client_of, interface, linear, records, within  # noqa: F401

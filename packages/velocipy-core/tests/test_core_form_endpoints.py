@@ -9,6 +9,7 @@ import msgspec
 import pydantic
 import pytest
 from descriptors import open_in
+from descriptors import spool as spool
 
 from velocipy import Depends, File, Form, FormData, FormLimits, HTTPException, Request, UploadFile, VelociPy
 from velocipy.testing import TestClient

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 from descriptors import open_in
+from descriptors import spool as spool
 from durations import within
 from hypothesis import given, settings
 from hypothesis import strategies as st

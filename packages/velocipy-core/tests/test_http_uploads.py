@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 
 import pytest
 from descriptors import open_in
+from descriptors import spool as spool
 from hypothesis import given
 from hypothesis import strategies as st
 
