@@ -1,4 +1,3 @@
 """The fixtures of hostile tests: see hostile_client. Knows their names."""
 
-from descriptors import spool as spool
 from hostile_client import client_of, interface, linear, records, within  # noqa: F401
