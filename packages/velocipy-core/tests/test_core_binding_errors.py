@@ -389,3 +389,8 @@ def test_a_builtin_without_a_signature_is_an_error_too() -> None:
     async def endpoint(_: Annotated[Any, Depends(dict)]) -> None: ...
 
     assert refusal(endpoint).startswith("the signature of dict (")
+
+
+def test_what_stands_in_a_list_of_dependencies_and_is_no_function_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"'check': write Depends\(\.\.\.\) with a function"):
+        VelociPy(plugins=False, dependencies=["check"]).get("/")(lambda: "x")  # type: ignore[list-item]

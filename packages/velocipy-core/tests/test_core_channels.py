@@ -472,3 +472,17 @@ def test_joining_and_leaving_at_once_end_as_the_last_wanted() -> None:
 
 def test_the_default_queue_is_what_the_documentation_says() -> None:
     assert DEFAULT_MAX_QUEUE == 100
+
+
+def test_channels_may_be_entered_and_are_closed_then() -> None:
+    async def go() -> list[Any]:
+        channels = Channels()
+        got: list[Any] = []
+        async with channels as entered:
+            assert entered is channels
+            async with channels.subscribe("news") as subscription:
+                await channels.publish("news", "first")
+                got.append(await anext(aiter(subscription)))
+        return got
+
+    assert [getattr(each, "message", each) for each in asyncio.run(go())] == ["first"]

@@ -15,11 +15,15 @@ import pytest
 from durations import within
 from typing_extensions import TypedDict
 
+from velocipy import Query, VelociPy
 from velocipy.constraints import foreign_constraints
 from velocipy.exceptions import ConfigurationError, ErrorItem, ResultError
 from velocipy.json import find_encoder
 from velocipy.models.base import Serialization
 from velocipy.models.pydantic import PydanticBackend
+from velocipy.testing import TestClient
+
+both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 
 T = TypeVar("T")
 BACKEND = PydanticBackend()
@@ -523,3 +527,32 @@ def test_a_schema_is_made_when_it_is_needed() -> None:
             BACKEND.dumper(dict[str, Everything], lambda: find_encoder("stdlib"))
 
     assert within(0.5, make_a_hundred)  # schemas made at once take several seconds
+
+
+@both
+def test_a_model_of_the_query_reads_types_of_pydantic_and_says_what_is_wrong_of_the_whole(
+    interface: str,
+) -> None:
+    class Search(pydantic.BaseModel):
+        page: pydantic.HttpUrl
+        least: int = pydantic.Field(alias="min")
+        most: int = pydantic.Field(alias="max")
+
+        @pydantic.model_validator(mode="after")
+        def in_order(self) -> "Search":
+            if self.least > self.most:
+                raise ValueError("min is above max")
+            return self
+
+    app = VelociPy(plugins=False)
+
+    @app.get("/")
+    async def find(search: Annotated[Search, Query()]) -> str:
+        return f"{search.page} {search.least}-{search.most}"
+
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/?page=http://a.example&min=1&max=2").text == "http://a.example/ 1-2"
+        (error,) = client.get("/?page=http://a.example&min=3&max=2").json()["detail"]
+        assert error["loc"] == ["query"] and "min is above max" in error["msg"]
+        (error,) = client.get("/?page=nowhere&min=1&max=2").json()["detail"]
+        assert error["loc"] == ["query", "page"]

@@ -90,3 +90,12 @@ def test_ours_come_first_and_once() -> None:
     names = plugins.names("velocipy.json")
     assert names[:3] == ["stdlib", "msgspec", "orjson"]
     assert len(names) == len(set(names))
+
+
+def test_what_is_not_installed_is_no_adapter_that_is_present(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = [name for name, _ in plugins.present("velocipy.json")]
+    monkeypatch.delitem(sys.modules, "velocipy.json.orjson", raising=False)
+    monkeypatch.setitem(sys.modules, "orjson", None)
+    assert [name for name, _ in plugins.present("velocipy.json")] == [
+        name for name in everything if name != "orjson"
+    ]

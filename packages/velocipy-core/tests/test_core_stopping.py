@@ -9,7 +9,7 @@ import pytest
 
 from velocipy import StreamingResponse, VelociPy, WebSocket
 from velocipy.exceptions import WebSocketDisconnect
-from velocipy.stopping import listen, of_loop
+from velocipy.stopping import Stopping, listen, of_loop
 from velocipy.testing import AsyncTestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
@@ -127,3 +127,46 @@ def test_another_thread_than_the_main_one_hears_nothing() -> None:
     before = signal.getsignal(signal.SIGTERM)
     asyncio.run(go())
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_streams_in_no_task_is_let_be_and_a_second_stop_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    closed: list[str] = []
+
+    class Stuck:
+        async def close(self, code: int = 1000, reason: str = "") -> None:
+            closed.append(reason)
+            raise OSError("the socket is gone")
+
+    def stream(stopping: Stopping) -> None:
+        with stopping.stream():
+            closed.append("streams on")
+
+    async def go() -> None:
+        stopping = of_loop()
+        with stopping.socket(Stuck()):
+            stopping.begin(0.0)
+            stopping.begin(0.0)
+            asyncio.get_running_loop().call_soon(stream, stopping)
+            await asyncio.sleep(0.02)
+
+    asyncio.run(go())
+    assert sorted(closed) == ["streams on", "the server stops"]
+    assert "a WebSocket could not be closed" in caplog.text and "the socket is gone" in caplog.text
+
+
+def test_a_signal_after_the_end_of_the_loop_is_the_server_s_alone() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+
+    async def go() -> None:
+        listen(1.0)
+
+    try:
+        asyncio.run(go())
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]

@@ -219,3 +219,25 @@ def test_override_gives_back_what_was_overridden_before() -> None:
         assert app.dependency_overrides == {int: str, bool: str}
         raise KeyError
     assert app.dependency_overrides == {int: float}
+
+
+@both
+def test_a_class_is_made_once_with_what_it_needs_by_keyword(interface: Any) -> None:
+    async def url() -> str:
+        return "db://a"
+
+    class Pool:
+        def __init__(self, *, url: Annotated[str, Depends(url, scope="app")]) -> None:
+            self.url = url
+
+    seen: list[Pool] = []
+    app = VelociPy(plugins=False)
+
+    @app.get("/")
+    async def endpoint(pool: Annotated[Pool, Depends(scope="app")]) -> str:
+        seen.append(pool)
+        return pool.url
+
+    with TestClient(app, interface=interface) as client:
+        assert [client.get("/").text for _ in range(2)] == ["db://a", "db://a"]
+    assert seen[0] is seen[1]

@@ -21,6 +21,7 @@ from velocipy import (
     WebSocket,
 )
 from velocipy.exceptions import ConfigurationError
+from velocipy.handlers import hooks
 from velocipy.middleware import (
     CompressionMiddleware,
     Middleware,
@@ -1036,3 +1037,107 @@ def test_a_500_is_finished_by_hooks_that_its_exception_has_passed_on_its_way_thr
         answer = client.get("/fails", headers={"x-mark": "yes"})
     assert (answer.status_code, answer.text) == (500, '{"detail":"Internal Server Error"}21')
     assert (answer.headers["x-mark"], answer.headers["x-constant"]) == ("yes", "1")
+
+
+@both
+def test_a_before_that_is_said_to_give_an_annotated_token_cannot_refuse(interface: str) -> None:
+    class Giving:
+        header_name = "x-given"
+
+        def before(self) -> Annotated[str, "a token"]:
+            return "given"
+
+        def header(self, token: str) -> str:
+            return token
+
+    app = VelociPy(plugins=False, middleware=[Giving()])
+    app.get("/")(lambda: "x")
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/")
+        assert (answer.text, answer.headers["x-given"]) == ("x", "given")
+
+
+@both
+def test_headers_of_a_hook_that_fails_are_left_out_and_logged(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing:
+        header_names = ("x-first", "x-second")
+
+        def before(self) -> str:
+            return "token"
+
+        def headers(self, token: str) -> tuple[tuple[str, str], ...]:
+            raise LookupError("no headers today")
+
+    app = VelociPy(plugins=False, middleware=[Failing()])
+    app.get("/")(lambda: "x")
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/")
+        assert (answer.status_code, "x-first" in answer.headers) == (200, False)
+    assert "the hook for header 'x-first', 'x-second' failed" in caplog.text
+
+
+@both
+def test_headers_that_differ_at_every_answer_are_remembered_in_bounds(
+    interface: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "MAX_KNOWN", 2)
+    numbers = iter(range(10))
+
+    class Counting:
+        header_names = ("x-number", "x-same")
+
+        def before(self) -> str:
+            return str(next(numbers))
+
+        def headers(self, token: str) -> tuple[tuple[str, str], ...]:
+            return (("x-number", token), ("x-same", "1"))
+
+    app = VelociPy(plugins=False, middleware=[Counting()])
+    app.get("/")(lambda: "x")
+    with TestClient(app, interface=interface) as client:
+        assert [client.get("/").headers["x-number"] for _ in range(6)] == list("012345")
+
+
+@both
+def test_a_body_that_cannot_be_closed_when_a_hook_fails_is_logged_and_the_answer_a_500(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stuck(Response):
+        async def discard(self) -> None:
+            raise OSError("the body is stuck")
+
+    class Failing:
+        def before(self) -> str:
+            return ""
+
+        def finish(self, token: str, response: Response) -> Response:
+            raise LookupError("no finish today")
+
+    app = VelociPy(plugins=False, middleware=[Failing()])
+    app.get("/")(lambda: Stuck("x"))
+    with TestClient(app, interface=interface, raise_server_exceptions=False) as client:
+        assert client.get("/").status_code == 500
+    assert "no finish today" in caplog.text and "the body is stuck" in caplog.text
+
+
+@both
+def test_a_hook_s_answer_that_is_no_refusal_refuses_a_websocket_with_403(interface: str) -> None:
+    class Answering:
+        def before(self) -> Response | None:
+            return Response("all is well")
+
+    app = VelociPy(plugins=False, middleware=[Answering()])
+
+    @app.websocket("/ws")
+    async def ws(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    with (
+        TestClient(app, interface=interface) as client,
+        pytest.raises(WebSocketDenied) as caught,
+        client.websocket_connect("/ws"),
+    ):
+        pass
+    assert caught.value.status_code == 403

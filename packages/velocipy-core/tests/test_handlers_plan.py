@@ -11,7 +11,7 @@ from velocipy.handlers.convert import PARSERS
 from velocipy.handlers.markers import Source
 from velocipy.handlers.plan import Plan
 from velocipy.handlers.signature import How
-from velocipy.middleware import RequestIDMiddleware, SecurityHeadersMiddleware
+from velocipy.middleware import MetricsMiddleware, RequestIDMiddleware, SecurityHeadersMiddleware
 from velocipy.state import State
 
 STEPS = set(get_args(plan.Step))
@@ -165,3 +165,22 @@ def test_a_plan_has_the_status_of_its_route_or_of_its_annotation(
     app.add_route("/", endpoint, status_code=status)
     found = plan_of(app)
     assert (found.status, found.result) == expected
+
+
+def test_explain_says_of_hooks_whether_they_finish_always_or_when_asked() -> None:
+    app = VelociPy(plugins=False, middleware=[MetricsMiddleware()])
+
+    class Finishing:
+        def before(self) -> str:
+            return ""
+
+        def finish(self, token: str, response: Response) -> Response:
+            return response
+
+    app.add_middleware(Finishing())
+    app.get("/")(lambda: "x")
+    lines = plan_of(app).explain().splitlines()
+    assert [line.strip() for line in lines if line.lstrip().startswith("finish")] == [
+        "finish   if asked for",
+        "finish   always",
+    ]

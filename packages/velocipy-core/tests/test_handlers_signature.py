@@ -6,7 +6,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import pytest
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 Page = Annotated[int, Query(ge=1)]
 Described = Annotated[Page, "more"]
+
+
+T = TypeVar("T")
 
 
 def by_name(function: Callable[..., Any]) -> dict[str, Parameter]:
@@ -243,6 +246,10 @@ def test_a_parameter_says_where_it_is() -> None:
     assert parameter.where == f"parameter 'page' of function ({__file__}:{line})"
 
 
+class Shelf(Generic[T]):
+    def __init__(self, first: T, rest: list[T], label: str) -> None: ...
+
+
 async def awaited() -> None: ...
 def blocking() -> None: ...
 def generator() -> Iterator[None]:
@@ -288,3 +295,18 @@ def test_how_a_callable_is_called(function: Callable[..., Any], how: How) -> Non
 
 def test_generators_and_context_managers_are_entered() -> None:
     assert {How.GENERATOR, How.ASYNC_GENERATOR, How.CONTEXT, How.ASYNC_CONTEXT} == ENTERED
+
+
+def test_a_generic_class_has_parameters_of_what_its_variables_stand_for() -> None:
+    parameters = by_name(Shelf[int])
+    assert parameters["first"].annotation is int
+    assert parameters["rest"].annotation == list[int]
+    assert parameters["label"].annotation is str
+
+
+def test_a_plain_wrapper_of_a_coroutine_function_is_awaited() -> None:
+    @functools.wraps(awaited)
+    def handing_on() -> Any:
+        return awaited()
+
+    assert how_called(handing_on) is How.AWAIT

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from velocipy.http import fields
 from velocipy.http.fields import _KNOWN, HOP_BY_HOP, check_header, http_date
 
 # The grammar once more, from RFC 9110 sections 5.1, 5.5 and 5.6.2, with obs-text left out.
@@ -118,3 +119,10 @@ def test_dates_are_those_of_the_standard_library(seconds):
 def test_a_moment_that_the_format_cannot_say_is_refused(seconds):
     with pytest.raises(ValueError, match="not a date"):
         http_date(seconds)
+
+
+def test_the_lengths_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields, "MAX_LENGTHS", 2)
+    monkeypatch.setattr(fields, "LENGTHS", {})
+    assert [fields.declared_length(str(length)) for length in range(5)] == [0, 1, 2, 3, 4]
+    assert len(fields.LENGTHS) <= 2

@@ -2,7 +2,14 @@
 
 import pytest
 
-from velocipy.http.headers import HOP_BY_HOP, Headers, ResponseHeaders, check_header, header_pairs
+from velocipy.http.headers import (
+    HOP_BY_HOP,
+    Headers,
+    ResponseHeaders,
+    check_default,
+    check_header,
+    header_pairs,
+)
 
 
 @pytest.mark.case(11)
@@ -189,3 +196,9 @@ def test_5000_equal_lines_are_looked_up_and_joined_in_linear_time():
     headers = Headers([("Cookie", f"a{number}=1") for number in range(5_000)])
     assert headers["cookie"] == "a0=1"
     assert len("; ".join(headers.get_all("cookie")).split(";")) == 5_000
+
+
+def test_a_vary_of_everything_is_a_default_like_any_other() -> None:
+    assert check_default("Vary", "Accept, *") == ("vary", "Accept, *")
+    with pytest.raises(ValueError):
+        check_default("Vary", "Accept, a b")

@@ -180,3 +180,8 @@ def test_every_location_is_a_header_value_and_stays_on_its_host(target):
     assert not location.startswith(("//", "/\\", "\\"))
     if "%" not in target:
         assert unquote(location) == target
+
+
+def test_a_host_with_a_port_is_no_host() -> None:
+    with pytest.raises(ValueError, match="is not a host such as"):
+        URL("https", "example.com:8000")

@@ -615,3 +615,27 @@ def test_nothing_optional_is_imported_for_gzip_alone() -> None:
         "import sys; assert not {'brotli', 'backports.zstd', 'compression.zstd'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@both
+def test_a_response_of_ones_own_sees_the_connection_through_the_coding(interface: str) -> None:
+    seen: list[Any] = []
+
+    class Asking(StreamingResponse):
+        async def send(self, connection: Any) -> None:
+            seen.append(connection.started)
+            seen.append(await connection.read_body(100))
+            seen.append(connection.leaving is not None)
+            await super().send(connection)
+            seen.append(connection.started)
+
+    app = VelociPy(plugins=False, middleware=[CompressionMiddleware(minimum_size=1)])
+
+    @app.post("/")
+    async def endpoint() -> Response:
+        return Asking(iter([b"x" * 500, b"", b"y" * 500]))
+
+    with TestClient(app, interface=interface) as client:
+        answer = client.post("/", content=b"body", headers={"accept-encoding": "gzip"})
+        assert (answer.headers["content-encoding"], answer.content) == ("gzip", b"x" * 500 + b"y" * 500)
+    assert seen == [False, b"body", True, True]

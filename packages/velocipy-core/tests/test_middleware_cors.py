@@ -20,7 +20,7 @@ from velocipy import (
     WebSocket,
 )
 from velocipy.exceptions import ConfigurationError
-from velocipy.middleware import CallNext, CORSMiddleware, Middleware, TimingMiddleware
+from velocipy.middleware import CallNext, CORSMiddleware, Middleware, TimingMiddleware, cors
 from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
@@ -569,3 +569,28 @@ def test_an_exact_list_allows_nothing_but_itself(origin: str) -> None:
     assert lines.get("access-control-allow-origin") == (
         origin if origin in ("https://a.b", "https://x1.a") else None
     )
+
+
+@both
+def test_origins_that_are_remembered_are_bounded(interface: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cors, "MAX_KNOWN", 2)
+    app = VelociPy(plugins=False, middleware=[CORSMiddleware(allow_origin_regex=r"https://[a-z]\.example")])
+    app.get("/")(lambda: "x")
+    with TestClient(app, interface=interface) as client:
+        for letter in "abcab":
+            origin = f"https://{letter}.example"
+            answer = client.get("/", headers={"origin": origin})
+            assert answer.headers["access-control-allow-origin"] == origin
+
+
+@both
+def test_an_options_that_is_no_preflight_is_answered_as_if_there_were_no_cors(interface: str) -> None:
+    app = VelociPy(plugins=False)
+    app.get("/", middleware=[CORSMiddleware(allow_origins=["https://a.example"])])(lambda: "x")
+    asks = {"origin": "https://a.example", "access-control-request-method": "GET"}
+    with TestClient(app, interface=interface) as client:
+        assert client.options("/", headers=asks).headers["access-control-allow-methods"] == "GET, HEAD"
+        for left_out in asks:
+            headers = {name: value for name, value in asks.items() if name != left_out}
+            answer = client.options("/", headers=headers)
+            assert (answer.status_code, "access-control-allow-methods" in answer.headers) == (204, False)

@@ -1,5 +1,6 @@
 """SecurityHeadersMiddleware: its headers on every answer, its policies, and the nonce of each request; on both protocols."""
 
+import inspect
 import re
 from typing import Any
 
@@ -240,3 +241,7 @@ def test_a_policy_is_written_in_its_order_with_keywords_in_quotes() -> None:
 def test_directives_and_sources_that_browsers_would_ignore_are_refused(directives: Any, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         ContentSecurityPolicy(directives)
+
+
+def test_the_default_of_a_policy_is_named_where_signatures_are_shown() -> None:
+    assert "=FROM_DEFAULTS" in str(inspect.signature(SecurityHeadersMiddleware)).replace(" = ", "=")

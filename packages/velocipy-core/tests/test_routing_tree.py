@@ -557,3 +557,9 @@ def node_count(made: RouteTree[str]) -> int:
         count += 1
         waiting += [*node.statics.values(), *[way[2] for way in node.ways]]
     return count
+
+
+def test_a_preferred_hole_that_only_leads_on_hides_nothing() -> None:
+    made = tree("/a/{number:int}/b", "/a/{name}")
+    assert match(made, "/a/7") == ("/a/{name}", ("7",))
+    assert match(made, "/a/7/b") == ("/a/{number:int}/b", (7,))

@@ -222,3 +222,27 @@ def test_a_prefix_lets_a_websocket_have_versions() -> None:
     app = VelociPy(versioning=APIVersion.from_prefix(allowed=("1",)))
     socket(app)
     assert [route.title for route in app.routes] == ["WEBSOCKET /v1/ws"]
+
+
+@both
+def test_a_dependency_tells_the_version_that_a_request_wants_where_the_route_has_none(interface: Any) -> None:
+    by_prefix = APIVersion.from_prefix(allowed=("1", "2"))
+    for versioning, headers, expected in (
+        (BY_HEADER, {"x-api-version": "2"}, (200, "2")),
+        (BY_HEADER, {}, (200, "1")),
+        (by_prefix, {}, (406, {"detail": "there are the versions 1, 2"})),
+    ):
+        app = VelociPy(plugins=False, versioning=versioning)
+
+        @app.get("/wanted")
+        async def wanted(version: Annotated[str, Depends(versioning)]) -> str:
+            return version
+
+        with TestClient(app, interface=interface) as client:
+            answer = client.get("/wanted", headers=headers)
+            content = answer.text if answer.status_code == 200 else answer.json()
+            assert (answer.status_code, content) == expected
+
+
+def test_versions_by_prefix_add_no_field_to_answers() -> None:
+    assert APIVersion.from_prefix(allowed=("1",)).answers("1") == ()

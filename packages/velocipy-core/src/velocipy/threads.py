@@ -54,7 +54,7 @@ def _forget_threads() -> None:
     _pool, _lock, _users = None, threading.Lock(), 0
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(after_in_child=_forget_threads)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from velocipy.codings.base import Coding
 
 if sys.version_info >= (3, 14):
-    from compression import zstd
+    from compression import zstd  # pragma: no cover - on Python 3.14 alone
 else:
     try:
         import backports.zstd as zstd

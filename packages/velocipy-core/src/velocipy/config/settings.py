@@ -13,11 +13,11 @@ from velocipy.config.secret import Secret
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem
 from velocipy.handlers.convert import (
     Collection,
+    always_reader,
     default_maker,
     find_collection,
     find_scalar,
     make_collection_reader,
-    make_reader,
 )
 from velocipy.handlers.markers import MISSING
 from velocipy.json.base import best_encoder, decode_body
@@ -142,10 +142,10 @@ def _is_mapping(stripped: Any) -> bool:
 
 def _scalar_reader(annotation: Any) -> Read:
     scalar = find_scalar(annotation)
+    assert scalar is not None
 
     def read(text: str, place: Place, errors: list[ErrorItem]) -> Any:
-        reader = make_reader(place, scalar, MISSING)  # type: ignore[arg-type]  # ty: ignore[invalid-argument-type]
-        return reader(text, errors)  # type: ignore[misc]  # without a default there is one  # ty: ignore[not-callable]
+        return always_reader(place, scalar, MISSING, scalar.limits)(text, errors)
 
     return read
 

@@ -122,9 +122,14 @@ def find_collection(annotation: Any) -> Collection | None:
 def make_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints = NO_LIMITS) -> Reader | None:
     """The reader of one parameter; None where text or default can be taken as they are."""
     limits = limits.with_defaults(scalar.limits)
-    checks = make_checks(limits)
-    if scalar.parse is str and not checks and default is not MISSING:
+    if scalar.parse is str and not make_checks(limits) and default is not MISSING:
         return None
+    return always_reader(place, scalar, default, limits)
+
+
+def always_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints) -> Reader:
+    """The same where something has to be read; `limits` are all that there are."""
+    checks = make_checks(limits)
     read = _reader(place, scalar, checks, default)
     if scalar.annotation is int:
         read = _int_reader(read, limits, default) or read
@@ -183,7 +188,7 @@ def _items_reader(place: Place, collection: Collection) -> Callable[[list[str], 
 
 def _fixed_reader(place: Place, collection: Collection) -> Callable[[list[str], list[ErrorItem]], list[Any]]:
     readers = [
-        make_reader((*place, index), scalar, MISSING) or _as_it_is
+        always_reader((*place, index), scalar, MISSING, scalar.limits)
         for index, scalar in enumerate(collection.items)
     ]
     wanted = len(readers)
@@ -263,10 +268,6 @@ def default_maker(default: Any) -> Callable[[], Any]:
     if isinstance(default, MUTABLE):
         return partial(deepcopy, default) if default else default.__class__
     return lambda: default
-
-
-def _as_it_is(text: str | None, errors: list[ErrorItem]) -> Any:
-    return text
 
 
 def held(value: Any, checks: tuple[Check, ...], place: Place, errors: list[ErrorItem]) -> Any:

@@ -358,8 +358,6 @@ class Reading:
         """What a model backend has to say of a type, with the place where the type stands."""
         try:
             yield
-        except BindingError:
-            raise
         except ConfigurationError as exc:
             raise BindingError(f"{parameter.where}: {exc.message}") from None
 

@@ -124,8 +124,7 @@ class URL:
     def __post_init__(self) -> None:
         if _SCHEME.fullmatch(self.scheme) is None:
             raise ValueError(f"{self.scheme!r} is not a URL scheme such as 'https'")
-        if parse_host(self.netloc)[0] != self.host.lower():
-            raise ValueError(f"{self.host!r} is not a host: give the port by itself")
+        parse_host(self.netloc)
         if self.path[:1] != "/" and self.path != "*":
             raise ValueError(f"the path {self.path[:100]!r} of a URL starts with '/'")
 

@@ -16,8 +16,7 @@ At = tuple[Any, "str | int"] | None
 
 
 class _Failed:
-    def __repr__(self) -> str:
-        return "FAILED"
+    """The one value of FAILED."""
 
 
 FAILED: Final = _Failed()

@@ -107,10 +107,7 @@ class JinjaEngine(Engine):
         try:
             return self.env.get_template(name)
         except jinja2.TemplateNotFound as exc:
-            if exc.name == name:
-                exc.message = self._about_missing(
-                    name
-                )  # in Jinja2's own a client's name may stand as it came
+            exc.message = self._about_missing(name)  # in Jinja2's own a client's name may stand as it came
             raise
 
     def _about_missing(self, name: str) -> str:
@@ -139,8 +136,7 @@ class JinjaEngine(Engine):
         return self._parents[template]
 
     def _read_parent(self, template: jinja2.Template) -> str | None:
-        if self.env.loader is None or template.name is None:
-            return None
+        assert self.env.loader is not None and template.name is not None  # it was found by its name
         source, filename, _ = self.env.loader.get_source(self.env, template.name)
         extends = self.env.parse(source, template.name, filename).find(nodes.Extends)
         constant = extends is not None and isinstance(extends.template, nodes.Const)
