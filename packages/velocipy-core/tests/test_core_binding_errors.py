@@ -53,6 +53,15 @@ def test_a_hole_that_no_parameter_takes_asks_whether_another_name_was_meant() ->
     )
 
 
+def test_a_hole_whose_parameter_reads_something_else_is_told_so() -> None:
+    async def endpoint(user_id: Annotated[int, Header()]) -> None: ...
+
+    assert refusal(endpoint, "/users/{user_id}") == (
+        f"GET /users/{{user_id}}: no parameter of {place(endpoint)} takes {{user_id}}: 'user_id' reads something else, as its "
+        "marker says. Leave that out, or name the hole otherwise"
+    )
+
+
 def test_a_hole_may_be_left_to_whoever_asks_for_the_request() -> None:
     async def dependency(request: Request) -> None: ...
 
@@ -204,6 +213,14 @@ def test_a_marker_is_called_and_there_is_one(annotation: Any, default: Any, mess
             list[int],
             Query(ge=1),
             "ge says nothing about list[int]: bound its items: list[Annotated[int, Query(ge=...)]]",
+        ),
+        (int, Query(style="deepObject"), "style='deepObject' says nothing about int: leave it out"),
+        (str, Query(style="pipeDelimited"), "style='pipeDelimited' says nothing about str: leave it out"),
+        (int, Query(explode=False), "explode=False says nothing about int: leave it out"),
+        (
+            set[int],
+            Query(style="deepObject"),
+            "style='deepObject' says nothing about set[int]: one of 'form', 'spaceDelimited', 'pipeDelimited' is for lists",
         ),
     ],
 )

@@ -386,6 +386,10 @@ def _check(reads: Sequence[Step]) -> list[Step]:
 
 def _rename(hole: str, names: Sequence[str]) -> str:
     """What to do about a hole that none of the parameters takes."""
+    if hole in names:
+        return (
+            f": {hole!r} reads something else, as its marker says. Leave that out, or name the hole otherwise"
+        )
     near = get_close_matches(hole, names, 1)
     return (
         f"; did you mean {near[0]!r} in the path, or {hole!r} in the function?"

@@ -75,3 +75,16 @@ def refuse_misplaced(parameter: Parameter, scalar: Scalar | None, limits: Constr
         return
     advice = "leave it out" if scalar else f"bound its items: list[Annotated[int, Query({wrong}=...)]]"
     raise BindingError(f"{parameter.where}: {wrong} says nothing about {type_name(annotation)}: {advice}")
+
+
+def refuse_style(parameter: Parameter, styles: tuple[str, ...]) -> None:
+    """Raise BindingError for a style, or an `explode`, that says nothing about this type: only lists and models have one."""
+    marker = marker_of(parameter)
+    is_list = len(styles) > 1
+    if marker.style in styles and (marker.explode or is_list):
+        return
+    what = "explode=False" if marker.style in styles else f"style={marker.style!r}"
+    advice = f"one of {', '.join(map(repr, styles))} is for lists" if is_list else "leave it out"
+    raise BindingError(
+        f"{parameter.where}: {what} says nothing about {type_name(parameter.annotation)}: {advice}"
+    )

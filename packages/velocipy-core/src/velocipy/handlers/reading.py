@@ -27,7 +27,7 @@ from velocipy.handlers.bodies import (
     raw_validator,
     untyped,
 )
-from velocipy.handlers.bounds import body_checks, limits_of, marker_of, refuse_misplaced
+from velocipy.handlers.bounds import body_checks, limits_of, marker_of, refuse_misplaced, refuse_style
 from velocipy.handlers.convert import (
     Reader,
     find_collection,
@@ -35,7 +35,7 @@ from velocipy.handlers.convert import (
     make_collection_reader,
     make_reader,
 )
-from velocipy.handlers.markers import MISSING, Marker, Source
+from velocipy.handlers.markers import MISSING, SEPARATORS, Marker, Source
 from velocipy.handlers.names import Names
 from velocipy.handlers.plan import Body, Form, Give, Given, Only, Read, Spread, Step, Take
 from velocipy.handlers.signature import UNANNOTATED, Parameter
@@ -220,6 +220,7 @@ class Reading:
         scalar = find_scalar(annotation)
         if scalar is not None:
             refuse_misplaced(parameter, scalar, limits)
+            refuse_style(parameter, ("form",))
             self._note(parameter, source, (key,))
             return Read(
                 local, source, key, make_reader(place, scalar, parameter.default, limits), parameter, index
@@ -227,6 +228,7 @@ class Reading:
         collection = find_collection(annotation)
         if collection is not None and source not in _NO_COLLECTIONS:
             refuse_misplaced(parameter, None, limits)
+            refuse_style(parameter, tuple(SEPARATORS))
             self._note(parameter, source, (key,))
             separator = marker_of(parameter).separator
             reader = make_collection_reader(place, collection, parameter.default, limits, separator)
