@@ -298,7 +298,8 @@ def test_every_type_is_read_from_path_query_header_cookie_and_form(
     async def endpoint(a: Any, b: Any, c: Any, d: Any, e: Any) -> None:
         seen.append([a, b, c, d, e])
 
-    for name, marker in zip("abcde", (Path, Query, Header, Cookie, Form), strict=True):
+    markers: Any = (Path, Query, Header, Cookie, Form)
+    for name, marker in zip("abcde", markers, strict=True):
         endpoint.__annotations__[name] = Annotated[annotation, marker()]
     client = serve(interface, endpoint, "/{a}", "POST")
 
@@ -333,7 +334,8 @@ def test_list_set_and_tuple_are_read_from_query_header_and_form(
     async def endpoint(a: Any, b: Any, c: Any) -> None:
         seen.extend([a, b, c])
 
-    for name, marker in zip("abc", (Query, Header, Form), strict=True):
+    markers: Any = (Query, Header, Form)
+    for name, marker in zip("abc", markers, strict=True):
         endpoint.__annotations__[name] = Annotated[annotation, marker()]
     client = serve(interface, endpoint, "/", "POST")
     answer = client.post("/?a=2&a=1&a=2", headers={"b": "2, 1, 2"}, data={"c": ["2", "1", "2"]})

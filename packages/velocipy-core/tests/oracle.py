@@ -20,6 +20,7 @@ from velocipy.handlers.app_scope import AppCall
 from velocipy.handlers.markers import MISSING
 from velocipy.handlers.plan import (
     Always,
+    Answer,
     AppValue,
     Body,
     Call,
@@ -38,7 +39,7 @@ from velocipy.handlers.plan import (
     Step,
     Take,
 )
-from velocipy.handlers.results import Results
+from velocipy.handlers.results import Results, expect_response
 from velocipy.handlers.signature import How
 from velocipy.http.forms import FormData
 from velocipy.http.headers import check_header
@@ -284,7 +285,8 @@ class Oracle:
             if hook.finish is not None:
                 token = [self.locals[hook.token]] if hook.token else []
                 try:
-                    made = hook.finish.function(*token, response)
+                    more = [self.connection.headers] if hook.finish.reads else []
+                    made = hook.finish.function(*token, response, *more)
                     response = await made if hook.finish.awaits else made
                 except Exception:
                     content = b'{"detail":"Internal Server Error"}'
@@ -388,6 +390,11 @@ class Oracle:
                 return Response(step.content, self.plan.status, media_type=step.media_type)
             case AppValue():
                 self.locals[step.target] = self.scope.value(step.call)
+            case Answer():
+                if self.locals[step.asked]:
+                    for inner in step.steps:
+                        await self._do(inner, given)
+                    return expect_response(self.locals[step.target], step.label)
             case Refuse():
                 value = self.locals[step.target]
                 return value if isinstance(value, Response) else None
@@ -460,6 +467,9 @@ class Oracle:
             found: Any = self.values[step.index]
         elif step.source == "body":
             found = self.locals["fields"].get(step.key, MISSING)
+        elif step.joined:
+            lines = self.connection.headers.get_all(step.key)
+            found = ", ".join(lines) if lines else None
         else:
             found = self._looker(step.source, step.many)(step.key)
         if step.reader is None:

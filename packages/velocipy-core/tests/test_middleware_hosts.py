@@ -174,7 +174,8 @@ def test_nothing_but_the_list_ever_passes(hosts: list[str]) -> None:
     middleware: Any = TrustedHostMiddleware(["a.b", "*.b.a"])
     for _ in range(2):
         try:
-            middleware.before(hosts)
+            if middleware.refuses(hosts):
+                continue
         except BadRequest:
             continue
         name = hosts[0].lower().partition(":")[0]
@@ -185,7 +186,7 @@ def test_nothing_but_the_list_ever_passes(hosts: list[str]) -> None:
 def test_what_is_remembered_of_hosts_is_bounded() -> None:
     middleware: Any = TrustedHostMiddleware(["*.a.example"])
     for number in range(3_000):
-        middleware.before([f"x{number}.a.example"])
+        assert not middleware.refuses([f"x{number}.a.example"])
     assert len(middleware._known) <= 1_024
 
 

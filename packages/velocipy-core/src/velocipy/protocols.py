@@ -313,12 +313,18 @@ class Dialect:
     """A RequestHeaders made of `first`, and of what else these statements leave."""
     hosts_of_fields: str | None = None
     """What `hosts` are, as an expression of the same."""
+    hosts_in_place: str | None = None
+    """The same in an expression that calls nothing where there is one Host line."""
     knows_host: str | None = None
     """Truth of this: there is one Host line, which is in `known_hosts`."""
     field: Callable[[str, str], str] = "{0}.get({1!r})".format
     """(the local of a mapping, a lower-case name) -> what stands there, in the server's form: `first.get(b"host")`."""
     field_text: Callable[[str, str, str], str] = "{0}.get({1!r}, {2})".format
     """(that, the name, a default as source) -> the same as text, or the default; may use `value`."""
+    field_joined: Callable[[str, str, str], str] = (
+        "(value[0] if len(value := {0}.get_all({1!r})) == 1 else ', '.join(value) or {2})".format
+    )
+    """The same of all its lines, with a comma and a space between."""
     field_value: Callable[[str], str] = repr
     """An ASCII value -> its literal in that form."""
     env: Mapping[str, object] = dataclass_field(default_factory=dict[str, object])

@@ -18,7 +18,7 @@ from collections.abc import (
 from contextlib import aclosing
 from functools import cached_property
 from types import CoroutineType, coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from velocipy.asgi.root import root_path, routed_path
 from velocipy.exceptions import ClientDisconnected, PayloadTooLargeException
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Default = TypeVar("Default")
 
 _UNREAD = frozenset({408, 413})
 """Statuses of answers to requests whose body is still coming."""
@@ -52,11 +53,15 @@ MAX_KEPT = 64 * 1024
 """Bytes of a body, and one message more, that are kept for its reader while somebody waits for the client to leave."""
 
 
-def hosts_of(lines: list[tuple[bytes, bytes]], first: dict[bytes, bytes]) -> list[bytes]:
-    """Every Host line as it came, of all lines and a table of the first of each name."""
-    if len(first) == len(lines):
-        return [first[b"host"]] if b"host" in first else []
+def hosts_of(lines: list[tuple[bytes, bytes]]) -> list[bytes]:
+    """Every Host line as it came."""
     return [value for name, value in lines if name == b"host"]
+
+
+def joined_lines(lines: list[tuple[bytes, bytes]], name: bytes, default: Default) -> str | Default:
+    """All lines of a name as one text, with commas between (RFC 9110 section 5.2); those that are not ASCII count as missing."""
+    values = [value.decode() for field, value in lines if field == name and value.isascii()]
+    return ", ".join(values) if values else default
 
 
 class HeaderView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from velocipy.asgi.connection import ASGIConnection, HeaderView, hosts_of, read_body
+from velocipy.asgi.connection import ASGIConnection, HeaderView, hosts_of, joined_lines, read_body
 from velocipy.asgi.head import head
 from velocipy.asgi.lifespan import serve_lifespan
 from velocipy.asgi.root import at_path, below, root_path, routed_path
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 def native(pairs: HeaderPairs) -> list[tuple[bytes, bytes]]:
     """[("a", "b")] -> [(b"a", b"b")]; the gate has let nothing but ASCII through."""
     return [(name.encode("ascii"), value.encode("ascii")) for name, value in pairs]
+
+
+def _field_text(first: str, name: str, default: str) -> str:
+    return f"value.decode() if (value := {first}.get({name.encode()!r})) is not None and value.isascii() else {default}"
 
 
 dialect: Dialect = Dialect(
@@ -49,11 +53,14 @@ dialect: Dialect = Dialect(
         "if len(first) < len(lines): first = dict(reversed(lines))",
     ),
     headers_of_fields="HeaderView(lines, first)",
-    hosts_of_fields="hosts_of(lines, first)",
+    hosts_of_fields="hosts_of(lines)",
+    hosts_in_place="[first[b'host']] if len(first) == len(lines) and b'host' in first else hosts_of(lines)",
     knows_host="len(first) == len(lines) and first.get(b'host') in known_hosts",
     field=lambda first, name: f"{first}.get({name.encode()!r})",
-    field_text=lambda first, name, default: (
-        f"value.decode() if (value := {first}.get({name.encode()!r})) is not None and value.isascii() else {default}"
+    field_text=_field_text,
+    # Which has nothing to join where no name comes twice.
+    field_joined=lambda first, name, default: (
+        f"({_field_text(first, name, default)}) if len({first}) == len(lines) else joined_lines(lines, {name.encode()!r}, {default})"
     ),
     field_value=lambda value: repr(value.encode()),
     read_body="read_body({length}, receive, {limit}, {seconds})",
@@ -76,6 +83,7 @@ dialect: Dialect = Dialect(
         "ASGIWebSocket": ASGIWebSocket,
         "HeaderView": HeaderView,
         "hosts_of": hosts_of,
+        "joined_lines": joined_lines,
         "read_body": read_body,
         "root_path": root_path,
         "routed_path": routed_path,

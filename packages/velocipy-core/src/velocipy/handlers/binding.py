@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -126,6 +127,14 @@ class Binder:
         how = How.PLAIN if how is How.THREAD else how  # hooks are short and run in the event loop
         call = Call(token, function, how, needs.positional, needs.keywords)
         return [*needs.reads, *_check(needs.reads), *needs.calls, call]
+
+    @contextmanager
+    def apart(self) -> Generator[None, None, None]:
+        """What is bound inside of this is read and called only at times, so that nothing outside may share it."""
+        shared = self._shared.copy()
+        with self._reading.apart():
+            yield
+        self._shared = shared
 
     def offer(self, kind: type, token: str) -> None:
         """Whoever is bound from here on and asks for a `kind` gets that local."""

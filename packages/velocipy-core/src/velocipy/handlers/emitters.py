@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from velocipy.handlers.plan import (
     Always,
+    Answer,
     AppValue,
     Body,
     Call,
@@ -28,15 +29,6 @@ from velocipy.routing.route import callable_name
 
 if TYPE_CHECKING:
     from velocipy.handlers.writer import SegmentWriter
-
-
-def emits_request(step: Step) -> bool:
-    """Whether the step's source uses the Request."""
-    if isinstance(step, Call):
-        return step.while_there
-    return isinstance(step, Form) or (
-        isinstance(step, Give) and step.what in ("request", "state", "background")
-    )
 
 
 def reads_whole_query(step: Step) -> bool:
@@ -110,7 +102,7 @@ _LOOKUPS = {
 def _found(writer: SegmentWriter, step: Read, default: str) -> str:
     """The expression of what a source has under a step's key; `default` is the local of what stands for nothing, or no text."""
     if step.source == "header" and not step.many:
-        return writer.field_text(step.key, default or "None")
+        return writer.field_text(step.key, default or "None", joined=step.joined)
     _PREPARE[step.source](writer)
     if step.source == "path":
         return f"values[{step.index}]"
@@ -295,6 +287,16 @@ def _emit_refuse(writer: SegmentWriter, step: Refuse) -> None:
             writer.source.line(f"response = {step.target}")
 
 
+def _emit_answer(writer: SegmentWriter, step: Answer) -> None:
+    answer = f"expect_response({step.target}, {step.label!r})"
+    with writer.source.block(f"if {step.asked}:"), writer.read_apart():
+        for inner in step.steps:
+            writer.emit(inner)
+        writer.source.line(
+            f"refuse_socket({answer})" if writer.plan.route.is_socket else f"response = {answer}"
+        )
+
+
 def _emit_next(writer: SegmentWriter, step: Next) -> None:
     writer.need_request()
     if writer.number == 0 and writer.plan.enters:
@@ -322,6 +324,7 @@ EMITTERS: dict[type, Callable[[SegmentWriter, Any], None]] = {
     AppValue: _emit_app_value,
     Always: _emit_always,
     Refuse: _emit_refuse,
+    Answer: _emit_answer,
     Next: _emit_next,
 }
 """A function a step kind; a test holds it against `plan.Step`."""

@@ -145,8 +145,10 @@ def log_failure(headers: HookHeaders) -> None:
 
 
 def finisher(finish: Finish, label: str, wording: Wording) -> Callable[..., Awaitable[Response]]:
-    """`await f(token, response)` -> what the hook made of it; a hook that fails is logged and leaves a 500."""
+    """`await f(token, response)` -> what the hook made of it, as its `finish` is called; a hook that fails is logged and leaves a 500."""
     function = finish.function
+
+    response_at = -2 if finish.reads else -1
 
     async def finished(*args: Any) -> Response:
         try:
@@ -154,24 +156,22 @@ def finisher(finish: Finish, label: str, wording: Wording) -> Callable[..., Awai
             return expect_response(response, label)
         except Exception:
             logger.exception("the middleware %s could not finish the answer", label)
-            await _discard(args[-1])
+            await _discard(args[response_at])
             return wording.response(500)
         except BaseException:
-            await _discard(args[-1])
+            await _discard(args[response_at])
             raise
 
     return finished
 
 
-Finished = tuple[Callable[..., Awaitable[Response]], tuple[Any, ...]]
-"""What finishes an answer, and the token that it takes, if it does."""
+Finished = tuple[Callable[..., Awaitable[Response]], tuple[Any, ...], tuple[Any, ...]]
+"""What finishes an answer, and what it takes before and after that: its token, and the request's headers, each if it does."""
 
 
-def passed(
-    entered: int, hooks: Iterable[tuple[int, Callable[..., Awaitable[Response]], tuple[Any, ...]]]
-) -> list[Finished]:
-    """Of hooks, each (its number, what finishes, its token), those that were entered."""
-    return [(finish, token) for number, finish, token in hooks if number <= entered]
+def passed(entered: int, hooks: Iterable[tuple[int, Finished]]) -> list[Finished]:
+    """Of hooks, each (its number, what finishes), those that were entered."""
+    return [finished for number, finished in hooks if number <= entered]
 
 
 async def add_missed(
@@ -184,8 +184,8 @@ async def add_missed(
     """
     for given, defaults, *finishes in missed:
         response = response.fresh() if given is None else merge_given(given, response)
-        for finish, token in finishes[0] if finishes else ():
-            response = (await finish(*token, response)).fresh()
+        for finish, token, more in finishes[0] if finishes else ():
+            response = (await finish(*token, response, *more)).fresh()
         response.add_defaults(defaults)
     return response
 

@@ -55,6 +55,8 @@ class Marker:
     forbid: bool = False
     embed: bool = False
     media_type: str | None = None
+    joined: bool = False
+    """Of a header that is no list: whether all of its lines count, as one."""
 
     @property
     def separator(self) -> str | None:
@@ -112,6 +114,12 @@ class QueryKeywords(Bounded, total=False):
     extra: Literal["ignore", "forbid"]
 
 
+class HeaderKeywords(Bounded, total=False):
+    """Keywords of Header."""
+
+    joined: bool
+
+
 class FormKeywords(Bounded, total=False):
     """Keywords of Form."""
 
@@ -139,12 +147,13 @@ def Query(default: Any = MISSING, **keywords: Unpack[QueryKeywords]) -> Any:
     return _marker("query", default, keywords, QueryKeywords)
 
 
-def Header(default: Any = MISSING, **keywords: Unpack[Bounded]) -> Any:
+def Header(default: Any = MISSING, **keywords: Unpack[HeaderKeywords]) -> Any:
     """The parameter is a request header: `x_request_id` reads `x-request-id`, an `alias` is taken as it is.
 
-    A list takes every line of that name and every item between commas (RFC 9110 section 5.3).
+    Of several lines of that name the first counts; `joined=True` makes one text of them, with commas between (RFC 9110 section 5.2).
+    A list takes every line and every item between commas (section 5.3).
     """
-    return _marker("header", default, keywords, Bounded)
+    return _marker("header", default, keywords, HeaderKeywords)
 
 
 def Cookie(default: Any = MISSING, **keywords: Unpack[Bounded]) -> Any:
@@ -171,7 +180,7 @@ MARKER_FUNCTIONS: Final = (Path, Query, Header, Cookie, Form, File, Body)
 
 _BOUNDS: Final = frozenset(Bounded.__annotations__) - frozenset(Documented.__annotations__)
 _PLAIN: Final = frozenset(
-    {"alias", "title", "description", "deprecated", "include_in_schema", "explode", "embed"}
+    {"alias", "title", "description", "deprecated", "include_in_schema", "explode", "embed", "joined"}
 )
 
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,6 +67,8 @@ class Read:
     parameter: Parameter
     index: int | None = None
     many: bool = False
+    joined: bool = False
+    """Of a header: whether all its lines are one text, with commas between, and not the first alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,11 @@ class Call:
     while_there: bool = False
     """Whether the call is cancelled when the client leaves."""
 
+    @property
+    def locals(self) -> tuple[str, ...]:
+        """Those that it takes."""
+        return (*self.args, *(local for _, local in self.keywords))
+
 
 @dataclass(frozen=True, slots=True)
 class AppValue:
@@ -170,6 +177,16 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """If the local `asked` is true, the steps leave in `target` what is answered; what they read is nobody else's."""
+
+    asked: str
+    steps: tuple[Step, ...]
+    target: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Next:
     """Call a wrapping middleware, and through it the next segment."""
 
@@ -191,8 +208,18 @@ Step = (
     | AppValue
     | Always
     | Refuse
+    | Answer
     | Next
 )
+
+
+def emits_request(step: Step) -> bool:
+    """Whether the step's source uses the Request."""
+    if isinstance(step, Call):
+        return step.while_there
+    return isinstance(step, (Form, Next)) or (
+        isinstance(step, Give) and step.what in ("request", "state", "background")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +249,10 @@ class Finish:
     asks: Callable[..., bool] | None
     awaits: bool
     least: int = 0
+    reads: bool = False
+    """Whether `function` is given the headers of the request, at the end."""
+    asks_reads: bool = False
+    """Whether `asks` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +265,15 @@ class Hook:
     headers: HookHeaders | None
     state_key: str | None
     finish: Finish | None = None
+    on_demand: bool = False
+    """Whether the steps, and `finish`, may be left out where nobody sees the token."""
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether its steps are one plain call with what lies around the request: nothing to wait for, and nothing to refuse."""
+        *given, call = self.steps or (None,)
+        is_plain = isinstance(call, Call) and call.how is How.PLAIN
+        return is_plain and all(isinstance(step, (Give, Constant)) for step in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +290,16 @@ class Segment:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps in order, hooks' included."""
-        return (*(step for hook in self.hooks for step in hook.steps), *self.core)
+        """All steps in order, those of hooks and of their answers included."""
+        return (*(step for hook in self.hooks for step in _spelled_out(hook.steps)), *self.core)
+
+    def unseen(self) -> frozenset[str]:
+        """The tokens of hooks on demand that nothing here shows to anybody, neither as an argument nor in a Request."""
+        if any(map(emits_request, self.steps)):
+            return frozenset()
+        taken = set(self.arguments)
+        hooks = [hook for hook in self.hooks if hook.on_demand and hook.is_simple and not hook.headers]
+        return frozenset(hook.token for hook in hooks if hook.token and hook.token not in taken)
 
     @property
     def targets(self) -> frozenset[str]:
@@ -266,11 +314,14 @@ class Segment:
     def arguments(self) -> tuple[str, ...]:
         """The locals that its calls take, each once."""
         calls = [step for step in self.steps if isinstance(step, Call)]
-        return tuple(
-            dict.fromkeys(
-                local for call in calls for local in (*call.args, *(local for _, local in call.keywords))
-            )
-        )
+        return tuple(dict.fromkeys(local for call in calls for local in call.locals))
+
+
+def _spelled_out(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        if isinstance(step, Answer):
+            yield from step.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +361,8 @@ class Plan:
             for hook in segment.hooks:
                 lines.append(f"{indent}hook     {hook.label}")
                 lines += [f"{indent}  {describe(step)}" for step in hook.steps]
+                if hook.on_demand:
+                    lines.append(f"{indent}  only where somebody sees it")
                 names = hook.headers.names if hook.headers else ()
                 lines += [f"{indent}  header   {name}" for name in sorted(names)]
                 if hook.finish is not None:
@@ -350,7 +403,7 @@ def _describe_read(step: Read) -> str:
     marker = parameter.marker
     bounds = marker.constraints if isinstance(marker, Marker) else NO_LIMITS
     limits = "".join(f", {name} {getattr(bounds, name)!r}" for name in bounds.names if name != "predicates")
-    every = "every " if step.many else ""
+    every = "every " if step.many else "joined " if step.joined else ""
     return f"read     {step.target} = {every}{step.source} {step.key!r}{kind}{limits}{_describe_default(parameter)}"
 
 
@@ -385,5 +438,6 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
     AppValue: lambda step: f"value    {step.target} = {callable_name(step.call.function)} of the app",
     Always: lambda step: f"always   {step.content.decode()}",
     Refuse: lambda step: f"refuse   with {step.target} if it is a Response",
+    Answer: lambda step: f"answer   {'; '.join(map(describe, step.steps))}, if {step.asked}",
     Next: lambda step: f"next     {callable_name(step.dispatch)}, wrapping:",
 }

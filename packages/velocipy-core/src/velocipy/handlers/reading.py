@@ -96,6 +96,13 @@ class Reading:
         self._given = {}
         self._form_is_read = self._object_is_read = False
 
+    @contextmanager
+    def apart(self) -> Generator[None, None, None]:
+        """What is read inside of this is read only at times, so that nothing outside may share it."""
+        given, form = self._given.copy(), self._form_is_read
+        yield
+        self._given, self._form_is_read = given, form
+
     def source(self, parameter: Parameter) -> From | None:
         """Where a parameter comes from; None where nothing fills it."""
         if parameter not in self._sources:
@@ -222,8 +229,13 @@ class Reading:
             refuse_misplaced(parameter, scalar, limits)
             refuse_style(parameter, ("form",))
             self._note(parameter, source, (key,))
-            return Read(
-                local, source, key, make_reader(place, scalar, parameter.default, limits), parameter, index
+            reader = make_reader(place, scalar, parameter.default, limits)
+            joined = source == "header" and marker_of(parameter).joined
+            return Read(local, source, key, reader, parameter, index, joined=joined)
+        if marker_of(parameter).joined:
+            raise BindingError(
+                f"{parameter.where}: joined=True makes one text of a header's lines, and {type_name(parameter.annotation)} is not read "
+                f"from one: leave it out, a list takes every line anyway"
             )
         collection = find_collection(annotation)
         if collection is not None and source not in _NO_COLLECTIONS:

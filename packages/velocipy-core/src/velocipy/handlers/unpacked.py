@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from velocipy.handlers.source import Source
 from velocipy.protocols import Dialect
 
@@ -17,6 +20,13 @@ class Unpacked:
     def has(self, name: str) -> bool:
         """Whether a local is set by now."""
         return name in self._set
+
+    @contextmanager
+    def read_apart(self, *, anew: bool = False) -> Generator[None, None, None]:
+        """What is set inside of this is so nowhere else; `anew`: nor is there anything that was set before."""
+        before, self._set = self._set, set() if anew else set(self._set)
+        yield
+        self._set = before
 
     def note(self, name: str) -> None:
         """It is set, by lines of another's."""
@@ -39,8 +49,8 @@ class Unpacked:
         """Get every Host line, as the server has them."""
         if not self.has("hosts"):
             self.note("hosts")
-            if self.has("first") and self.dialect.hosts_of_fields:
-                self.source.line(f"hosts = {self.dialect.hosts_of_fields}")
+            if self.has("first") and self.dialect.hosts_in_place:
+                self.source.line(f"hosts = {self.dialect.hosts_in_place}")
                 return
             if self.dialect.hosts[0].startswith("hosts = headers."):
                 self.need_headers()
@@ -52,10 +62,11 @@ class Unpacked:
         self._need_fields()
         return self.dialect.field("first" if self.dialect.fields else "headers", name)
 
-    def field_text(self, name: str, default: str) -> str:
-        """The same as text, or the default, which is source too."""
+    def field_text(self, name: str, default: str, *, joined: bool = False) -> str:
+        """The same as text, or the default, which is source too; `joined`: of all its lines."""
         self._need_fields()
-        return self.dialect.field_text("first" if self.dialect.fields else "headers", name, default)
+        text = self.dialect.field_joined if joined else self.dialect.field_text
+        return text("first" if self.dialect.fields else "headers", name, default)
 
     def _need_fields(self) -> None:
         if not self.dialect.fields:

@@ -8,9 +8,21 @@ from typing import Any, Literal
 
 from velocipy.formats import find_messagepack
 from velocipy.handlers.app_scope import AppValues
-from velocipy.handlers.emitters import EMITTERS, emits_request, looks_up_fields, reads_whole_query
+from velocipy.handlers.emitters import EMITTERS, looks_up_fields, reads_whole_query
 from velocipy.handlers.hook_lines import HookLines
-from velocipy.handlers.plan import Always, Body, Give, Hook, Next, Plan, Refuse, Segment, Step
+from velocipy.handlers.plan import (
+    Always,
+    Answer,
+    Body,
+    Give,
+    Hook,
+    Next,
+    Plan,
+    Refuse,
+    Segment,
+    Step,
+    emits_request,
+)
 from velocipy.handlers.results import (
     ReadyResults,
     Results,
@@ -56,7 +68,9 @@ class SegmentWriter(Unpacked):
         self.tools = tools
         self.number = number
         self.segment: Segment = plan.segments[number]
-        self.hooks: HookLines = HookLines(source, self.segment, dialect, plan.route.wording)
+        is_whole = len(plan.segments) == 1 and not plan.route.is_socket and not tools.takes_refusals
+        late = self.segment.unseen() if is_whole else frozenset[str]()
+        self.hooks: HookLines = HookLines(source, self.segment, dialect, plan.route.wording, late)
         self.wraps: bool = isinstance(self.segment.core[-1], Next)
         self.route: str = source.bind("ROUTE", plan.route)
         self.results: list[Results] = [
@@ -86,7 +100,7 @@ class SegmentWriter(Unpacked):
         """What this segment can send without making a Response, if it sends at all."""
         if self.wraps or self.number or self.given_response or self.plan.route.options.response_class:
             return None
-        if any(hook.finish and hook.finish.asks is None for hook in self.segment.hooks):
+        if self.hooks.always_finishes:
             return None
         if self.plan.status in BODYLESS:
             return "empty" if self.plan.result == "empty" else None
@@ -144,6 +158,7 @@ class SegmentWriter(Unpacked):
                     else f"response = {failed}"
                 )
             else:
+                self._show_late()
                 fail = self.source.bind("fail_alone", self.tools.fail_alone)
                 self.source.line(f"response = await {fail}({self._request_or_new()}, {self.thrown()})")
         self._merge_given()
@@ -212,7 +227,7 @@ class SegmentWriter(Unpacked):
             self.source.line(f"{self.given_response} = Response()")
 
     def _needs_request_local(self) -> bool:
-        return self.wraps or any(map(emits_request, self.segment.steps))
+        return any(map(emits_request, self.segment.steps))
 
     def reads_body_itself(self) -> bool:
         """Whether a body is read past the Request, which then has to be told of it."""
@@ -234,15 +249,24 @@ class SegmentWriter(Unpacked):
                 self.check_host()
             self._core()
             return
-        hook = self.segment.hooks[number]
-        self.steps_of(hook.steps)
-        if hook.steps and isinstance(hook.steps[-1], Refuse):
-            with self.source.block("else:"):
-                self._enter(hook, number + 1)
-                self._hooks(number + 1)
-        else:
-            self._enter(hook, number + 1)
-            self._hooks(number + 1)
+        self._steps_of_hook(self.hooks.steps_now(self.segment.hooks[number]), number)
+
+    def _steps_of_hook(self, steps: tuple[Step, ...], number: int) -> None:
+        for at, step in enumerate(steps, 1):
+            self.emit(step)
+            if isinstance(step, (Refuse, Answer)):
+                with self.source.block("else:"):
+                    self._steps_of_hook(steps[at:], number)
+                return
+        self._enter(self.segment.hooks[number], number + 1)
+        self._hooks(number + 1)
+
+    def _show_late(self) -> None:
+        """What nobody saw, the Request shows to exception handlers: what it is made of may not have been read by now."""
+        late = [pair for pair in enumerate(self.segment.hooks, 1) if pair[1].token in self.hooks.late]
+        for number, hook in late:
+            with self.source.block(f"if entered >= {number}:"), self.read_apart(anew=True):
+                self.steps_of(hook.steps)
 
     def _enter(self, hook: Hook, number: int) -> None:
         if self.hooks.counts:
@@ -286,7 +310,7 @@ class SegmentWriter(Unpacked):
             self.source.line(f"response = {self.make_response}(result)")
 
     def _find_ready(self) -> None:
-        tables = [ReadyResults(results, _natives(self.segment, self.dialect)) for results in self.results]
+        tables = [ReadyResults(results, self.hooks.natives()) for results in self.results]
         table = self.source.bind("READY", tables[0] if len(tables) == 1 else tuple(tables))
         chosen = table if len(tables) == 1 else f"{table}[offer]"
         self.source.line(f"ready = {chosen}[result.__class__]")
@@ -315,7 +339,7 @@ class SegmentWriter(Unpacked):
         if self.short is None:
             self.source.line(f"response = Response(body, {self.plan.status}, None, {media_type!r})")
             return
-        natives = _natives(self.segment, self.dialect)(media_type)
+        natives = self.hooks.natives()(media_type)
         self.source.line(f"head = {self.source.bind('HEAD', natives)}")
         self._ready_or_finished(repr(media_type))
 
@@ -419,13 +443,3 @@ class SegmentWriter(Unpacked):
         return (
             f"with_body({self._new_request()}, received)" if self.reads_body_itself() else self._new_request()
         )
-
-
-def _natives(segment: Segment, dialect: Dialect) -> Callable[[str], Any]:
-    """A function from a media type to the native headers of an answer, with the segment's constants."""
-    constants = [(name, value) for name, value in segment.constants if name != "content-type"]
-
-    def natives(media_type: str) -> Any:
-        return dialect.native([("content-type", media_type), *constants])
-
-    return natives

@@ -2,15 +2,19 @@
 
 1. `response_headers`: constants, merged when the handler is compiled; a response's own header of that name wins.
 2. Hooks. `before(...)` is bound by its signature as a dependency is, and may ask for RequestHeaders and its neighbours in
-   velocipy.protocols, for Route and AllowedMethods too; a Response that it returns is the answer, anything else is the token of
+   velocipy.protocols, for Route and AllowedMethods too. `refuses(...)`, bound in the same way and called before it, says whether
+   `refusal(...)` makes the answer, which alone reads what it asks for. Of `before`, a Response that it returns is the answer, anything else is the token of
    the others: `header(token)` makes the value of `header_name`, or None; `headers(token)` makes (name, value) pairs of
    `header_names`, at best a tuple, whose native form is remembered; `finish(token, response)` returns the Response to send.
    `finishes(token, size)` says whether an answer that needs no Response, with a body of that many bytes, is to be finished too; it is
-   not asked about bodies of fewer than `finishes_from` bytes. Where the token is what `header` or `headers` would return, they are
+   not asked about bodies of fewer than `finishes_from` bytes. Both may ask for RequestHeaders at their end, which are looked at then
+   and not before. Where the token is what `header` or `headers` would return, they are
    `velocipy.middleware.the_token`, which costs no call.
-   Where there is no `before` there is no token. `before_websocket(...)` stands in its place on WebSockets; its dependencies may
+   Where there is no `before` there is no token. With `on_demand` it is made only where somebody can see it. `before_websocket(...)` stands in its place on WebSockets; its dependencies may
    yield, and end with the WebSocket. Headers stand on the answer to its handshake where the server can send them.
 3. `async dispatch(request, call_next)`: wraps everything inside.
+
+`for_route(route)` returns what stands around that route in its place: what depends on the route alone is decided there, once.
 
 The first added is the outermost. All levels apply to 404, 405, 500, HEAD and short-circuits alike.
 """
@@ -26,13 +30,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from velocipy.exceptions import ConfigurationError
 from velocipy.handlers.binding import Binder
 from velocipy.handlers.hooks import the_token as the_token
-from velocipy.handlers.plan import Finish, Hook, HookHeaders, Next, Refuse, Segment, Step
+from velocipy.handlers.plan import Answer, Finish, Hook, HookHeaders, Next, Refuse, Segment, Step
 from velocipy.handlers.signature import UNANNOTATED, How, how_called, read_signature, return_annotation
 from velocipy.http.headers import APPENDED, ResponseHeaders, check_header, header_pairs, items_of
 from velocipy.http.request import Request
 from velocipy.http.response import Response
 from velocipy.messages import if_asgi_middleware
-from velocipy.routing.route import callable_name, shown
+from velocipy.protocols import RequestHeaders
+from velocipy.routing.route import Route, callable_name, shown
 
 if TYPE_CHECKING:
     from velocipy.http.headers import HeaderSource
@@ -56,6 +61,9 @@ class Middleware:
     finishes_from: int = 0
     state_key: str | None = None
     gives: type | None = None
+    on_demand: bool = False
+    """Whether `before` need not be called, and the answer not be finished, where nobody can see the token: no parameter takes it, and no
+    Request is made. The exception handler of a request that fails sees it."""
     alone_with: str | None = None
     """What no two around one route may have, in words: "the cookie 'session'"."""
 
@@ -69,7 +77,7 @@ def segments(
     """
     pieces: list[list[Any]] = [[]]
     wrappers: list[Callable[..., Any]] = []
-    for item in middleware:
+    for item in (_for_route(item, binder.route) for item in middleware):
         dispatch = wrapping(item)
         if dispatch is None:
             pieces[-1].append(item)
@@ -87,6 +95,17 @@ def segments(
         carried = _carried(laid, done)
         done.append(replace(laid, carried=carried) if carried else laid)
     return tuple(done)
+
+
+def _for_route(item: Any, route: Route) -> Any:
+    """What a middleware is around this route: itself, unless it says otherwise. Raises ConfigurationError for what is none."""
+    decide = _method(item, "for_route")
+    if decide is None:
+        return item
+    decided = decide(route)
+    if decided is not item:
+        check_middleware(decided)
+    return decided
 
 
 def _carried(segment: Segment, outside: list[Segment]) -> tuple[str, ...]:
@@ -141,7 +160,7 @@ def _check_dispatch(item: Any, dispatch: Callable[..., Any]) -> None:
 def _check_hook(item: Any) -> None:
     if not _is_hook(item) and not _has_headers(item):
         raise ConfigurationError(
-            f"{item!r} is no middleware: it needs async dispatch(request, call_next), before(...), header(token), headers(token), "
+            f"{item!r} is no middleware: it needs async dispatch(request, call_next), before(...), refuses(...), header(token), headers(token), "
             f"finish(token, response) or response_headers, or be a function async f(request, call_next)"
         )
     try:
@@ -159,6 +178,11 @@ def _check_hook(item: Any) -> None:
     if _method(item, "finishes") is not None and _method(item, "finish") is None:
         raise ConfigurationError(
             f"{item!r} has finishes, but no finish(token, response): add it, or leave finishes out"
+        )
+    if (_method(item, "refuses") is None) != (_method(item, "refusal") is None):
+        raise ConfigurationError(
+            f"{item!r} has one of refuses(...), which says whether to answer at once, and refusal(...), which makes the answer: add "
+            f"the other"
         )
     least = getattr(item, "finishes_from", 0)
     if type(least) is not int or least < 0:
@@ -183,13 +207,19 @@ def _check_takes(item: Any, name: str, others: tuple[str, ...]) -> None:
     if member is None:
         return
     wanted = others if _method(item, "before") is None else ("token", *others)
-    if len(read_signature(member)) != len(wanted):
+    if len(read_signature(member)) - _reads_headers(member, others) != len(wanted):
         why = "the token is what before returned" if "token" in wanted else "there is no token without before"
         raise ConfigurationError(f"{shown(member)} must take ({', '.join(wanted)}): {why}")
     if name != "finish" and inspect.iscoroutinefunction(inspect.unwrap(member)):
         raise ConfigurationError(
             f"{shown(member)} must not be async: only before, finish and dispatch are awaited"
         )
+
+
+def _reads_headers(member: Callable[..., Any], others: tuple[str, ...]) -> bool:
+    """Whether a member that takes something of the answer asks for the request's headers at its end, too."""
+    parameters = read_signature(member) if others else ()
+    return len(parameters) > len(others) and parameters[-1].annotation is RequestHeaders
 
 
 def wrapping(item: Any) -> Callable[..., Any] | None:
@@ -214,7 +244,10 @@ def _has_headers(item: Any) -> bool:
 
 
 def _is_hook(item: Any) -> bool:
-    return any(_method(item, name) is not None for name in ("before", "header", "headers", "finish"))
+    return any(
+        _method(item, name) is not None
+        for name in ("before", "refuses", "refusal", "header", "headers", "finish")
+    )
 
 
 def _made_names(item: Any) -> list[str]:
@@ -252,10 +285,10 @@ def _constants(piece: list[Any], winners: dict[str, Any]) -> tuple[tuple[str, st
 def _hook(binder: Binder, item: object, winners: dict[str, Any], socket: bool) -> Hook:
     label = callable_name(type(item))
     before = (_method(item, "before_websocket") if socket else None) or _method(item, "before")
-    token, steps = None, list[Step]()
+    token, steps = None, _answers(binder, item, label)
     if before is not None:
         token = binder.names.take_local(label)
-        steps = binder.hook(before, token)
+        steps += binder.hook(before, token)
         if _may_refuse(before):
             steps.append(Refuse(token))
         if (gives := getattr(item, "gives", None)) is not None:
@@ -267,7 +300,19 @@ def _hook(binder: Binder, item: object, winners: dict[str, Any], socket: bool) -
         _hook_headers(item, winners),
         getattr(item, "state_key", None),
         _finish(item),
+        bool(getattr(item, "on_demand", False)),
     )
+
+
+def _answers(binder: Binder, item: object, label: str) -> list[Step]:
+    """The steps of `refuses` and `refusal`, where a hook has them."""
+    refuses, refusal = _method(item, "refuses"), _method(item, "refusal")
+    if refuses is None or refusal is None:
+        return []
+    asked, answer = binder.names.take_local("refuses"), binder.names.take_local("refusal")
+    asking = binder.hook(refuses, asked)
+    with binder.apart():
+        return [*asking, Answer(asked, tuple(binder.hook(refusal, answer)), answer, label)]
 
 
 def _hook_headers(item: Any, winners: dict[str, Any]) -> HookHeaders | None:
@@ -285,8 +330,15 @@ def _finish(item: Any) -> Finish | None:
     finish = _method(item, "finish")
     if finish is None:
         return None
-    least = getattr(item, "finishes_from", 0)
-    return Finish(finish, _method(item, "finishes"), how_called(finish) is How.AWAIT, least)
+    asks = _method(item, "finishes")
+    return Finish(
+        finish,
+        asks,
+        how_called(finish) is How.AWAIT,
+        getattr(item, "finishes_from", 0),
+        _reads_headers(finish, _TAKEN["finish"]),
+        asks is not None and _reads_headers(asks, _TAKEN["finishes"]),
+    )
 
 
 def _may_refuse(before: Callable[..., Any]) -> bool:

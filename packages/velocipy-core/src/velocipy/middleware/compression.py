@@ -88,13 +88,9 @@ class CompressionMiddleware(Middleware):
         self._shrinks = _matcher(TYPES if types is None else types)
         self._known = lru_cache(maxsize=256)(self._choice)
 
-    def before(self, headers: RequestHeaders) -> RequestHeaders:
-        """Nothing is read of them before there is an answer of a fitting size."""
-        return headers
-
-    def finishes(self, token: RequestHeaders, size: int) -> bool:
+    def finishes(self, size: int, headers: RequestHeaders) -> bool:
         """Whether a body of that size is compressed for this client, if its type shrinks."""
-        return self._choose(token) is not None
+        return self._choose(headers) is not None
 
     def _choose(self, headers: RequestHeaders) -> _Choice | None:
         """What this client gets; None for content as it is."""
@@ -106,9 +102,9 @@ class CompressionMiddleware(Middleware):
         liked = preferred_codings(accepted, self._offers)
         return _Choice(self._codings[liked[0]], self._least, refuses_identity(accepted)) if liked else None
 
-    async def finish(self, token: RequestHeaders, response: Response) -> Response:
+    async def finish(self, response: Response, headers: RequestHeaders) -> Response:
         """The response compressed, or as it is."""
-        choice = self._choose(token)
+        choice = self._choose(headers)
         if choice is None:
             return response
         if response.status_code == 304:

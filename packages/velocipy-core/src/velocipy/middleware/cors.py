@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from velocipy.exceptions import ConfigurationError, HTTPException
 from velocipy.handlers.hooks import the_token
+from velocipy.handlers.markers import Header
 from velocipy.http.fields import check_name
 from velocipy.http.response import Response
 from velocipy.middleware.base import Middleware
@@ -49,6 +50,11 @@ ALLOW_CREDENTIALS: Final = "access-control-allow-credentials"
 EXPOSE: Final = "access-control-expose-headers"
 
 Lines = tuple[tuple[str, str], ...]
+
+_Origin = Annotated[str | None, Header(alias="origin", joined=True, include_in_schema=False)]
+
+_PREFLIGHTED: Final = frozenset({"OPTIONS", ANY})
+"""Methods of routes that a preflight may reach, beside our own that answer for a path."""
 
 _STRANGER: Final = "https://velocipy.invalid"
 """An origin that nobody means (RFC 2606): a pattern that takes it takes everybody."""
@@ -102,6 +108,14 @@ class CORSMiddleware(Middleware):
             self.response_headers = (("vary", "Origin"),)
             self.header_names: tuple[str, ...] = (ALLOW_ORIGIN, *(name for name, _ in lines))
             self.headers: Callable[[Lines], Lines] = the_token
+        self._without_preflights = AllowedOrigins(
+            self.response_headers, self.header_names, None if self._anyone else self._grant
+        )
+
+    def for_route(self, route: Route) -> Middleware:
+        """The same, or where no preflight can come, what is left of it."""
+        is_asked = route.is_ours or not _PREFLIGHTED.isdisjoint(route.methods)
+        return self if is_asked else self._without_preflights
 
     def before(
         self, headers: RequestHeaders, method: RequestMethod, route: Route, allowed: AllowedMethods
@@ -170,6 +184,19 @@ class CORSMiddleware(Middleware):
         return ", ".join(_check_asked(name) for name in names)
 
 
+class AllowedOrigins(Middleware):
+    """What a policy does where no preflight can come: the lines of an answer to this origin, or the same lines for everybody."""
+
+    def __init__(
+        self, constants: HeaderSource, names: tuple[str, ...], grant: Callable[[str | None], Lines] | None
+    ) -> None:
+        self.response_headers: HeaderSource = constants
+        if grant is not None:
+            self.header_names: tuple[str, ...] = names
+            self.before: Callable[[str | None], Lines] = grant
+            self.headers: Callable[[Lines], Lines] = the_token
+
+
 class Preflight:
     """A hook on OPTIONS of a path, for those of its methods whose route has a policy of its own."""
 
@@ -188,15 +215,15 @@ class Preflight:
         return self._policy.answer(headers, asked, served)
 
 
-def _grants(find: Callable[[str], str | None], lines: Lines) -> Callable[[str], Lines]:
-    """A function from an Origin header to the lines of its answers: none where it is not allowed."""
-    known: dict[str, Lines] = {}
+def _grants(find: Callable[[str], str | None], lines: Lines) -> Callable[[str | None], Lines]:
+    """A hook from the Origin header to the lines of its answers: none where it is not allowed. Two lines of it are no origin."""
+    known: dict[str | None, Lines] = {}
 
-    def grant(origin: str) -> Lines:
+    def grant(origin: _Origin = None) -> Lines:
         granted = known.get(origin)
         if granted is not None:
             return granted
-        found = find(origin)
+        found = None if origin is None else find(origin)
         if found is None:
             return ()
         if len(known) >= MAX_KNOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from velocipy.exceptions import BadRequest, ConfigurationError, HTTPException
 from velocipy.http.response import RedirectResponse, Response
@@ -11,6 +12,8 @@ from velocipy.middleware.base import Middleware
 from velocipy.middleware.trusted_host import read_host
 from velocipy.protocols import RequestHosts, RequestPath, RequestQuery, RequestRootPath, RequestScheme
 from velocipy.routing.route import Route
+
+_SAFE: Final = frozenset({"https", "wss"})
 
 
 class HTTPSRedirectMiddleware(Middleware):
@@ -31,18 +34,14 @@ class HTTPSRedirectMiddleware(Middleware):
         self._port = port
         self._exact, self._prefixes = _excluded(exclude)
 
-    def before(
-        self,
-        scheme: RequestScheme,
-        hosts: RequestHosts,
-        path: RequestPath,
-        root: RequestRootPath,
-        query: RequestQuery,
-        route: Route,
-    ) -> Response | None:
-        """The redirect of what came over http. Raises BadRequest for a host or target that is none."""
-        if scheme == "https" or scheme == "wss" or path in self._exact or path.startswith(self._prefixes):
-            return None
+    def refuses(self, scheme: RequestScheme, path: RequestPath) -> bool:
+        """Whether it came over http, for a path that is not served so."""
+        return scheme not in _SAFE and path not in self._exact and not path.startswith(self._prefixes)
+
+    def refusal(
+        self, hosts: RequestHosts, path: RequestPath, root: RequestRootPath, query: RequestQuery, route: Route
+    ) -> Response:
+        """The redirect. Raises BadRequest for a host or target that is none, and HTTPException(403) for a WebSocket."""
         if route.is_socket:
             raise HTTPException(403, "WebSockets are served over wss alone")
         if path[:1] != "/":

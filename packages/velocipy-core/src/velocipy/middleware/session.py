@@ -58,6 +58,7 @@ class SessionMiddleware(Middleware):
 
     state_key: str | None = "session"
     gives: type | None = Session
+    on_demand = True
 
     def __init__(
         self,

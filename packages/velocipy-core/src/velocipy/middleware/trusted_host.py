@@ -7,7 +7,7 @@ a list of the names that are meant ends that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from velocipy.exceptions import BadRequest, ConfigurationError
 from velocipy.http.response import RedirectResponse, Response
@@ -47,19 +47,16 @@ class TrustedHostMiddleware(Middleware):
     Raises ConfigurationError for an empty list and for entries that no host can equal.
     """
 
-    before: Callable[..., Any]
-
     def __init__(self, allowed_hosts: Iterable[str], *, www_redirect: bool = False) -> None:
         self._entries = _entries(allowed_hosts)
         self._known: set[str | bytes] = set()
-        self.before = self._check_or_redirect if www_redirect else self._check
+        self.refusal: Callable[..., Response] = self._redirect if www_redirect else _refuse
 
-    def _check(self, hosts: RequestHosts) -> None:
-        """Raises BadRequest for a host that is not allowed."""
-        if len(hosts) != 1 or (hosts[0] not in self._known and not self._learn(hosts[0])):
-            raise BadRequest("Invalid host header")
+    def refuses(self, hosts: RequestHosts) -> bool:
+        """Whether a host is not allowed."""
+        return len(hosts) != 1 or (hosts[0] not in self._known and not self._learn(hosts[0]))
 
-    def _check_or_redirect(
+    def _redirect(
         self,
         hosts: RequestHosts,
         scheme: RequestScheme,
@@ -67,10 +64,8 @@ class TrustedHostMiddleware(Middleware):
         root: RequestRootPath,
         query: RequestQuery,
         route: Route,
-    ) -> Response | None:
-        """The same; None, or a redirect to where www. stands before the name."""
-        if len(hosts) == 1 and (hosts[0] in self._known or self._learn(hosts[0])):
-            return None
+    ) -> Response:
+        """A redirect to where www. stands before the name. Raises BadRequest where that is not allowed."""
         if len(hosts) != 1 or route.is_socket or path[:1] != "/":
             raise BadRequest("Invalid host header")
         host, port = read_host(hosts)
@@ -90,6 +85,10 @@ class TrustedHostMiddleware(Middleware):
 
     def _allows(self, host: str, port: int | None) -> bool:
         return self._entries is None or any(entry.matches(host, port) for entry in self._entries)
+
+
+def _refuse() -> Response:
+    raise BadRequest("Invalid host header")
 
 
 def read_host(hosts: Iterable[str | bytes]) -> tuple[str, int | None]:
