@@ -96,17 +96,19 @@ def against(script: Conversation | bytes, talk: Callable[[SocketTarget], Awaitab
     """Run `talk` with a server that follows a script: bytes are its answer to the first request."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        if isinstance(script, bytes):
-            writer.write(script)
-        else:
-            await script(reader, writer)
-        writer.close()
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            if isinstance(script, bytes):
+                writer.write(script)
+            else:
+                await script(reader, writer)
+        finally:
+            writer.close()
 
     async def run() -> object:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            return await asyncio.wait_for(_awaited(talk(SocketTarget("127.0.0.1", port))), 5)
+            return await asyncio.wait_for(_awaited(talk(SocketTarget("127.0.0.1", port))), 60)
 
     return asyncio.run(run())
 
@@ -220,7 +222,10 @@ def test_the_client_joins_fragments_and_answers_pings() -> None:
 
     async def talk(target: SocketTarget) -> object:
         socket = await target.open_socket(handshake("/"))
-        return socket.handshake.subprotocol, [await socket.receive() for _ in range(4)]
+        try:
+            return socket.handshake.subprotocol, [await socket.receive() for _ in range(4)]
+        finally:
+            await socket.leave()
 
     bye = Closing(4001, "bye")
     assert against(script, talk) == ("v1", ["naïve", b"b" * 128, bye, bye])
@@ -230,7 +235,11 @@ def test_the_client_tells_a_lost_connection_from_a_close() -> None:
     """1006 is nobody's frame, 1005 a frame without a code."""
 
     async def talk(target: SocketTarget) -> object:
-        return await (await target.open_socket(handshake("/"))).receive()
+        socket = await target.open_socket(handshake("/"))
+        try:
+            return await socket.receive()
+        finally:
+            await socket.leave()
 
     assert against(SWITCH, talk) == Closing(1006)
     assert against(SWITCH + b"\x88\x00", talk) == Closing(1005)

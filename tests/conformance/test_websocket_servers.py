@@ -74,7 +74,7 @@ def state(server: RunningServer) -> dict[str, int]:
     return found
 
 
-def until(server: RunningServer, path: str, ready: Callable[[Any], bool], seconds: float = 10) -> Any:
+def until(server: RunningServer, path: str, ready: Callable[[Any], bool], seconds: float = 30) -> Any:
     """What the app says once that is so."""
     deadline = time.monotonic() + seconds
     while not ready(found := ask(server, path)):
@@ -96,7 +96,7 @@ async def closing(connection: ClientConnection) -> int | None:
     """The code of the server's close frame; None where the connection ended without one."""
     try:
         while True:
-            await asyncio.wait_for(connection.recv(), 5)
+            await asyncio.wait_for(connection.recv(), 20)
     except (ConnectionClosed, TimeoutError):
         frame = connection.protocol.close_rcvd
         return None if frame is None else frame.code
@@ -383,6 +383,7 @@ def test_plain_requests_and_handshakes_do_not_mix(server: RunningServer) -> None
     run(test())
     with pytest.raises(urllib.error.HTTPError) as refused:
         ask(server, "/echo")
+    refused.value.close()  # it is an answer, with a connection
     assert refused.value.code == 404
 
 
@@ -396,7 +397,11 @@ def test_an_unhandled_exception_is_1011_and_one_log(server: RunningServer) -> No
             assert await closing(ws) == code_of(server, 1011)
 
     run(test())
-    time.sleep(0.1)
+    deadline = time.monotonic() + 20
+    while server.log().count("LookupError: nobody expects this") == before:
+        assert time.monotonic() < deadline, server.tail()
+        time.sleep(0.05)
+    time.sleep(0.1)  # for a second one
     log = server.log()
     assert log.count("unhandled exception in WEBSOCKET /error") == before + 1
     assert log.count("LookupError: nobody expects this") == before + 1

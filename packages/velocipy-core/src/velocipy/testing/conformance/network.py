@@ -60,12 +60,16 @@ class SocketTarget:
     async def open_socket(self, request: RawRequest) -> FrameSocket:
         """A new connection and a WebSocket on it."""
         exchange = await self.open(request)
-        head = await exchange.head()
-        if head.status != 101:
+        try:
+            head = await exchange.head()
+            if head.status == 101:
+                return FrameSocket(exchange.reader, exchange.writer, head)
             body = b"".join([chunk async for chunk in exchange.answer])
-            await exchange.close()
-            raise WebSocketDenied(head.status, text_pairs(head.headers), body)
-        return FrameSocket(exchange.reader, exchange.writer, head)
+        except BaseException:
+            await exchange.close()  # of one who waited no longer, or what came was no answer
+            raise
+        await exchange.close()
+        raise WebSocketDenied(head.status, text_pairs(head.headers), body)
 
     async def stop(self) -> Sequence[str]:
         """Stop the server, if this target was given a way to."""

@@ -140,12 +140,14 @@ def handshake(target: str, *headers: tuple[str, str]) -> RawRequest:
 
 
 async def whole(exchange: Exchange) -> Reply:
-    """Read an answer to its end, and close."""
-    head = await exchange.head()
-    chunks: list[bytes] = []
-    while (chunk := await exchange.chunk()) is not None:
-        chunks.append(chunk)
-    await exchange.close()
+    """Read an answer to its end, and close, also where it is none."""
+    try:
+        head = await exchange.head()
+        chunks: list[bytes] = []
+        while (chunk := await exchange.chunk()) is not None:
+            chunks.append(chunk)
+    finally:
+        await exchange.close()
     return Reply(head.status, head.headers, b"".join(chunks))
 
 
