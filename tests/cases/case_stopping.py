@@ -33,7 +33,7 @@ async def lifespan(app: VelociPy) -> AsyncIterator[dict[str, bool]]:
     note("lifespan stops")
 
 
-app = VelociPy(lifespan=lifespan, plugins=False, shutdown_grace=1.5, middleware=[RequestIDMiddleware()])
+app = VelociPy(lifespan=lifespan, plugins=False, shutdown_grace=2.5, middleware=[RequestIDMiddleware()])
 
 
 def make() -> VelociPy:
@@ -50,6 +50,7 @@ async def up(request: Request) -> list[object]:
 
 @app.get("/slow")
 async def slow() -> str:
+    note("slow begins")
     await asyncio.sleep(0.7)
     return "slow but whole"
 
@@ -57,6 +58,7 @@ async def slow() -> str:
 @app.get("/stream/{seconds:float}")
 async def stream(seconds: float) -> StreamingResponse:
     async def parts() -> AsyncIterator[bytes]:
+        note(f"stream of {seconds} begins")
         try:
             for _ in range(int(seconds / 0.1)):
                 yield b"part\n"

@@ -134,7 +134,7 @@ class Target(ABC):
         return soon(lambda: self.count(name) == expected)
 
 
-def soon(holds: Any, seconds: float = 5.0) -> bool:
+def soon(holds: Any, seconds: float = 20.0) -> bool:
     """Whether something comes to hold within so many seconds."""
     deadline = time.monotonic() + seconds
     while not holds():

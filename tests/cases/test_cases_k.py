@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from case_limits import ALGORITHMS, in_redis, limited, rule_of
-from case_redis import BACK_WITHIN, PATIENCE, Asking, Said, asking
+from case_redis import BACK_WITHIN, UNHURRIED, Asking, Said, asking
+from durations import loop_seconds
 from redis_chaos import Proxy, Scripted
 from redis_server import Server
 
@@ -27,25 +28,27 @@ pytestmark = pytest.mark.servers
 async def check_fault(interface: Any, valkey: Server, fault: str) -> None:
     """While it lasts every policy does its part in time; afterwards the counts go on, with no connection more."""
     async with Proxy(valkey.port) as proxy, asking(interface, proxy.url, max_connections=4) as redis:
-        assert [await redis.answer("/two") for _ in range(2)] == [(200, "in")] * 2
-        assert (await redis.answer("/two"))[0] == 429
+        await redis.spend()
         await proxy.break_(fault)
         await redis.decide()
-        began = time.monotonic()
-        for _ in range(50):
-            assert await redis.answer("/allow") == (200, "in")
-        assert time.monotonic() - began < 0.5 + PATIENCE  # it is left alone: nobody waits
+        async with loop_seconds() as took:
+            for _ in range(50):
+                assert await redis.answer("/allow") == (200, "in")
+            assert took() < 5  # it is left alone: nobody waits, which would be 12 s
         await proxy.mend()
-        assert await redis.back() <= BACK_WITHIN
-        assert await redis.answer("/two") == (429, {"detail": "Too Many Requests"})
+        await redis.back()
+        await redis.spent()
         await asyncio.gather(*(redis.storage.get("k") for _ in range(50)), return_exceptions=True)
-        assert proxy.connections <= 4
+        await proxy.narrowed(4)
+        await redis.back()
 
 
 def check_said(said: Said, servers: int = 1) -> None:
-    """Of each, one line when it went, one when it came back."""
+    """Of each, one line when it went, one when it came back; and two more at most where the machine was too busy for the deadline."""
     for name in ("velocipy.redis", "velocipy.limiter"):
-        assert len(said.lines(name)) == 2 * servers, said.lines(name)
+        lines = said.lines(name)
+        gone = sum("out of order" in line for line in lines)
+        assert servers <= gone <= 2 * servers and len(lines) == 2 * gone, lines
 
 
 @pytest.mark.case(123)
@@ -59,7 +62,7 @@ def test_an_app_starts_without_redis_and_uses_it_when_it_comes_up(
             for _ in range(2):
                 await redis.decide()
             await asyncio.to_thread(server.start)
-            assert await redis.back() <= BACK_WITHIN
+            await redis.back()
             assert server.ask("DBSIZE") != b":0"
 
     try:
@@ -110,7 +113,7 @@ def test_half_a_reply_is_none(interface: Any, valkey: Server, said: Said) -> Non
 @pytest.mark.case(128)
 def test_a_reply_that_comes_byte_by_byte_is_one(interface: Any, valkey: Server, said: Said) -> None:
     async def main() -> None:
-        async with Proxy(valkey.port) as proxy, asking(interface, proxy.url) as redis:
+        async with Proxy(valkey.port) as proxy, asking(interface, proxy.url, deadline=UNHURRIED) as redis:
             proxy.fault = "slices"
             told = [await redis.answer("/two") for _ in range(3)]
             assert told == [(200, "in"), (200, "in"), (429, {"detail": "Too Many Requests"})]
@@ -132,7 +135,7 @@ def test_scripts_that_a_server_has_forgotten_are_told_again_also_after_a_restart
 ) -> None:
     async def main() -> None:
         with Server(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
-            async with asking(interface, server.url) as redis:
+            async with asking(interface, server.url, deadline=UNHURRIED) as redis:
                 assert await redis.answer("/two") == (200, "in")
                 server.ask("SCRIPT", "FLUSH")
                 assert await redis.answer("/two") == (200, "in")
@@ -151,7 +154,7 @@ def test_when_all_keys_are_gone_limits_begin_anew_without_an_error(
 ) -> None:
     async def main() -> None:
         with Server(tmp_path, "--save", "") as server:  # of its own, since all keys go
-            async with asking(interface, server.url) as redis:
+            async with asking(interface, server.url, deadline=UNHURRIED) as redis:
                 for _ in range(2):
                     assert [(await redis.answer("/two"))[0] for _ in range(3)] == [200, 200, 429]
                     server.ask("FLUSHALL")
@@ -186,11 +189,15 @@ def test_a_refusal_in_redis_words_is_its_fault_and_never_a_500(
     """All at the same time, since most of it is waiting; and a key of ours that holds something else is made anew."""
 
     async def refused(reply: bytes) -> None:
-        async with Scripted(reply) as fake, asking(interface, fake.url) as redis:
+        async with Scripted(reply) as fake, asking(interface, fake.url, deadline=UNHURRIED) as redis:
             await redis.decide()
             asked = len(fake.asked)
             assert asked <= 4
-            await asyncio.sleep(1.2)
+            if reply in OF_A_CLUSTER:
+                await asyncio.sleep(1.2)
+            async with asyncio.timeout(BACK_WITHIN):
+                while reply in REFUSALS and len(fake.asked) == asked:
+                    await asyncio.sleep(0.02)
             probes = fake.asked[asked:]
             # A node of a cluster will not be another server by itself: it is not asked again.
             assert set(probes) == (set() if reply in OF_A_CLUSTER else {b"SET"})
@@ -232,18 +239,21 @@ def key_of(valkey: Server, redis: Asking) -> str:
 def test_200_callers_of_5_slow_connections_wait_within_bounds(interface: Any, valkey: Server) -> None:
     async def main() -> None:
         async with Proxy(valkey.port) as proxy, asking(interface, proxy.url, max_connections=5) as redis:
-            assert (await redis.answer("/memory"))[0] == 200
+            await redis.back()
             proxy.fault = "latency"
-            began = time.monotonic()
-            answers = await asyncio.gather(*(redis.client.get("/memory") for _ in range(200)))
-            assert time.monotonic() - began < 1.0 + 4 * PATIENCE
+            async with loop_seconds() as took:
+                answers = await asyncio.gather(*(redis.client.get("/memory") for _ in range(200)))
+                assert took() < 4  # one after another by five connections they would take 10
             assert {answer.status_code for answer in answers} == {200}
             # A few generations of five: who gave up may be seen only later by a proxy that sleeps.
             assert proxy.connections <= 40
             await proxy.mend()
-            assert await redis.back() <= BACK_WITHIN
-            await asyncio.gather(*(redis.client.get("/memory") for _ in range(50)))
-            assert not redis.limiter.failing
+            await redis.back()
+            assert {
+                answer.status_code
+                for answer in await asyncio.gather(*(redis.client.get("/memory") for _ in range(50)))
+            } == {200}
+            await redis.back()
 
     asyncio.run(main())
 
@@ -300,12 +310,12 @@ def test_a_cluster_is_used_by_its_url_and_a_sentinel_or_what_is_no_cluster_is_na
             assert said.lines() == []
             for fault in ("refuse", "black hole"):
                 async with asking(interface, proxy.cluster_url, max_connections=4) as redis:
-                    assert await redis.answer("/two") == (200, "in")
+                    await redis.back()
                     await proxy.break_(fault)
                     await redis.decide()
                     await proxy.mend()
-                    assert await redis.back() <= BACK_WITHIN
-        async with asking(interface, f"redis+cluster://127.0.0.1:{valkey.port}") as redis:
+                    await redis.back()
+        async with asking(interface, f"redis+cluster://127.0.0.1:{valkey.port}", deadline=UNHURRIED) as redis:
             await redis.decide()
 
     asyncio.run(main())

@@ -56,11 +56,13 @@ class Stopped:
     lines: list[str]
 
 
-async def stop_with_everything_open(server: RunningServer) -> tuple[dict[str, object], float, list[object]]:
+async def stop_with_everything_open(
+    server: RunningServer, journal: Path
+) -> tuple[dict[str, object], float, list[object]]:
     """(what each client got, the seconds until the server had ended, what came of requests after the signal)."""
     got: dict[str, object] = {}
     late: list[object] = []
-    async with httpx2.AsyncClient(base_url=server.url, timeout=15) as client:
+    async with httpx2.AsyncClient(base_url=server.url, timeout=30) as client:
         assert (await client.get("/background")).text == "begun"
 
         async def fetch(path: str) -> None:
@@ -71,16 +73,18 @@ async def stop_with_everything_open(server: RunningServer) -> tuple[dict[str, ob
 
         async with websockets.connect(f"ws://127.0.0.1:{server.port}/ws", proxy=None) as talk:
             asking = [asyncio.ensure_future(fetch(path)) for path in ("/slow", "/stream/0.6", "/stream/60")]
-            await asyncio.sleep(0.3)
+            async with asyncio.timeout(30):
+                while journal.read_text().count("begins") < len(asking):
+                    await asyncio.sleep(0.02)
             started = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             asking.append(asyncio.ensure_future(late_requests(server, late)))
             try:
-                await asyncio.wait_for(talk.recv(), 10)
+                await asyncio.wait_for(talk.recv(), 30)
             except websockets.ConnectionClosed:
                 got["ws"] = time.monotonic() - started
             await asyncio.gather(*asking)
-    await asyncio.to_thread(server.process.wait, 15)
+    await asyncio.to_thread(server.process.wait, 30)
     return got, time.monotonic() - started, late
 
 
@@ -106,7 +110,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stopped]:
             return runs.pop(kind)
         journal = tmp_path_factory.mktemp("stopping") / "journal"
         with served(kind, journal) as server:
-            got, seconds, late = asyncio.run(stop_with_everything_open(server))
+            got, seconds, late = asyncio.run(stop_with_everything_open(server, journal))
             code, log = server.process.returncode, server.log()
         runs[kind] = Stopped(got, seconds, late, code, log, journal.read_text().splitlines())
         return runs[kind]
@@ -127,8 +131,9 @@ def test_what_is_open_at_a_sigterm_ends_as_it_should_and_the_server_with_it(
             "installs its handler after start-up, so that ours is lost: WebSockets and streams have its own 3 s, or what is set."
         )
     else:
-        assert isinstance(end.got["ws"], float) and end.got["ws"] < 1.0
-        assert end.seconds < 5
+        # At once, and not when the grace of 2.5 s ends; and nobody waits for the stream of 60.
+        assert isinstance(end.got["ws"], float) and end.got["ws"] < 2.0
+        assert end.seconds < 20
         assert "websocket is disconnected" in end.lines
     assert end.lines.count("stream of 60.0 is closed") == 1
     assert "background task is done" in end.lines
@@ -142,7 +147,7 @@ def test_what_is_open_at_a_sigterm_ends_as_it_should_and_the_server_with_it(
 
 @pytest.mark.case(138, **A_SIGNAL)
 def test_who_tells_a_server_twice_to_stop_does_not_wait_for_ever(place: str, tmp_path: Path) -> None:
-    """A client that reads nothing of a stream without end holds up nobody beyond the grace of 1.5 s and the server's own 5."""
+    """A client that reads nothing of a stream without end holds up nobody beyond the grace of 2.5 s and the server's own 5."""
     with served(place, tmp_path / "journal") as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=5) as client:
             client.sendall(b"GET /stream/60 HTTP/1.1\r\nhost: a\r\n\r\n")
@@ -151,8 +156,8 @@ def test_who_tells_a_server_twice_to_stop_does_not_wait_for_ever(place: str, tmp
             server.process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
             server.process.send_signal(signal.SIGTERM)
-            server.process.wait(25)
-        assert time.monotonic() - started < 20
+            server.process.wait(45)
+        assert time.monotonic() - started < 40  # of the stream's 60
         assert "Traceback" not in server.log() or place == "hypercorn", server.tail()
 
 
@@ -319,9 +324,9 @@ def two_workers(kind: str, tmp_path: Path) -> None:
     """Both answer, from processes of their own, with request ids of their own, each made by the factory."""
     journal = tmp_path / "journal"
     with served(kind, journal, "case_stopping:make", options=["--workers", "2", "--factory"]) as server:
-        pids, ids, deadline = set[int](), list[str](), time.monotonic() + 15
+        pids, ids, deadline = set[int](), list[str](), time.monotonic() + 60
         while len(pids) < 2 and time.monotonic() < deadline:
-            answer = httpx2.get(f"{server.url}/up", headers={"connection": "close"}, timeout=5)
+            answer = httpx2.get(f"{server.url}/up", headers={"connection": "close"}, timeout=30)
             assert answer.json()[0] is True
             pids.add(answer.json()[1])
             ids.append(answer.headers["x-request-id"])

@@ -67,7 +67,7 @@ def test_a_background_task_changes_no_answer_is_logged_and_has_the_grace_of_a_st
     interface: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     events: list[str] = []
-    app = VelociPy(plugins=False, shutdown_grace=0.3)
+    app = VelociPy(plugins=False, shutdown_grace=1.0)
 
     async def work(seconds: float) -> None:
         try:
@@ -97,12 +97,12 @@ def test_a_background_task_changes_no_answer_is_logged_and_has_the_grace_of_a_st
         tasks: list[asyncio.Task[None]] = []
         for path in ("/broken", "/slow/0.05", "/slow/60"):
             exchange = client.exchange("GET", path)
-            head = await asyncio.wait_for(exchange.head(), 5)
+            head = await asyncio.wait_for(exchange.head(), 30)
             assert (head.status, await exchange.chunk()) == (200, b"answered")
             assert exchange.task is not None
             tasks.append(exchange.task)
         await app.lifespan.stop()  # as a server calls it, before it ends what is left
-        assert (await asyncio.wait(tasks, timeout=5))[1] == set()
+        assert (await asyncio.wait(tasks, timeout=30))[1] == set()
         await client.aclose()
 
     asyncio.run(run())
@@ -110,7 +110,7 @@ def test_a_background_task_changes_no_answer_is_logged_and_has_the_grace_of_a_st
     said = [record.getMessage() for record in caplog.records if record.name.startswith("velocipy")]
     assert len(said) == 2
     assert "in the background" in str(caplog.records[0].exc_info)
-    assert "was still running 0.3 s after the app was told to stop" in said[1]
+    assert "was still running 1.0 s after the app was told to stop" in said[1]
 
 
 @pytest.mark.case(143)
@@ -172,14 +172,14 @@ async def end_request(interface: Any, ending: str, events: list[str]) -> None:
 
     async with AsyncTestClient(app, interface=interface, raise_server_exceptions=False) as client:
         exchange = client.exchange("GET", f"/{ending}")
-        await asyncio.wait_for(reached.wait(), 5)
+        await asyncio.wait_for(reached.wait(), 30)
         assert exchange.task is not None
         if ending == "cancel":
             exchange.task.cancel()
         elif ending == "disconnect":
             await exchange.chunk()
             exchange.leave()
-        await asyncio.wait([exchange.task], timeout=5)
+        await asyncio.wait([exchange.task], timeout=30)
         assert exchange.task.done()
 
 
@@ -281,7 +281,7 @@ def test_calls_that_block_run_in_threads_wait_for_one_and_never_block_the_loop(
     @app.get("/blocking", dependencies=[Depends(inside)])
     def blocking() -> str:
         assert threading.current_thread() is not threading.main_thread()
-        assert gate.wait(10)
+        assert gate.wait(60)
         return "done"
 
     @app.get("/free")
@@ -296,7 +296,8 @@ def test_calls_that_block_run_in_threads_wait_for_one_and_never_block_the_loop(
         number = 2 * threads.MAX_THREADS
         async with AsyncTestClient(app, interface=interface) as client:
             waiting = [asyncio.ensure_future(client.get("/blocking")) for _ in range(number)]
-            await asyncio.sleep(0.05)
+            while busy < threads.MAX_THREADS:
+                await asyncio.sleep(0.01)
             assert (await client.get("/free")).text == "free"
             assert not any(task.done() for task in waiting)
             gate.set()

@@ -84,6 +84,12 @@ class Proxy(Listener):
         self.fault: str | None = None
         self.connections = 0
 
+    async def narrowed(self, number: int) -> None:
+        """Returns as soon as there are no more connections than that: it sees later than its client that one was given up."""
+        async with asyncio.timeout(20):
+            while self.connections > number:
+                await asyncio.sleep(0.02)
+
     async def break_(self, fault: str) -> None:
         self.fault = fault
         if fault == "refuse":

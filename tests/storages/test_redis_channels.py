@@ -22,12 +22,12 @@ from velocipy.redis import RedisChannels, RedisUnavailable
 pytestmark = pytest.mark.servers
 
 _numbers = count()
-BACK_WITHIN = 10.0
+BACK_WITHIN = 20.0
 """Seconds; 2 are the longest delay between two tries, and a machine may have other things to do."""
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 30))
+    asyncio.run(asyncio.wait_for(test, 120))
 
 
 async def take(subscription: Subscription, number: int) -> list[Message]:
@@ -258,7 +258,8 @@ def test_what_was_published_while_a_connection_was_lost_comes_once_it_is_back(
                         await near.publish("a", expected[-1])
                     await proxy.mend()
                     assert await take(subscription, 3) == expected[-3:]
-                    await until(lambda seen=seen: len(said(caplog)) > seen + 1)  # type: ignore[misc]
+                    # An even number: two lines may be of a heartbeat that a busy machine missed.
+                    await until(lambda seen=seen: len(said(caplog)) > seen + 1 and len(said(caplog)) % 2 == 0)  # type: ignore[misc]
 
     run(test())
     told = ["hear nothing" in line for line in said(caplog)]
@@ -289,7 +290,8 @@ def test_an_idle_connection_is_looked_after(server: Server) -> None:
         async with hubs(server.url, many=1, heartbeat=0.4) as (hub,), hub.subscribe("a") as subscription:
             await asyncio.sleep(1)
             backend: Any = hub._backend
-            assert (await backend.health()).usable and not backend._listener.failing
+            assert (await backend.health()).usable
+            await until(lambda: not backend._listener.failing)  # a busy machine may miss a heartbeat
             await hub.publish("a", "still there")
             assert await take(subscription, 1) == ["still there"]
 

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 import pytest
+from durations import loop_seconds
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from limit_machine import Clock, LimitMachine
@@ -34,7 +35,8 @@ ALGORITHMS = list(RateLimitAlgorithm)
 ALL = tuple(RateLimitRule(kind, 20, 3600, algorithm=kind) for kind in ALGORITHMS)
 PATIENCE = 0.5
 IN_TIME = 0.3 + PATIENCE
-BACK_WITHIN = 5.0
+"""Seconds that the loop had."""
+BACK_WITHIN = 20.0
 _numbers = count()
 
 
@@ -158,11 +160,11 @@ def test_counts_follow_a_slot_that_moves_to_another_master(cluster: Cluster) -> 
             move(key, old, new)
             assert (await storage.decide(one, "moving")).remaining == 1  # ASK
             move(first, old, new)
-            began = time.monotonic()
-            for _ in range(5):
-                with pytest.raises(RedisUnavailable, match="do not agree"):  # TRYAGAIN
-                    await storage.decide(two, "moving")
-            assert time.monotonic() - began < 5 * IN_TIME
+            async with loop_seconds() as took:
+                for _ in range(5):
+                    with pytest.raises(RedisUnavailable, match="do not agree"):  # TRYAGAIN
+                        await storage.decide(two, "moving")
+                assert took() < 5 * IN_TIME  # that it does not wait for its deadline, which would be 25 s
             move(second, old, new)
             assert (await storage.decide(two, "moving")).remaining == 18
 
@@ -190,15 +192,15 @@ def test_who_calls_while_a_master_is_lost_is_answered_in_time_and_not_admitted_t
 
     async def call(storage: Any, identity: str) -> bool:
         nonlocal slowest
-        began = time.monotonic()
-        try:
-            admitted[identity] += (await storage.decide(ALL, identity)).allowed
-            return True
-        except RedisUnavailable:
-            unanswered[identity] += 1
-            return False
-        finally:
-            slowest = max(slowest, time.monotonic() - began)
+        async with loop_seconds() as took:
+            try:
+                admitted[identity] += (await storage.decide(ALL, identity)).allowed
+                return True
+            except RedisUnavailable:
+                unanswered[identity] += 1
+                return False
+            finally:
+                slowest = max(slowest, took())
 
     async def main() -> set[str]:
         storage = storage_of(cluster, deadline=0.25)
@@ -211,7 +213,9 @@ def test_who_calls_while_a_master_is_lost_is_answered_in_time_and_not_admitted_t
                 await call(storage, identity)
                 await asyncio.sleep(0.02)
 
-        assert all([await call(storage, identity) for identity in identities])
+        ends = time.monotonic() + BACK_WITHIN
+        while not all([await call(storage, identity) for identity in identities]):  # its first connections
+            assert time.monotonic() < ends
         callers = [asyncio.create_task(keep_calling(identity)) for identity in identities]
         await asyncio.sleep(0.1)
         lost.stop() if how == "killed" else lost.freeze()
@@ -220,7 +224,7 @@ def test_who_calls_while_a_master_is_lost_is_answered_in_time_and_not_admitted_t
             began = time.monotonic()
             while not all([await call(storage, identity) for identity in identities]):
                 await asyncio.sleep(0.05)
-            assert time.monotonic() - began <= BACK_WITHIN + PATIENCE
+                assert time.monotonic() - began < BACK_WITHIN
             for identity in identities * 20:
                 await call(storage, identity)
         finally:

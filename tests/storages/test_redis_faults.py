@@ -140,10 +140,7 @@ async def check_fault(server: Server, fault: str, reached: str) -> None:
         await decided(limiter)
         assert (await decided(limiter, "a")).remaining <= before.remaining - 1
         await asyncio.gather(*(storage.get("k") for _ in range(50)), return_exceptions=True)
-        ends = time.monotonic() + BACK_WITHIN
-        while proxy.connections > 4:  # it may not have seen yet that one was given up
-            assert time.monotonic() < ends
-            await asyncio.sleep(0.05)
+        await proxy.narrowed(4)
         await decided(limiter)
 
 
@@ -225,7 +222,10 @@ def test_a_cluster_that_does_not_know_what_it_wants_is_used_as_soon_as_it_does(
                     await asyncio.sleep(0.05)
 
     run(main())
-    assert len(said(caplog)) == lines, said(caplog)
+    told = ["out of order" in line for line in said(caplog)]
+    # Where a busy machine learns anew meanwhile, who is not there is dismissed, and named again when somebody is sent there.
+    assert len(told) == lines or 1 == lines < len(told), said(caplog)
+    assert told == ([True, False] * len(told))[: len(told)], said(caplog)
 
 
 @pytest.mark.case(132)

@@ -72,7 +72,7 @@ from velocipy.limiter.storage import RedisStorage
 
 async def main():
     limiter = Limiter(RedisStorage(sys.argv[1], prefix="killed:", deadline=5))
-    async with limiter.slot("everybody", ConcurrencyRule("r", 1, lease=1)):
+    async with limiter.slot("everybody", ConcurrencyRule("r", 1, lease=3)):
         print("held", flush=True)
         await asyncio.sleep(30)
 
@@ -81,7 +81,7 @@ asyncio.run(main())
 
 
 def test_slots_of_a_worker_are_kept_while_it_lives_and_come_back_when_it_is_killed(server: Server) -> None:
-    rule = ConcurrencyRule("r", 1, lease=1)
+    rule = ConcurrencyRule("r", 1, lease=3)
 
     async def taken_within(seconds: float) -> bool:
         limiter = Limiter(storage_of(server, "killed:"))
@@ -95,12 +95,12 @@ def test_slots_of_a_worker_are_kept_while_it_lives_and_come_back_when_it_is_kill
     worker = subprocess.Popen([sys.executable, "-c", KEEPER, server.url], stdout=subprocess.PIPE)
     try:
         assert worker.stdout is not None and worker.stdout.readline() == b"held\n"
-        assert not asyncio.run(taken_within(1.5))
+        assert not asyncio.run(taken_within(3.5))  # it renews its lease, and may be held up for a while
     finally:
         worker.kill()
         worker.wait(10)
         worker.stdout.close()  # type: ignore[union-attr]
-    assert asyncio.run(taken_within(5))
+    assert asyncio.run(taken_within(30))
 
 
 def test_a_lease_is_of_the_clock_of_redis_and_what_others_wrote_is_dropped(server: Server) -> None:
