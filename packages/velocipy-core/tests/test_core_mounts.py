@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import httpx2
 import pytest
+from a2wsgi import WSGIMiddleware
 
 from velocipy import Depends, Header, HTTPException, PlainTextResponse, Request, Response, VelociPy, WebSocket
 from velocipy.exceptions import ConfigurationError
@@ -141,6 +142,22 @@ def test_an_app_is_not_mounted_in_itself() -> None:
 def test_what_cannot_be_mounted_is_told_what_can(target: Any) -> None:
     with pytest.raises(ConfigurationError, match="a WSGI app as a2wsgi"):
         VelociPy().mount("/x", target)
+
+
+@both
+def test_a_wsgi_app_is_mounted_through_a2wsgi(interface: str) -> None:
+    def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+        name = f"{environ['SCRIPT_NAME']} {environ['PATH_INFO']} {environ['QUERY_STRING']}"
+        start_response("201 Created", [("content-type", "text/plain"), ("x-wsgi", "1")])
+        return [name.encode(), b" ", environ["wsgi.input"].read()]
+
+    app = VelociPy(plugins=False)
+    app.mount("/old", WSGIMiddleware(wsgi))
+    with TestClient(app, interface=interface) as client:
+        answer = client.post("/old/a/b?c=d", content=b"body")
+        assert (answer.status_code, answer.headers["x-wsgi"]) == (201, "1")
+        assert answer.text == "/old /a/b c=d body"
+        assert client.get("/elsewhere").status_code == 404
 
 
 def test_a_mount_has_a_path_without_holes() -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Annotated, Any, Generic, TypedDict, TypeVar
 
 import msgspec
@@ -245,6 +246,59 @@ def test_pydantic_s_own_ways_of_writing(interface: Any) -> None:
     for keywords, expected in cases:
         answer = client_of(returning({"age": 4}, Optional), interface, **keywords).get("/")
         assert answer.json() == expected, keywords
+
+
+class Part(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(from_attributes=True)
+    size: int
+
+
+class Whole(Part):
+    full_name: str = pydantic.Field(alias="fullName")
+    parts: list[Part] = []
+
+
+@both
+def test_pydantic_s_from_attributes_reads_what_an_orm_gives(interface: Any) -> None:
+    part = SimpleNamespace(size=1, secret="hidden")
+    row = SimpleNamespace(size=2, fullName="ada", parts=[part], secret="hidden")
+    written = {"size": 2, "fullName": "ada", "parts": [{"size": 1}]}
+    cases: list[tuple[Any, Any, Any]] = [
+        (row, Whole, written),
+        ([row, row], list[Whole], [written, written]),
+        ({"a": row}, dict[str, Whole], {"a": written}),
+        (row, Whole | None, written),
+        (None, Whole | None, None),
+    ]
+    for result, model, expected in cases:
+        assert client_of(returning(result, model), interface).get("/").json() == expected, model
+
+
+@both
+@pytest.mark.parametrize("fields", [{}, {"size": 1}, {"size": "x", "fullName": "ada"}])
+def test_objects_in_a_list_that_lack_what_a_model_declares_are_a_500(fields: Any, interface: Any) -> None:
+    row = SimpleNamespace(**fields)
+    cases: list[tuple[Any, Any]] = [
+        ([row], list[Whole]),
+        ({"a": row}, dict[str, Whole]),
+        ((row, 1), tuple[Whole, int]),
+        ([[row]], list[list[Whole]]),
+        ({"a": [row]}, dict[str, list[Whole]]),
+    ]
+    for result, model in cases:
+        assert client_of(returning(result, model), interface).get("/").status_code == 500, model
+
+
+@both
+def test_pydantic_s_root_models_and_generic_ones_are_read_and_written(interface: Any) -> None:
+    async def sizes(sent: pydantic.RootModel[list[int]]) -> Page[Part]:
+        return Page(items=[Part(size=size) for size in sent.root])
+
+    app = VelociPy(plugins=False)
+    app.add_route("/", sizes, ["POST"])
+    client = TestClient(app, interface=interface)
+    assert client.post("/", json=[1, 2]).json() == {"items": [{"size": 1}, {"size": 2}]}
+    assert client.post("/", json=[1, "x"]).json()["detail"][0]["loc"] == ["body", 1]
 
 
 @pytest.mark.parametrize(
