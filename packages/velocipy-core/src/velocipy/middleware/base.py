@@ -218,7 +218,9 @@ def _check_takes(item: Any, name: str, others: tuple[str, ...]) -> None:
 
 def _reads_headers(member: Callable[..., Any], others: tuple[str, ...]) -> bool:
     """Whether a member that takes something of the answer asks for the request's headers at its end, too."""
-    parameters = read_signature(member) if others else ()
+    if not others:
+        return False
+    parameters = read_signature(member)
     return len(parameters) > len(others) and parameters[-1].annotation is RequestHeaders
 
 
