@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from velocipy.exceptions import ConfigurationError, MissingAdapterError
 from velocipy.storage import MemoryStorage, Storage, find_storage
+from velocipy.testing.conformance.case import Nonconforming
 from velocipy.testing.storages import StorageContract
 
 
@@ -215,3 +216,37 @@ def test_what_is_no_storage_is_refused_where_it_is_given() -> None:
 def test_limits_that_are_none_are_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"{next(iter(limits))} of a MemoryStorage"):
         MemoryStorage(**limits)
+
+
+class Sloppy(MemoryStorage):
+    """Keeps to nothing that the contract says of what is refused."""
+
+    async def set(self, key: str, value: Any, ttl: float | None = None) -> None:
+        await super().set(key, value if isinstance(value, bytes) else b"anything", None)
+
+    async def atomic_update(self, key: str, function: Any, ttl: float | None = None) -> bytes | None:
+        try:
+            return await super().atomic_update(key, function, ttl)
+        except LookupError:
+            return None
+
+
+class SloppyContract(StorageContract):
+    def make(self) -> Storage:
+        return Sloppy()
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (SloppyContract.test_what_is_no_bytes_is_refused, "'text' was taken"),
+        (SloppyContract.test_a_time_to_live_that_is_none_is_refused, "ttl=0 was taken"),
+        (
+            SloppyContract.test_an_update_that_raises_leaves_everything_as_it_was,
+            "what the function raised did not come out",
+        ),
+    ],
+)
+def test_the_contract_finds_a_storage_that_refuses_nothing(check: Any, message: str) -> None:
+    with pytest.raises(Nonconforming, match=message):
+        check(SloppyContract())

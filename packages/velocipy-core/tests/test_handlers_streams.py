@@ -285,3 +285,25 @@ def test_a_websocket_endpoint_must_not_yield() -> None:
 
     with pytest.raises(BindingError, match="the endpoint talk .* yields on a WebSocket"):
         app.websocket("/")(talk)
+
+
+@pytest.mark.parametrize("interface", ["asgi", "rsgi"])
+def test_a_response_class_of_ones_own_reads_with_the_encoder_of_items_as_with_the_app_s(
+    interface: str,
+) -> None:
+    read: list[Any] = []
+
+    class Reading(NDJSONResponse):
+        def bind(self, encoder: Any) -> None:
+            read.append(encoder.decode(b'{"a": [1]}'))
+            super().bind(encoder)
+
+    app = VelociPy(plugins=False)
+
+    @app.get("/", response_class=Reading)
+    async def rows() -> AsyncIterator[dict[str, int]]:
+        yield {"a": 1}
+
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/").text == '{"a":1}\n'
+    assert read[-1] == {"a": [1]}

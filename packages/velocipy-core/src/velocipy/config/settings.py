@@ -186,17 +186,21 @@ def _wrapped_items(stripped: Any) -> Read | None:
     if texts == [*args]:
         return None
     if origin is dict:
-        return _wrapping(_json_reader(origin[tuple(texts)]), partial(_wrap_pairs, args))
+        return _wrapping(_json_reader(_of(origin, texts)), partial(_wrap_pairs, args))
     if any(arg not in (args[0], Ellipsis) for arg in args):
         return None
-    collection = find_collection(origin[tuple(texts)])
+    collection = find_collection(_of(origin, texts))
     if collection is None:
         return None
     wrap, make = WRAPPED[args[0]], collection.make
     return _wrapping(
-        _list_reader(collection, (), _json_reader(origin[tuple(texts)])),
+        _list_reader(collection, (), _json_reader(_of(origin, texts))),
         lambda values: make([wrap(value) for value in values]),
     )
+
+
+def _of(origin: Any, args: list[Any]) -> Any:
+    return origin[tuple(args)]
 
 
 def _wrap_pairs(kinds: tuple[Any, ...], pairs: dict[Any, Any]) -> dict[Any, Any]:

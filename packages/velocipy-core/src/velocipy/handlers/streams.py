@@ -8,7 +8,6 @@ async def rows() -> AsyncIterator[Row]:        # each Row is checked, filtered a
 from __future__ import annotations
 
 from collections import abc
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, get_args, get_origin
 
@@ -96,8 +95,12 @@ class ItemEncoder:
 
     def __init__(self, items: Dumper, encoder: JSONEncoder) -> None:
         self.name: str = encoder.name
-        self.decode: Callable[[bytes], Any] = encoder.decode
+        self._decode = encoder.decode
         self._items = items
+
+    def decode(self, data: bytes, /) -> Any:
+        """As the encoder does."""
+        return self._decode(data)
 
     def encode(self, value: object) -> bytes:
         """An item -> bytes. Raises ResultError for one that is not as declared."""

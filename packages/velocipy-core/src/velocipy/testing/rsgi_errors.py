@@ -23,7 +23,7 @@ else:
     OwnRSGIProtocolClosed.__name__ = "RSGIProtocolClosed"
     try:
         from granian._granian import RSGIProtocolClosed, RSGIProtocolError
-    except ImportError:
+    except ImportError:  # pragma: no cover - where no Granian is installed; nothing else differs
         RSGIProtocolError, RSGIProtocolClosed = OwnRSGIProtocolError, OwnRSGIProtocolClosed
 
 
