@@ -154,7 +154,7 @@ def test_the_stop_of_an_app_waits_for_tasks_up_to_its_grace(caplog: pytest.LogCa
             raise
 
     async def go() -> None:
-        app = VelociPy(plugins=False, shutdown_grace=0.3)
+        app = VelociPy(plugins=False, shutdown_grace=1.0)
         await app.lifespan.start()
         running = [
             asyncio.ensure_future(app.jobs.run(BackgroundTasks(BackgroundTask(work, seconds))))
@@ -166,9 +166,9 @@ def test_the_stop_of_an_app_waits_for_tasks_up_to_its_grace(caplog: pytest.LogCa
 
     started = time.perf_counter()
     asyncio.run(go())
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 30  # of the 60 that one would take
     assert events == ["finished", "cancelled"]
-    assert "was still running 0.3 s after the app was told to stop" in caplog.text
+    assert "was still running 1.0 s after the app was told to stop" in caplog.text
 
 
 @both

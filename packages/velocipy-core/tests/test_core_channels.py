@@ -34,12 +34,12 @@ def run(test: Callable[[Channels], Awaitable[None]], channels: Channels | None =
         assert hub._subscribers == {}
         assert asyncio.all_tasks() == others
 
-    asyncio.run(asyncio.wait_for(within(), 10))
+    asyncio.run(asyncio.wait_for(within(), 100))
 
 
 async def take(subscription: Subscription, number: int) -> list[Message]:
-    """The next messages; those that are missing end the test after a second."""
-    return [await asyncio.wait_for(anext(subscription), 1) for _ in range(number)]
+    """The next messages; those that are missing end the test."""
+    return [await asyncio.wait_for(anext(subscription), 30) for _ in range(number)]
 
 
 # -- who gets what -----------------------------------------------------------------------------------------------------------

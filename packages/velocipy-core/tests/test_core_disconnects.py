@@ -17,7 +17,7 @@ both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 
 def until(events: list[str], wanted: str) -> None:
     """Wait for an event that another thread notes."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while wanted not in events:
         assert time.monotonic() < deadline, events
         time.sleep(0.002)

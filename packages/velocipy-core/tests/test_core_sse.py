@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -213,7 +214,7 @@ def test_a_silent_stream_beats_and_its_iterator_goes_on_waiting(interface: str) 
 
     async def slow() -> AsyncIterator[str]:
         try:
-            await asyncio.sleep(0.35)
+            await asyncio.sleep(1.2)
             waited.append("to the end")
             yield "late"
         finally:
@@ -222,18 +223,18 @@ def test_a_silent_stream_beats_and_its_iterator_goes_on_waiting(interface: str) 
     make = lambda: EventSourceResponse(slow(), heartbeat=0.15)  # noqa: E731
     with TestClient(streaming(make), interface=interface) as client:
         text = client.get("/").text
-    assert text in (":\n\n:\n\ndata: late\n\n", ":\n\n:\n\n:\n\ndata: late\n\n")
+    assert re.fullmatch(r"(:\n\n){2,9}data: late\n\n", text)  # eight, or fewer where the machine stands still
     assert waited == ["to the end", "closed"]
 
 
 @both
 def test_a_lively_stream_does_not_beat(interface: str) -> None:
     async def lively() -> AsyncIterator[int]:
-        for number in range(20):
-            await asyncio.sleep(0.02)
+        for number in range(15):
+            await asyncio.sleep(0.1)
             yield number
 
-    make = lambda: EventSourceResponse(lively(), heartbeat=0.2)  # noqa: E731
+    make = lambda: EventSourceResponse(lively(), heartbeat=1.2)  # noqa: E731
     with TestClient(streaming(make), interface=interface) as client:
         assert ":\n" not in client.get("/").text.replace("data:", "")
 
@@ -303,7 +304,7 @@ def test_a_stop_ends_the_stream_in_order(interface: str) -> None:
                 stop.set()
                 return [first] + [chunk async for chunk in chunks]
 
-    assert asyncio.run(asyncio.wait_for(run(), 10)) == [b"data: first\n\n"]
+    assert asyncio.run(asyncio.wait_for(run(), 60)) == [b"data: first\n\n"]
     assert seen == ["closed"]
 
 
@@ -344,7 +345,7 @@ def test_head_starts_nothing(interface: str) -> None:
 
 
 async def taken(subscription: Any, count: int) -> list[Any]:
-    return [(await asyncio.wait_for(anext(subscription), 1)).data for _ in range(count)]
+    return [(await asyncio.wait_for(anext(subscription), 30)).data for _ in range(count)]
 
 
 def test_a_ring_keeps_the_last_events_and_tells_what_is_missing() -> None:
@@ -416,7 +417,7 @@ def test_closing_a_subscription_ends_who_waits_on_it() -> None:
         waiting = asyncio.ensure_future(collect())
         await asyncio.sleep(0)
         await subscription.aclose()
-        return await asyncio.wait_for(waiting, 1)
+        return await asyncio.wait_for(waiting, 30)
 
     assert asyncio.run(run()) == []
 

@@ -69,18 +69,18 @@ def test_a_stream_has_its_grace_and_is_then_broken_off(
         async with AsyncTestClient(app, interface=interface) as client:
             asking = [asyncio.ensure_future(client.get(f"/{count}")) for count in (3, 10_000)]
             await asyncio.sleep(0.03)
-            of_loop().begin(0.3)
+            of_loop().begin(1.0)
             assert (await asking[0]).text == "0;1;2;"
             if interface == "asgi":
                 with pytest.raises(httpx2.RemoteProtocolError):
-                    await asyncio.wait_for(asking[1], 5)
+                    await asyncio.wait_for(asking[1], 60)
             else:  # RSGI has no way to show that there was more
-                assert (await asyncio.wait_for(asking[1], 5)).text.startswith("0;1;2;")
+                assert (await asyncio.wait_for(asking[1], 60)).text.startswith("0;1;2;")
 
     asyncio.run(go())
     assert events[0] == "whole"
     assert events[1] in ("CancelledError", "GeneratorExit")
-    assert "a stream was still open 0.3 s after the server was told to stop" in caplog.text
+    assert "a stream was still open 1.0 s after the server was told to stop" in caplog.text
 
 
 def test_signals_are_heard_before_the_server_s_own_handler_and_given_back() -> None:
@@ -92,7 +92,7 @@ def test_signals_are_heard_before_the_server_s_own_handler_and_given_back() -> N
         end = listen(1.0)
         assert signal.getsignal(signal.SIGTERM) is not ours
         signal.raise_signal(signal.SIGTERM)
-        await asyncio.wait_for(of_loop().event.wait(), 5)
+        await asyncio.wait_for(of_loop().event.wait(), 60)
         end()
         assert signal.getsignal(signal.SIGTERM) is ours
         end()

@@ -159,7 +159,7 @@ def test_a_peer_that_does_not_read_is_given_up_after_the_send_timeout(interface:
 
     with TestClient(serving(flood, send_timeout=0.1), interface=interface) as client:
         with client.websocket_connect("/ws") as ws:
-            for _ in range(200):
+            for _ in range(1_500):
                 if seen:
                     break
                 time.sleep(0.02)
@@ -193,7 +193,10 @@ def test_a_send_timeout_wakes_the_task_that_receives(interface: str) -> None:
 
     with TestClient(serving(endpoint, send_timeout=0.1), interface=interface) as client:
         with client.websocket_connect("/ws") as ws:
-            time.sleep(0.3)
+            for _ in range(1_500):
+                if ended:
+                    break
+                time.sleep(0.02)
             with pytest.raises(WebSocketDisconnect):
                 while True:
                     ws.receive()

@@ -283,10 +283,10 @@ def test_cancelling_a_request_leaves_everything_once_and_in_order(interface: str
     async def scenario() -> None:
         async with AsyncTestClient(app, interface=interface) as client:
             exchange = client.exchange("GET", "/")
-            await asyncio.wait_for(reached.wait(), 5)
+            await asyncio.wait_for(reached.wait(), 30)
             assert exchange.task is not None
             exchange.task.cancel()
-            await asyncio.wait([exchange.task], timeout=5)
+            await asyncio.wait([exchange.task], timeout=30)
             assert exchange.task.done()
 
     asyncio.run(scenario())
@@ -320,7 +320,7 @@ def test_cancelling_while_a_thread_enters_still_leaves_it(interface: str) -> Non
             await asyncio.to_thread(entering.wait, 5)
             assert exchange.task is not None
             exchange.task.cancel()
-            await asyncio.wait([exchange.task], timeout=5)
+            await asyncio.wait([exchange.task], timeout=30)
 
     asyncio.run(scenario())
     assert events == ["entered", "left"]
@@ -357,7 +357,7 @@ def test_a_client_that_leaves_a_stream_has_its_dependencies_left_once(interface:
             await exchange.chunk()
             exchange.leave()
             assert exchange.task is not None
-            await asyncio.wait([exchange.task], timeout=5)
+            await asyncio.wait([exchange.task], timeout=30)
             assert exchange.task.done()
 
     asyncio.run(scenario())
@@ -394,7 +394,7 @@ def test_a_stream_that_breaks_off_is_no_success_to_its_dependencies(
         async with AsyncTestClient(app, interface=interface) as client:
             exchange = client.exchange("GET", "/")
             assert exchange.task is not None
-            await asyncio.wait([exchange.task], timeout=5)
+            await asyncio.wait([exchange.task], timeout=30)
 
     with caplog.at_level(logging.ERROR, "velocipy"):
         asyncio.run(scenario())

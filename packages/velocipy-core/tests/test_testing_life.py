@@ -70,7 +70,7 @@ def loop_threads() -> list[threading.Thread]:
 
 
 def wait_for_no_threads() -> list[threading.Thread]:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while loop_threads() and time.monotonic() < deadline:
         time.sleep(0.01)
     return loop_threads()
