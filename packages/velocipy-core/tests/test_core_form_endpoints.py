@@ -85,6 +85,19 @@ def test_a_file_beside_fields(interface: Any) -> None:
 
 
 @both
+def test_no_body_at_all_is_a_form_without_fields(interface: Any) -> None:
+    async def endpoint(name: Annotated[str, Form()] = "nobody") -> str:
+        return name
+
+    async def demanding(name: Annotated[str, Form()]) -> str:
+        return name
+
+    assert client_of(endpoint, interface).post("/").text == "nobody"
+    assert refused(client_of(demanding, interface).post("/")) == [(["form", "name"], "missing")]
+    assert client_of(endpoint, interface).post("/", content=iter([b"", b"name=a"])).status_code == 415
+
+
+@both
 def test_a_form_asks_for_a_form(interface: Any) -> None:
     async def endpoint(name: Annotated[str, Form()]) -> str:
         return name

@@ -168,9 +168,9 @@ def test_a_media_type_is_compared_in_any_case(content_type: str, body: bytes) ->
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "", "application/json", "text/plain", "multipart/mixed; boundary=b", "text/plain; " + URLENCODED],
+    ["", "application/json", "text/plain", "multipart/mixed; boundary=b", "text/plain; " + URLENCODED],
 )
-def test_any_other_type_is_refused_unread(content_type: str | None) -> None:
+def test_any_other_type_is_refused_unread(content_type: str) -> None:
     taken: list[int] = []
 
     async def body() -> AsyncIterator[bytes]:
@@ -182,6 +182,24 @@ def test_any_other_type_is_refused_unread(content_type: str | None) -> None:
         *(UnsupportedMediaType, []),
         "the body must be a form: application/x-www-form-urlencoded or multipart/form-data",
     )
+
+
+def test_without_a_type_a_body_is_refused_at_its_first_byte_and_none_is_a_form() -> None:
+    taken: list[bytes] = []
+
+    async def body(*chunks: bytes) -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            taken.append(chunk)
+            yield chunk
+
+    assert type(refusal(None, body(b"", b"a", b"b"))) is UnsupportedMediaType
+    assert taken == [b"", b"a"]
+
+    async def work() -> None:
+        async with read_form(None, body(b"", b"")) as form:
+            assert form.items() == []
+
+    run(work())
 
 
 @BOTH

@@ -161,10 +161,13 @@ async def receive_form(
 ) -> FormData:
     """A body -> the form that it is, whose files the caller closes; when reading fails, nothing is left open.
 
-    `content_type` and `encoding` are the headers Content-Type and Content-Encoding. Raises UnsupportedMediaType for what is no
-    form, BadRequest for a broken one, PayloadTooLargeException beyond the limits, HTTPException(507) when the disk is full, and
-    whatever `chunks` raises. The body is read to its end, so that a cut-off one never passes for a whole one.
+    `content_type` and `encoding` are the headers Content-Type and Content-Encoding; neither type nor body is a form without fields.
+    Raises UnsupportedMediaType for what is no form, BadRequest for a broken one, PayloadTooLargeException beyond the limits,
+    HTTPException(507) when the disk is full, and whatever `chunks` raises. The body is read to its end, so that a cut-off one never
+    passes for a whole one.
     """
+    if content_type is None and await _is_empty(chunks):
+        return FormData()
     if check_form_type(content_type, encoding) == URLENCODED:
         return parse_urlencoded(await _read_urlencoded(chunks, limits), limits)
     form = FormData()
@@ -174,6 +177,13 @@ async def receive_form(
         await form.close()
         raise
     return form
+
+
+async def _is_empty(chunks: AsyncIterator[bytes]) -> bool:
+    async for chunk in chunks:
+        if chunk:
+            return False
+    return True
 
 
 @asynccontextmanager
