@@ -113,18 +113,47 @@ def test_keys_that_a_server_may_leave_out_have_defaults() -> None:
 
 
 async def read(length: bytes | None, *messages: Message) -> bytes:
-    return await read_body(length, Wire(*messages).receive, 10)
+    return await read_body(length, scope(), Wire(*messages).receive, 10)
 
 
 def test_a_body_is_counted_as_it_arrives_whatever_its_header_says() -> None:
     async def run(limit: int, *messages: Message) -> bytes:
-        return await read_body(b"1", Wire(*messages).receive, limit)
+        return await read_body(b"2", scope(), Wire(*messages).receive, limit)
 
     assert asyncio.run(run(3, chunk(b"abc", False))) == b"abc"
     assert asyncio.run(run(3, chunk(b"a"), chunk(b""), chunk(b"bc"), chunk(b"", False))) == b"abc"
-    for messages in ([chunk(b"abcd", False)], [chunk(b"ab"), chunk(b"cd", False)]):
+    for messages in ([chunk(b"abcd", False)], [chunk(b"a"), chunk(b"bcd", False)]):
         with pytest.raises(PayloadTooLargeException):
             asyncio.run(run(3, *messages))
+
+
+@pytest.mark.parametrize("seconds", [None, 30.0])
+def test_a_body_of_its_declared_length_is_whole_though_more_is_announced(seconds: float | None) -> None:
+    """Granian and Hypercorn say so of every body, and send an empty message behind it, which stays with the server."""
+
+    async def run(length: bytes | None, *lines: tuple[bytes, bytes]) -> tuple[bytes, int]:
+        wire = Wire(chunk(b"abc"), chunk(b"d"), chunk(b"", False))
+        body = await read_body(length, scope(headers=list(lines)), wire.receive, 10, seconds)
+        return body, len(wire.incoming)
+
+    assert asyncio.run(run(b"3", (b"content-length", b"3"))) == (b"abc", 2)
+    assert asyncio.run(run(b"4", (b"content-length", b"4"))) == (b"abcd", 0)
+    assert asyncio.run(run(None)) == (b"abcd", 0)
+    # It overrides the length (RFC 9112 section 6.3).
+    both = (b"content-length", b"3"), (b"transfer-encoding", b"chunked")
+    assert asyncio.run(run(b"3", *both)) == (b"abcd", 0)
+
+
+def test_the_end_of_a_body_that_was_read_hides_no_client_that_leaves() -> None:
+    async def run() -> bytes:
+        connection = connect(
+            Wire(chunk(b"abc"), chunk(b"", False), GONE), headers=[(b"content-length", b"3")]
+        )
+        body = await connection.read_body(10)
+        await connection.disconnected()
+        return body
+
+    assert asyncio.run(run()) == b"abc"
 
 
 @pytest.mark.case(18)

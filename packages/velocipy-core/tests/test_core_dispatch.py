@@ -94,6 +94,10 @@ async def _echo(any: str) -> str:
     return any
 
 
+async def at_a_loss(request: Request, exc: Exception) -> dict[str, bool]:
+    return {"lost": True}
+
+
 async def _socket(websocket: WebSocket) -> None:
     await websocket.accept()
 
@@ -509,7 +513,7 @@ def test_a_handler_is_compiled_at_first_use_and_kept(interface: str) -> None:
     app.get("/x")(hello)
     with TestClient(app, interface=interface) as client:
         client.get("/x")
-        leaf = app._dispatcher._leaves[0]
+        _, leaf, *_ = app._dispatcher._leaves
         kept = dict(leaf.handlers[interface])
         assert kept.keys() == {"GET", "HEAD"}
         client.get("/x")
@@ -526,10 +530,33 @@ def test_routes_of_our_own_are_bounded(interface: str) -> None:
         for number in range(50):
             client.exchange("GET", f"/a/b/{number}").reply()
             client.exchange(f"M{number}", "/x").reply()
+            client.exchange(f"M{number}", "/a/b").reply()
             client.exchange("GET", f"t{number}").reply()
-    dispatcher = app._dispatcher
-    assert len(dispatcher._nowhere) <= 5
-    assert all(len(leaf.own) <= 2 for leaf in dispatcher._leaves)
-    assert all(
-        handlers.keys() <= {"GET", "HEAD", "DELETE"} for handlers in dispatcher._leaves[0].handlers.values()
-    )
+    nowhere, *leaves = app._dispatcher._leaves
+    assert len(nowhere.own) <= 5
+    assert nowhere.handlers[interface].keys() == {"GET"}
+    assert all(len(leaf.own) <= 2 for leaf in leaves)
+    assert all(handlers.keys() <= {"GET", "HEAD", "DELETE"} for handlers in leaves[0].handlers.values())
+
+
+@both
+def test_a_404_of_each_method_is_compiled_once(interface: str) -> None:
+    app = make_methods()
+    with TestClient(app, interface=interface) as client:
+        client.get("/a/b")
+        client.head("/a/b")
+        nowhere = app._dispatcher._leaves[0]
+        kept = dict(nowhere.handlers[interface])
+        assert kept.keys() == {"GET", "HEAD"}
+        assert client.get("/b/c").status_code == 404
+        assert nowhere.handlers[interface] == kept
+        assert len(nowhere.own) == 1
+
+
+@both
+def test_what_words_a_404_may_be_added_after_the_first_one(interface: str) -> None:
+    app = make_methods()
+    with TestClient(app, interface=interface) as client:
+        assert client.get("/a/b").json() == {"detail": "Not Found"}
+        app.exception_handler(404)(at_a_loss)
+        assert client.get("/a/b").json() == {"lost": True}

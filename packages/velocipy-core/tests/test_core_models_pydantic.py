@@ -448,6 +448,24 @@ def test_a_result_that_does_not_fit_is_a_result_error() -> None:
         pages.exact[Page[Point]](page)
 
 
+class Basket(pydantic.BaseModel):
+    fruits: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.fruits)
+
+
+def test_a_model_that_is_false_is_no_none() -> None:
+    many = BACKEND.dumper(list[Basket], lambda: find_encoder("stdlib"))
+    named = BACKEND.dumper(dict[str, Basket], lambda: find_encoder("stdlib"))
+    assert many.exact[list]([Basket(), Basket(fruits=["fig"])]) == b'[{"fruits":[]},{"fruits":["fig"]}]'
+    assert named.exact[dict]({"a": Basket()}) == b'{"a":{"fruits":[]}}'
+    with pytest.raises(ResultError):
+        many.exact[list]([Basket(), None])
+    with pytest.raises(ResultError):
+        named.exact[dict]({"a": None})
+
+
 def test_a_model_of_scalars_is_trusted_and_pydantic_warns() -> None:
     broken = Point(x=1)
     broken.x = "a"  # type: ignore[assignment]  # pydantic does not look

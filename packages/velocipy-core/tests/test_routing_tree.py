@@ -48,6 +48,17 @@ def fastest(call: Callable[[], object], rounds: int = 15) -> float:
 # What is found
 
 
+@pytest.mark.parametrize("template", ["/items/{id:int}", "/items/{id}/more", "/{id:int}", "/{rest*}"])
+def test_what_stands_for_nowhere_is_given_for_paths_alone(template: str) -> None:
+    made = tree(template, "/about")
+    assert made.match("/items/.." if template == "/{rest*}" else "/nowhere/at/all") is None
+    made.nowhere = ("nowhere", ())
+    assert made.match("/items/..") == ("nowhere", ())
+    assert made.match("/about") == ("/about", ())
+    assert made.match("*") is made.match("") is made.match("http://a/items/..") is None
+    assert matches(made, "/items/..") == matches(made, "*") == matches(made, "") == []
+
+
 @pytest.mark.parametrize(
     ("template", "path", "values"),
     [

@@ -90,8 +90,9 @@ class Dispatcher:
         self._redirects = trailing_slash == "redirect"
         self._entries: dict[str, Entry] = {}
         self._leaves: list[Leaf] = []
-        self._nowhere: dict[tuple[str, str], Handler] = {}
         self._tree: RouteTree[Leaf] = RouteTree(self._make_leaf, ignore_slash=trailing_slash == "ignore")
+        self._nowhere: Leaf = self._make_leaf(_ANYWHERE)
+        self._tree.nowhere = (self._nowhere, ())
 
     def add(self, route: Route) -> None:
         """Take a route in. Raises RouteConflictError for a place that is taken, BindingError for what cannot be bound."""
@@ -113,7 +114,6 @@ class Dispatcher:
 
     def forget(self) -> None:
         """Compile anew at the next request of each route: a layer or an override has changed."""
-        self._nowhere.clear()
         for leaf in self._leaves:
             leaf.forget()
 
@@ -182,13 +182,13 @@ class Dispatcher:
         return leaf
 
     def _finder(self, dialect: Dialect) -> Find:
-        missing = (dialect.name, "404")
-
-        def find(method: str, path: str, nowhere: bool) -> Found:
-            if nowhere and method != WEBSOCKET and not self._redirects and path[:1] == "/":
-                found = self._nowhere.get(missing) or self._not_found(dialect)
-                return (found if method != "HEAD" else dialect.for_method(method, found)), ()
-            return self._find(dialect, method, path)
+        def find(method: str, path: str, found: Any) -> Found:
+            if found is not self._tree.nowhere or method == WEBSOCKET or self._redirects:
+                return self._find(dialect, method, path)
+            handler = dialect.for_method(method, self._not_found(dialect))
+            if method in _USUAL:
+                self._nowhere.handlers[dialect.name][method] = handler
+            return handler, ()
 
         return find
 
@@ -205,7 +205,7 @@ class Dispatcher:
                 return self._handler(leaf, route, method, dialect), values
         if method == WEBSOCKET:
             return self._own_handler(
-                self._nowhere, "socket", _refuse_socket, dialect, methods=(WEBSOCKET,)
+                self._nowhere.own, "socket", _refuse_socket, dialect, methods=(WEBSOCKET,)
             ), (path,)
         if path[:1] != "/":
             return self._absolute(dialect, path) or self._odd_target(dialect, method, path)
@@ -216,7 +216,7 @@ class Dispatcher:
             if FALLBACK in leaf.routes:
                 return self._handler(leaf, leaf.routes[FALLBACK], FALLBACK, dialect), values
         if self._redirects and (target := self._slash_target(path, method)):
-            return self._own_handler(self._nowhere, "slash", _redirect, dialect), (target,)
+            return self._own_handler(self._nowhere.own, "slash", _redirect, dialect), (target,)
         return self._not_found(dialect), ()
 
     def _handler(self, leaf: Leaf, route: Route, method: str, dialect: Dialect) -> Handler:
@@ -320,16 +320,23 @@ class Dispatcher:
         """A target that is no path: `OPTIONS *` asks for the server itself (RFC 9110 section 9.3.7), all else is malformed."""
         if path == "*" and method == "OPTIONS":
             known = {name for leaf in self._leaves for name in leaf.routes} - NOT_METHODS | {"OPTIONS"}
-            return self._own_handler(self._nowhere, "options", _options, dialect), (", ".join(sorted(known)),)
-        return self._own_handler(self._nowhere, "target", _refuse_target, dialect), (path,)
+            return self._own_handler(self._nowhere.own, "options", _options, dialect), (
+                ", ".join(sorted(known)),
+            )
+        return self._own_handler(self._nowhere.own, "target", _refuse_target, dialect), (path,)
 
     def _not_found(self, dialect: Dialect) -> Handler:
         """A constant, unless an exception handler wants to word it."""
         handled = find_handler(merge_handlers((self._app.layer,)), NotFound()) is not None
         if handled or self._app.debug:
-            return self._own_handler(self._nowhere, "404", _raise_not_found, dialect)
+            return self._own_handler(self._nowhere.own, "404", _raise_not_found, dialect)
         return self._own_handler(
-            self._nowhere, "404", _raise_not_found, dialect, status=404, constant=self._app.wording.bare(404)
+            self._nowhere.own,
+            "404",
+            _raise_not_found,
+            dialect,
+            status=404,
+            constant=self._app.wording.bare(404),
         )
 
     def _own_handler(
@@ -383,7 +390,7 @@ def _yields_head(method: str, route: Route, other: Route | None) -> bool:
 
 
 _USUAL = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
-"""Methods under which the handler of a mount is kept ready."""
+"""Methods under which the handlers of a mount, and of what is nowhere, are kept ready."""
 
 _ABSOLUTE = re.compile(r"https?://[^/?#@]+(/.*)?", re.IGNORECASE | re.DOTALL)
 _ANYWHERE = PathTemplate.parse("/{rest*}")

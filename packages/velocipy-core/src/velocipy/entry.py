@@ -1,7 +1,7 @@
 """The function that a server calls for every exchange, generated from a dialect. Finds handlers; compiles none.
 
-It does the usual case alone: the first leaf that matches has a compiled handler for the method. Everything else goes through the
-`find` that it is given, which is called with (method, path, whether no leaf matches) and gives a handler and its values.
+It does the usual case alone: the leaf that the tree gives has a compiled handler for the method. Everything else goes through the
+`find` that it is given, which is called with (method, path, what the tree gave) and gives a handler and its values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHARED_TASK = "_CBSchedulerTask"
 
 Handler = Callable[..., Any]
 Found = tuple[Handler, Sequence[object]]
-Find = Callable[[str, str, bool], Found]
+Find = Callable[[str, str, Any], Found]
 
 
 class Entry:
@@ -110,5 +110,5 @@ def _write(source: Source, dialect: Dialect, static: str, match: str, find: str)
             source.line(f"handle = leaf.handlers[{dialect.name!r}].get(method)")
             with source.block("if handle is not None:"):
                 source.line(f"return {give}handle({args}, values)")
-        source.line(f"handle, values = {find}(method, path, found is None)")
+        source.line(f"handle, values = {find}(method, path, found)")
         source.line(f"return {give}handle({args}, values)")

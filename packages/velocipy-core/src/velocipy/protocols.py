@@ -299,6 +299,8 @@ class Dialect:
     """Statements at the head of the entry, for exchanges of the protocol that are neither HTTP nor WebSocket; may use `app`."""
     native: Callable[[HeaderPairs], Sequence[Any]]
     """Checked pairs -> the form that send_body takes."""
+    send_counted: tuple[str, ...] = ()
+    """The same where `{headers}` hold the Content-Length already, as those of a constant body do; none where a server counts it."""
     root_path: str = "''"
     """What stands before the path in the client's URL, as "/api"."""
     scheme: str | None = None

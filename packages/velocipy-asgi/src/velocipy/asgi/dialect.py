@@ -63,11 +63,15 @@ dialect: Dialect = Dialect(
         f"({_field_text(first, name, default)}) if len({first}) == len(lines) else joined_lines(lines, {name.encode()!r}, {default})"
     ),
     field_value=lambda value: repr(value.encode()),
-    read_body="read_body({length}, receive, {limit}, {seconds})",
+    read_body="read_body({length}, scope, receive, {limit}, {seconds})",
     # A list of its own for each answer: servers and foreign middleware add to it.
     send_body=(
         "await send({{'type': 'http.response.start', 'status': {status}, "
         "'headers': [*{headers}, (b'content-length', b'%d' % len(body))]}})",
+        "await send({{'type': 'http.response.body', 'body': body}})",
+    ),
+    send_counted=(
+        "await send({{'type': 'http.response.start', 'status': {status}, 'headers': [*{headers}]}})",
         "await send({{'type': 'http.response.body', 'body': body}})",
     ),
     send_empty=(

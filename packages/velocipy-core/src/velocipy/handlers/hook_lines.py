@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -55,11 +55,11 @@ class HookLines:
         used = {local for other in others for local in other.locals}
         return tuple(step for step in given if isinstance(step, (Give, Constant)) and step.target in used)
 
-    def natives(self) -> Callable[[str], Any]:
-        """A function from a media type to the native headers of an answer, with the segment's constants."""
+    def natives(self, more: Sequence[tuple[str, str]] = ()) -> Callable[[str], Any]:
+        """A function from a media type to the native headers of an answer, with the segment's constants, and with more."""
         constants = [(name, value) for name, value in self._segment.constants if name != "content-type"]
         native = self._dialect.native
-        return lambda media_type: native([("content-type", media_type), *constants])
+        return lambda media_type: native([("content-type", media_type), *constants, *more])
 
     def native_headers(self, *, of_result: bool) -> str:
         """The hooks' headers where every hook was entered: checked native pairs, none where making them fails.

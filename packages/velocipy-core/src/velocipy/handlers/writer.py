@@ -298,7 +298,7 @@ class SegmentWriter(Unpacked):
             self.source.line(f"offer = preferred(', '.join(headers.get_all('accept')), {offers})")
         last = self.segment.core[-1]
         if isinstance(last, Always):
-            self._send_always(last.media_type)
+            self._send_always(last)
         elif self.short == "body":
             self._find_ready()
         elif self.short == "empty":
@@ -334,14 +334,15 @@ class SegmentWriter(Unpacked):
             self._add_hook_headers()
             self.source.line("response = None")
 
-    def _send_always(self, media_type: str) -> None:
-        """What is answered to everybody is there already, in `body`."""
+    def _send_always(self, step: Always) -> None:
+        """What is answered to everybody is there already, in `body`, and its length is known."""
         if self.short is None:
-            self.source.line(f"response = Response(body, {self.plan.status}, None, {media_type!r})")
+            self.source.line(f"response = Response(body, {self.plan.status}, None, {step.media_type!r})")
             return
-        natives = self.hooks.natives()(media_type)
+        counted = (("content-length", str(len(step.content))),) if self.dialect.send_counted else ()
+        natives = self.hooks.natives(counted)(step.media_type)
         self.source.line(f"head = {self.source.bind('HEAD', natives)}")
-        self._ready_or_finished(repr(media_type))
+        self._ready_or_finished(repr(step.media_type))
 
     def _add_hook_headers(self) -> None:
         if self.hooks.has_headers:
@@ -381,7 +382,9 @@ class SegmentWriter(Unpacked):
             if self.short == "empty":
                 self._send_empty()
             else:
-                self._fill(self.dialect.send_body, "head")
+                always = isinstance(self.segment.core[-1], Always)
+                counted = self.dialect.send_counted if always else ()
+                self._fill(counted or self.dialect.send_body, "head")
             if self.plan.enters:
                 self.source.line("broken = None")
         with self.source.block("else:"):

@@ -89,16 +89,14 @@ class PydanticBackend(ModelBackend):
     def decoder(self, annotation: Any, find_encoder: FindEncoder) -> Decode:
         """pydantic's own parser, kept to what JSON is."""
         adapter, encoder = _adapter(annotation), functools.cache(find_encoder)
+        short = functools.cache(lambda: adapter().validator.validate_json)
         long = functools.cache(lambda: _Long(adapter().core_schema))
-
-        def validator_for(body: bytes) -> Callable[[bytes], Any]:
-            return adapter().validator.validate_json if len(body) <= LONG_BODY else long().validate
 
         def decode(body: bytes, errors: list[ErrorItem]) -> Any:
             if may_be_read_otherwise(body):
                 refuse_endless_numbers(decode_body(body, encoder()))
             try:
-                return validator_for(body)(body)
+                return short()(body) if len(body) <= LONG_BODY else long().validate(body)
             except pydantic.ValidationError as exc:
                 if _is_no_json(exc):
                     raise BadRequest("Invalid JSON body") from None

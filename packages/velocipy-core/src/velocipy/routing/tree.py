@@ -46,6 +46,8 @@ class RouteTree(Generic[Leaf]):
         self._ignore_slash = ignore_slash
         self.static: dict[str, tuple[Leaf, Sequence[object]]] = {}
         """What `match` gives for every path that is a template without holes."""
+        self.nowhere: tuple[Leaf, Sequence[object]] | None = None
+        """What it gives for a path that no template takes; for what is no path, as `*`, it gives None."""
         self._last: dict[
             str, _Node[Leaf]
         ] = {}  # the literals before a last segment with holes -> the node before it
@@ -72,31 +74,37 @@ class RouteTree(Generic[Leaf]):
                 try:
                     value = parse(last)
                 except ValueError:
-                    return self._walk(path, self._start, [])
-                return child.leaf, value if several else (value,)
-        return self._walk(path, self._start, [])
+                    pass
+                else:
+                    return child.leaf, value if several else (value,)
+        segments = path.split("/", self._splits)
+        if segments[0] or not path:
+            return None
+        root = self._root
+        if not root.choices and segments[1] not in root.statics:  # as nearly every path that leads nowhere
+            return self.nowhere
+        return self._walk(path, segments, self._start, []) or self.nowhere
 
     def matches(self, path: str) -> Iterator[tuple[Leaf, Sequence[object]]]:
         """Every leaf that takes `path`, each once, the most preferred first."""
         found = self.static.get(path)
         if found is not None:
             yield found
-        places = [self._start]
+        places = [self._start] if path[:1] == "/" else []
         while places:
-            found = self._walk(path, places.pop(), places)
+            found = self._walk(path, path.split("/", self._splits), places.pop(), places)
             if found is not None:
                 yield found
 
     def _walk(
-        self, path: str, place: _Place[Leaf], places: list[_Place[Leaf]]
+        self, path: str, segments: list[str], place: _Place[Leaf], places: list[_Place[Leaf]]
     ) -> tuple[Leaf, Sequence[object]] | None:
-        """The first match from `place` on.
+        """The first match from `place` on; the segments of "/a/b" are ["", "a", "b"], as many as are told apart at all.
 
         Alternatives are put on `places` as they are passed, and taken from there when a way fails; those that are left
         after a match lead to the less preferred ones. Long because it is the loop, and each call in it costs 60 ns.
         """
-        segments = path.split("/", self._splits)  # "/a/b" is ["", "a", "b"]
-        if segments[0] or not path or (("/." in path or not path.isascii()) and never_matches(path)):
+        if ("/." in path or not path.isascii()) and never_matches(path):
             return None
         if self._ignore_slash and not segments[-1]:
             segments.pop()
