@@ -117,8 +117,9 @@ def read_body(
     message, and then nobody need look at a clock (0.6 us): so the message is taken by hand, in a generator, to be one frame. Granian
     and Hypercorn announce more behind every body; one of its declared length is not kept waiting for that (12 us on Granian).
     """
-    declared = None if length is None else LENGTHS.get(length) or declared_length(length)
-    if declared is not None and declared > limit:
+    if length is None:
+        declared = None
+    elif (declared := LENGTHS.get(length) or declared_length(length)) > limit:
         raise PayloadTooLargeException
     coming = receive()
     message: Message

@@ -161,7 +161,7 @@ class MsgspecBackend(ModelBackend):
                 return decode_again(body, exc, errors)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 raise BadRequest("Invalid JSON body") from None
-            if not is_utf8(body):
+            if not (body.isascii() or is_utf8(body)):  # 45 ns less than to call
                 raise BadRequest("Invalid JSON body")
             return value
 
