@@ -247,6 +247,76 @@ def test_a_message_of_bytes_is_octets_and_of_pydantic_as_pydantic_says() -> None
     assert messages["list_Model"]["payload"]["items"] == {"$ref": "#/components/schemas/Model"}
 
 
+def test_what_there_is_not_is_left_out() -> None:
+    app = VelociPy(openapi=OpenAPI(servers=[{"url": "http://chat.example.com"}]))
+    app.add_websocket_route("/ws", later)
+    app.mount("/files", foreign)
+    document = document_of(app)
+    assert document["servers"] == {
+        "http": {"host": "chat.example.com", "protocol": "http"},
+        "ws": {"host": "chat.example.com", "protocol": "ws"},
+    }
+    assert set(document["channels"]) == {"later"} and "components" not in document
+
+
+async def foreign(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def test_a_scheme_stands_there_where_no_message_is_a_model() -> None:
+    app = VelociPy()
+    app.add_websocket_route("/ws", later, dependencies=[Depends(guard(Key()))])
+    assert set(document_of(app)["components"]) == {"securitySchemes"}
+
+
+def test_messages_of_one_name_are_told_apart_by_what_the_app_does_and_a_number() -> None:
+    app = VelociPy()
+    app.add_websocket_route("/both", later, receives=Say, sends=Say)
+    assert set(document_of(app)["channels"]["later"]["messages"]) == {"Say", "Say_send"}
+
+    class Item(msgspec.Struct, tag="a"):
+        a: int
+
+    first = Item
+
+    class Item(msgspec.Struct, tag="b"):  # type: ignore[no-redef]
+        b: int
+
+    second = Item
+
+    class Item(msgspec.Struct, tag="c"):  # type: ignore[no-redef]
+        c: int
+
+    app = VelociPy()
+    app.add_websocket_route("/ws", later, sends=first | second | Item)
+    messages = document_of(app)["channels"]["later"]["messages"]
+    assert set(messages) == {"Item", "Item_send", "Item_send_2"}
+
+
+def test_schemas_are_those_of_draft_07() -> None:
+    import pydantic
+
+    row = {"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "string"}}
+
+    class Table(pydantic.BaseModel):
+        row: Annotated[list[Any], pydantic.WithJsonSchema(row)]
+
+    app = VelociPy()
+    app.add_websocket_route("/ws", later, receives=Table, sends=list[Say | Leave])
+    document = document_of(app)
+    assert document["components"]["schemas"]["Table"]["properties"]["row"] == {
+        "type": "array",
+        "items": [{"type": "integer"}],
+        "additionalItems": {"type": "string"},
+        "title": "Row",
+    }
+    [sent] = [
+        message["payload"]["items"]
+        for name, message in document["channels"]["later"]["messages"].items()
+        if name != "Table"
+    ]
+    assert len(sent["anyOf"]) == 2 and "discriminator" not in sent
+
+
 # -- OpenAPI 3.2 ---------------------------------------------------------------------------------------------------
 
 

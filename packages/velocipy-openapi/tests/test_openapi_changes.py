@@ -150,6 +150,34 @@ def test_parameters_come_and_go() -> None:
     ]
 
 
+def test_an_answer_of_another_kind_and_a_member_of_a_union_that_changes_are_told() -> None:
+    async def text() -> str:
+        raise NotImplementedError
+
+    async def either() -> str | bytes:
+        raise NotImplementedError
+
+    place = "POST /x, 200 application/octet-stream"
+    assert told(diff(app_of(text), app_of(either))) == [(place, "may be application/octet-stream now", False)]
+
+    assert told(diff(*endpoints(Literal["a"] | int, Literal["b"] | int))) == [
+        ("POST /x, query value", 'is no longer "a"', True),
+        ("POST /x, query value", 'may be "b" now', False),
+    ]
+
+
+def test_a_constant_is_one_value() -> None:
+    def with_constant(value: str) -> Any:
+        new = document()
+        new["components"]["schemas"]["Item-Input"]["properties"]["name"]["const"] = value
+        return new
+
+    assert told(diff(with_constant("a"), with_constant("b"))) == [
+        ("POST /items, body.name", 'is no longer "a"', True),
+        ("POST /items, body.name", 'may be "b" now', False),
+    ]
+
+
 def test_bodies_break_who_sends_less_than_is_needed() -> None:
     assert told(diff(*endpoints(Narrow, Wide))) == [
         ("POST /x, body.size", "may be missing now", False),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from velocipy import APIRouter, Header, VelociPy
+from velocipy import APIRouter, Header, Query, VelociPy
 from velocipy.exceptions import ConfigurationError
 from velocipy.openapi import OpenAPI
 
@@ -64,6 +64,19 @@ def test_a_webhook_says_what_the_app_writes_and_reads_and_what_others_answer() -
     read = schema_of(document, document["paths"]["/orders"]["post"]["requestBody"]["content"])
     assert read["required"] == ["id"]
     assert hook["parameters"][0]["name"] == "x-signature" and hook["operationId"] == "order_paid"
+
+
+def test_a_model_in_the_query_of_a_webhook_is_written_by_the_app() -> None:
+    router = APIRouter()
+
+    @router.get("/ping")
+    async def ping(order: Annotated[Order, Query()]) -> None: ...
+
+    [hook] = valid(VelociPy(openapi=OpenAPI(webhooks=router)))["webhooks"].values()
+    assert {one["name"]: one["schema"]["type"] for one in hook["get"]["parameters"]} == {
+        "id": "integer",
+        "notes": "array",
+    }
 
 
 def test_callbacks_stand_in_the_operation_that_brings_them_about() -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Annotated, Any, Generic, Literal, NewType, TypeVar, get_origin
 
 import msgspec
 import pydantic
 import pytest
+import typing_extensions
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from velocipy import Body, VelociPy
+from velocipy.exceptions import ConfigurationError
 from velocipy.models import ModelBackend, ModelField, Serialization, Validate
 
 T = TypeVar("T")
+Whole = TypeVar("Whole", bound=int)
 UserId = NewType("UserId", int)
 
 
@@ -30,6 +34,12 @@ class Level(IntEnum):
 class Node(Generic[T]):
     value: T
     next: Node[T] | None = None
+
+
+@dataclass
+class Pair(Generic[T, Whole]):
+    first: T
+    second: Whole
 
 
 @dataclass
@@ -271,6 +281,91 @@ def test_patterns_are_those_of_ecmascript() -> None:
 
     pattern = components(reads=Coded)["Coded"]["properties"]["code"]["pattern"]
     assert pattern == r"^(?:(\d+)$)$"
+
+
+def test_what_says_nothing_of_itself_may_be_anything() -> None:
+    class Unknown:
+        """Of no library."""
+
+    app = VelociPy()
+    app.add_route("/", lambda: None, responses={409: Unknown})
+    conflict = app.openapi()["paths"]["/"]["get"]["responses"]["409"]
+    assert conflict["content"]["application/json"] in ({}, {"schema": {}})
+
+
+def test_a_model_whose_fields_cannot_be_read_is_a_mistake_that_names_it() -> None:
+    @dataclass
+    class Unread:
+        missing: Missing  # type: ignore[name-defined]  # noqa: F821
+
+    app = VelociPy()
+    app.add_route("/", lambda: None, responses={409: Unread})
+    with pytest.raises(ConfigurationError, match=r"the fields of .*Unread cannot be read"):
+        app.openapi()
+
+
+def test_an_alias_that_holds_itself_ends() -> None:
+    tree = typing_extensions.TypeAliasType("tree", "list[tree]")  # type: ignore[misc]
+    vars(sys.modules[__name__]).setdefault("tree", tree)
+    written = {"type": "array", "items": {"type": "array", "items": {}}}
+    assert document_of(writes=tree)["paths"]["/write"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ] == {"schema": written}
+
+
+def test_a_type_variable_is_its_bound_or_anything() -> None:
+    app = VelociPy()
+    app.add_route("/", lambda: None, responses={409: dict[str, Whole]})
+    [conflict] = app.openapi()["paths"]["/"]["get"]["responses"]["409"]["content"].values()
+    assert conflict["schema"] == {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert components(writes=Pair)["Pair"]["properties"] == {"first": {}, "second": {"type": "integer"}}
+
+
+def test_a_tagged_row_begins_with_its_tag() -> None:
+    class Move(msgspec.Struct, array_like=True, tag="move"):
+        by: int
+        times: int = 1
+
+    assert components(reads=Move)["Move"] == {
+        "type": "array",
+        "prefixItems": [
+            {"type": "string", "enum": ["move"]},
+            {"type": "integer"},
+            {"type": "integer", "default": 1},
+        ],
+        "minItems": 2,
+    }
+
+
+def test_an_enum_of_other_values_than_scalars_has_them_as_json_says_them() -> None:
+    class Corner(Enum):
+        ORIGIN = (0, 0)
+        FAR = (1, 1)
+
+    assert components(writes=Corner)["Corner"]["enum"] == [[0, 0], [1, 1]]
+
+
+def test_words_of_json_schema_beside_a_type_are_its_own() -> None:
+    assert read_schema(Annotated[int, Body(), msgspec.Meta(extra_json_schema={"x-unit": "cm"})]) == {
+        "type": "integer",
+        "x-unit": "cm",
+    }
+    union = Annotated[Model | Wide, pydantic.WithJsonSchema({"type": "object"}), Body()]
+    assert read_schema(union) == {"type": "object"}
+    shown = read_schema(Annotated[Model | Wide, {"no": "hash"}, Body(examples=[{"name": "mug"}])])
+    assert shown["examples"] == [{"name": "mug"}] and len(shown["anyOf"]) == 2
+
+
+def test_bounds_are_numbers_of_json_or_left_out() -> None:
+    @dataclass
+    class Limits:
+        whole: Annotated[Decimal, Body(ge=Decimal(2))]
+        part: Annotated[Decimal, Body(le=Decimal("2.5"))]
+        day: Annotated[date, Body(gt=date(2024, 1, 1))]
+
+    properties = components(reads=Limits)["Limits"]["properties"]
+    assert properties["whole"]["minimum"] == 2 and properties["part"]["maximum"] == 2.5
+    assert properties["day"] == {"type": "string", "format": "date"}
 
 
 def test_what_json_cannot_say_is_no_default() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,10 @@ import pytest
 from velocipy import Depends, Header, HTTPException, VelociPy, guard
 from velocipy.exceptions import ConfigurationError
 from velocipy.middleware import SecurityHeadersMiddleware
-from velocipy.openapi import UI, OpenAPI
+from velocipy.models import ModelBackend, ModelField
+from velocipy.openapi import UI, OpenAPI, SwaggerUI
 from velocipy.openapi.ui.page import origins_in, relative
-from velocipy.testing import TestClient
+from velocipy.testing import AsyncTestClient, TestClient
 
 BASE = "http://testserver"
 
@@ -78,6 +82,92 @@ def test_both_can_be_moved_and_switched_off(interface: Any) -> None:
 def test_a_place_that_is_none_is_a_mistake_at_construction(url: str) -> None:
     with pytest.raises(ConfigurationError, match="docs_url is a path"):
         VelociPy(docs_url=url)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: OpenAPI(specification="2.0"), "is '3.1' or '3.2', not '2.0'"),  # type: ignore[arg-type]
+        (lambda: OpenAPI(servers=[{"name": "x"}]), "a server of"),
+        (lambda: OpenAPI(tags=[{"title": "x"}]), "a tag of"),
+        (lambda: OpenAPI(ui=SwaggerUI(), swagger_ui={"deepLinking": True}), "replaces: give them to it"),
+        (lambda: OpenAPI(pages={"/other": SwaggerUI}), "with parentheses"),  # type: ignore[dict-item]
+        (lambda: OpenAPI(servers=[{"url": "http://[::1"}]), "'http://\\[::1', which is none"),
+        (lambda: OpenAPI(swagger_ui={"level": object()}).page(), "are written as JSON"),
+        (lambda: OpenAPI(swagger_ui={"level": float("nan")}).page(), "are written as JSON"),
+    ],
+)
+def test_a_setting_that_cannot_be_written_is_a_mistake_at_construction(make: Any, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        make()
+
+
+class Slow:
+    """A class whose fields are asked for while a document is built."""
+
+
+class Watched(ModelBackend):
+    """Calls `asked` whenever a document with a Slow in it is built."""
+
+    name = "watched"
+    asked: Any = None
+
+    def matches(self, annotation: Any) -> bool:
+        return annotation is Slow
+
+    def validator(self, annotation: Any) -> Any:
+        return lambda value, errors, place: Slow()
+
+    def plain(self, annotation: Any, how: Any) -> Any:
+        return vars
+
+    def fields(self, annotation: Any) -> list[ModelField]:
+        self.asked()
+        return []
+
+
+def watched_app(monkeypatch: Any, asked: Any) -> VelociPy:
+    monkeypatch.setattr(Watched, "asked", staticmethod(asked))
+    app = app_of()
+    app.register_model_backend(Watched)
+    app.add_route("/slow", lambda: None, responses={409: Slow})
+    return app
+
+
+def test_a_document_that_changes_while_it_is_built_is_not_kept(monkeypatch: Any, interface: Any) -> None:
+    changes: list[Callable[[], object]] = []
+    app = watched_app(monkeypatch, lambda: changes and changes.pop()())
+    changes.append(lambda: app.add_route("/later", lambda: None))
+    client = TestClient(app, interface=interface)
+    assert client.get("/openapi.json").status_code == 200
+    assert "/later" in client.get("/openapi.json").json()["paths"]
+
+
+def test_a_document_that_several_ask_for_is_built_once(monkeypatch: Any, interface: Any) -> None:
+    asked: list[None] = []
+    go = threading.Event()
+
+    def wait() -> None:
+        asked.append(None)
+        assert go.wait(30)
+
+    async def main() -> None:
+        async with AsyncTestClient(watched_app(monkeypatch, wait), interface=interface) as client:
+            both = [asyncio.create_task(client.get("/openapi.json")) for _ in range(2)]
+            while not asked:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(
+                0.1
+            )  # the second waits for the first by now; where it does not, it finds what is kept
+            go.set()
+            first, second = await asyncio.gather(*both)
+            assert first.status_code == 200 and first.content == second.content
+
+    asyncio.run(main())
+    once = len(asked)
+    built = watched_app(monkeypatch, lambda: asked.append(None))
+    built.openapi()
+    assert len(asked) == 2 * once  # as often as one building asks
 
 
 def test_settings_of_another_kind_keep_the_app_from_starting(interface: Any) -> None:

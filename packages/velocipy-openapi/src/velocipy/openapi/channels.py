@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from velocipy.annotations import split_annotated, union_members
 from velocipy.handlers.signature import return_annotation
-from velocipy.routing.route import NOT_METHODS, Route
+from velocipy.routing.route import Route
 
 EVENT_STREAM: Final = "text/event-stream"
 """As velocipy.http.sse has it, which is loaded by apps with such streams alone."""
@@ -19,8 +19,6 @@ def is_channel(route: Route) -> bool:
 
 def is_event_stream(route: Route) -> bool:
     """Whether a route's `response_class`, or its endpoint's return annotation, sends events."""
-    if not NOT_METHODS.isdisjoint(route.methods):
-        return False
     declared: Any = route.options.response_class
     if declared is None:
         declared = split_annotated(return_annotation(route.endpoint))[0]

@@ -5,11 +5,11 @@ Knows dependencies as they are declared; overrides, which are for tests, do not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from velocipy.exceptions import ConfigurationError
-from velocipy.handlers.markers import Dependency, Error, raised_by, the_annotation
+from velocipy.handlers.markers import Dependency, Error, raised_by
 from velocipy.handlers.signature import read_signature
 from velocipy.openapi.naming import Schema, legal
 from velocipy.routing.route import Route
@@ -26,19 +26,15 @@ def needed_by(route: Route) -> tuple[Needed, ...]:
     """The middleware around a route, then every dependency of it at any depth, those of its layers first, and its endpoint."""
     around = [Needed(middleware, ()) for layer in route.layers for middleware in layer.middleware]
     listed = [dependency for layer in route.layers for dependency in layer.dependencies]
-    return (*around, *_walk([*listed, Dependency(route.endpoint)], (), ()))
+    return (*around, *_walk([*listed, Dependency(route.endpoint)], ()))
 
 
-def _walk(
-    dependencies: Iterable[Any], scopes: tuple[str, ...], above: tuple[Callable[..., Any], ...]
-) -> Iterator[Needed]:
+def _walk(dependencies: Iterable[Any], scopes: tuple[str, ...]) -> Iterator[Needed]:
+    """The route is bound by then: every one is a Dependency, and none leads back to itself."""
     for dependency in dependencies:
-        if not isinstance(dependency, Dependency) or dependency.call is the_annotation:
-            continue
         call, inside = dependency.call, (*scopes, *(getattr(dependency, "scopes", None) or ()))
-        if not any(call is caller for caller in above):
-            markers = [parameter.marker for parameter in read_signature(call)]
-            yield from _walk([m for m in markers if isinstance(m, Dependency)], inside, (*above, call))
+        markers = [parameter.marker for parameter in read_signature(call)]
+        yield from _walk([m for m in markers if isinstance(m, Dependency)], inside)
         yield Needed(call, inside)
 
 

@@ -86,9 +86,11 @@ class Schemas:
         if hasattr(annotation, "__value__"):  # `type Tree = list[Tree]` of Python 3.12 may hold itself
             return self._alias(annotation, direction)
         bare, extras = split_annotated(annotation)
-        whole = annotation if extras and self._is_foreign_union(bare) else bare
-        schema = self._bare(whole, direction)
-        return described(schema, extras) if extras else schema
+        if not extras:
+            return self._bare(bare, direction)
+        if self._is_foreign_union(bare):  # what stands beside it, such as a discriminator, is its library's
+            return described(self._foreign(self.find_backend(bare), annotation, direction), extras)
+        return described(self._bare(bare, direction), extras)
 
     def _alias(self, annotation: Any, direction: Direction) -> Schema:
         self._open_aliases.append(annotation)
