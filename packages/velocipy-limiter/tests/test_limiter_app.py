@@ -568,6 +568,16 @@ def test_too_many_messages_close_the_websocket(interface: Any) -> None:
 
 
 @both
+def test_who_would_wait_too_long_is_closed(interface: Any) -> None:
+    with client_of(chat("wait", count=1), interface).websocket_connect("/") as ws:
+        for text in "ab":
+            ws.send_text(text)
+        assert ws.receive_text() == "a"
+        with pytest.raises(WebSocketDisconnect):
+            ws.receive_text()
+
+
+@both
 def test_messages_may_wait_or_be_left_out(interface: Any) -> None:
     with client_of(chat("wait", window=0.2), interface).websocket_connect("/") as ws:
         for text in "abcde":

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -39,13 +40,26 @@ def test_importing_the_package_imports_no_protocol_and_no_test_client() -> None:
     }
 
 
-def test_redis_storage_is_that_of_velocipy_redis_or_says_what_to_install() -> None:
+def test_redis_storage_is_that_of_velocipy_redis() -> None:
     import velocipy.redis
 
-    if hasattr(velocipy.redis, "RedisStorage"):
-        assert velocipy.limiter.storage.RedisStorage is velocipy.redis.RedisStorage
-    else:
-        with pytest.raises(MissingAdapterError, match="pip install velocipy-redis"):
-            velocipy.limiter.storage.RedisStorage  # noqa: B018
+    assert velocipy.limiter.storage.RedisStorage is velocipy.redis.RedisStorage
     with pytest.raises(AttributeError):
         velocipy.limiter.storage.OtherStorage  # noqa: B018
+
+
+def test_without_velocipy_redis_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "velocipy.redis", None)
+    with pytest.raises(MissingAdapterError, match="pip install velocipy-redis"):
+        velocipy.limiter.storage.RedisStorage  # noqa: B018
+
+
+def test_a_velocipy_redis_that_lacks_a_part_is_not_told_as_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "velocipy" / "redis").mkdir(parents=True)
+    (tmp_path / "velocipy" / "redis" / "__init__.py").write_text("import a_module_that_there_is_not")
+    monkeypatch.delitem(sys.modules, "velocipy.redis", raising=False)
+    monkeypatch.setattr(velocipy, "__path__", [str(tmp_path / "velocipy")])
+    with pytest.raises(ModuleNotFoundError, match="a_module_that_there_is_not"):
+        velocipy.limiter.storage.RedisStorage  # noqa: B018

@@ -213,6 +213,41 @@ def test_a_rule_that_was_changed_neither_crashes_nor_locks_out(
     assert admitted(storage, changed, 80) >= 1
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\udcff",
+        "{",
+        "[1]",
+        '{"%s:a": 7}',
+        '{"%s:a": ["soon", 7]}',
+        '{"%s:a": [1000000001000000, ["x"]]}',
+        '{"%s:a": [1000000001000000, [9999999999999999999]]}',
+        '{"%s:a": [1000000001000000, "x"]}',
+    ],
+)
+@every
+def test_what_others_wrote_under_its_key_is_as_none(kind: RateLimitAlgorithm, content: str) -> None:
+    cells, clock = Cells(), Clock()
+    storage = KeyValueLimiterStorage(cells, clock=lambda: clock.now)
+    assert admitted(storage, (rule_of(kind),), 1) == 1
+    [key] = cells.values
+    cells.values[key] = content.replace("%s", kind).encode("utf-8", "surrogateescape")
+    assert admitted(storage, (rule_of(kind),), 8) == 5
+
+
+@every
+def test_an_identity_that_is_forgotten_leaves_nothing_of_these_rules(kind: RateLimitAlgorithm) -> None:
+    cells = Cells()
+    storage = KeyValueLimiterStorage(cells)
+    other = RateLimitRule("other", 1, 60)
+    assert admitted(storage, (rule_of(kind), other), 5) == 1
+    run(storage.reset((rule_of(kind),), "x"))
+    assert admitted(storage, (rule_of(kind),), 8) == 5 and admitted(storage, (other,), 1) == 0
+    run(storage.reset((rule_of(kind), other), "x"))
+    assert list(cells.values.values()) == [None]
+
+
 @every
 def test_what_is_given_back_can_be_taken_again_and_no_more(kind: RateLimitAlgorithm) -> None:
     storage, rules = MemoryStorage(clock=Clock()), (rule_of(kind),)

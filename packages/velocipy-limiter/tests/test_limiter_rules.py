@@ -14,6 +14,8 @@ from velocipy.limiter import (
     RateLimitAlgorithm,
     RateLimitMiddleware,
     RateLimitRule,
+    for_networks,
+    for_paths,
     limit,
     rate_limit,
 )
@@ -167,6 +169,28 @@ def test_what_limits_is_checked_where_it_is_made(make: Any, given: dict[str, Any
 def test_rules_are_read_once_and_keep_their_order() -> None:
     rules = check_rules(["5/minute", RateLimitRule(**GOOD)], "here")
     assert [rule.limit for rule in rules] == [5, 60]
+
+
+def test_an_exemption_that_says_nothing_is_refused_where_it_is_made() -> None:
+    with pytest.raises(ConfigurationError, match=r"'health' does not begin with a slash: write '/health'"):
+        for_paths("health")
+    with pytest.raises(ConfigurationError, match=r"10\.0\.0\.1/8 has host bits set; write such as"):
+        for_networks("10.0.0.1/8")
+
+
+def test_a_verdict_tells_the_limit_of_its_tightest_rule() -> None:
+    assert asyncio.run(Limiter().check("x", ("5/minute", "100/hour"))).limit == 5
+
+
+def test_an_identity_that_is_forgotten_begins_anew() -> None:
+    limiter, rules = Limiter(), (RateLimitRule("a", 1, 3600),)
+
+    async def main() -> list[bool]:
+        found = [(await limiter.check("x", rules)).allowed for _ in range(2)]
+        await limiter.reset("x", rules)
+        return [*found, (await limiter.check("x", rules)).allowed]
+
+    assert asyncio.run(main()) == [True, False, True]
 
 
 async def check_both() -> list[bool]:

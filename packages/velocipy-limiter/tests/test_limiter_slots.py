@@ -203,3 +203,40 @@ def test_a_renewal_that_comes_after_the_end_is_taken_back() -> None:
         assert slots.held == set()
 
     asyncio.run(main())
+
+
+class Cells:
+    """A storage of keys and bytes that anybody may write to."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content: bytes | None = content
+
+    async def atomic_update(self, key: str, function: Any, ttl: float | None = None) -> bytes | None:
+        self.content = function(self.content)
+        return self.content
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"{", b"[1]", b"7", b'{"a": "b"}', b'{"a": 9007199254740993}'])
+def test_what_others_wrote_under_its_key_is_as_none(content: bytes) -> None:
+    limiter, rule = Limiter(Cells(content)), ConcurrencyRule("a", 2)
+
+    async def main() -> list[bool]:
+        return [await limiter.slot("x", rule).take() for _ in range(3)]
+
+    assert asyncio.run(main()) == [True, True, False]
+
+
+def test_a_renewal_after_the_end_asks_nothing_and_one_that_fails_is_told() -> None:
+    limiter, slots = sick_limiter()
+
+    async def main() -> None:
+        slot = limiter.slot("a", ConcurrencyRule("r", 5))
+        assert await slot.take()
+        assert (slot.policy, repr(slot)) == ('"r";q=5;qu="concurrent-requests"', "<Slot of 'r', held>")
+        slots.fails = True
+        await slot.give_up()
+        assert limiter.failing and repr(slot) == "<Slot of 'r', not held>"
+        await slot._renewed(slot._rule, "a", slot._name)
+        assert "renew" not in slots.calls
+
+    asyncio.run(main())

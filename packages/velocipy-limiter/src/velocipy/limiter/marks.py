@@ -99,9 +99,7 @@ def marks_of(exchange: Exchange) -> list[Mark]:
 
 
 def fields_of(marks: list[Mark]) -> Pairs:
-    """The fields of an answer to a request that has been through these gates; none for who has no mark."""
-    if not marks:
-        return []
+    """The fields of an answer to a request that has been through these gates, one or more."""
     pairs = [
         (POLICY, ", ".join([mark.policy for mark in marks])),
         (STANDING, ", ".join([mark.standing for mark in marks])),

@@ -296,6 +296,6 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as exc:
         if exc.name is None or not f"{module}.".startswith(f"{exc.name}."):
             raise
-    except AttributeError:
-        pass
-    raise MissingAdapterError("RedisStorage lives in velocipy-redis: pip install velocipy-redis")
+        raise MissingAdapterError(
+            "RedisStorage lives in velocipy-redis: pip install velocipy-redis"
+        ) from None

@@ -67,9 +67,6 @@ class Verdict(ABC):
         known = [wait for wait in waits if wait is not None]
         return None if len(known) < len(waits) else max(known, default=0) / 1_000_000
 
-    def __repr__(self) -> str:
-        return f"<Verdict {'allowed' if self.allowed else 'refused'}, {self.remaining} remaining>"
-
 
 class _Told(NamedTuple):
     allowed: bool
