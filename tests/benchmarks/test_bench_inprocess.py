@@ -76,6 +76,14 @@ def test_growth_makes_as_many_templates_as_asked() -> None:
     assert growth.match_ns(10, rounds=1) > 0
 
 
+@pytest.mark.parametrize("endpoint", ["shared", "own(number)"])
+def test_the_program_that_registers_prints_its_seconds(endpoint: str) -> None:
+    import sys
+
+    (spent,) = growth.least([(sys.executable, growth.register_ours(3, endpoint))], 1)
+    assert 0 < spent
+
+
 def test_programs_are_timed_in_turns_and_the_least_counts() -> None:
     import sys
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velocipy.exceptions import PathError
+from velocipy.routing import path
 from velocipy.routing.path import PathTemplate, Segment, encode_path, join_paths, never_matches
 
 parse = PathTemplate.parse
@@ -292,3 +293,14 @@ def test_a_prefix_joins_a_path_with_one_slash(prefix: str, path: str, joined: st
 def test_a_prefix_and_a_path_begin_with_a_slash(prefix: str, path: str) -> None:
     with pytest.raises(PathError, match="begins with"):
         join_paths(prefix, path)
+
+
+@given(st.text("/.{}:*-a1_%?#<\x7f\n\u00e9\ufffd", max_size=8).map(lambda text: "/" + text))
+def test_a_template_that_looks_ordinary_holds_nothing_that_is_refused(text: str) -> None:
+    assert not (path._ORDINARY.fullmatch(text) and path._REFUSED.search(text))
+
+
+def test_templates_share_their_equal_segments() -> None:
+    first, second = PathTemplate.parse("/items/{item_id}"), PathTemplate.parse("/users/items/{item_id}")
+    assert first.segments[0] is second.segments[1]
+    assert first.segments[1] is second.segments[2]

@@ -13,12 +13,15 @@ SIZES: Final = (10, 100, 1_000, 10_000)
 _REGISTER: Final = """\
 import time
 {load}
-async def endpoint(item_id: int, page: int = 1, size: int = 20) -> dict: return {{}}
+async def shared(item_id: int, page: int = 1, size: int = 20) -> dict: return {{}}
+def own(number):
+    async def endpoint(item_id: int, page: int = number, size: int = 20) -> dict: return {{}}
+    return endpoint
+endpoints = [{endpoint} for number in range({count})]
 started = time.process_time()
 app = {app}()
-for number in range({count}):
+for number, endpoint in enumerate(endpoints):
     app.get(f"/area{{number % 100}}/things{{number}}/{{{{item_id}}}}")(endpoint)
-{finish}
 print(time.process_time() - started)
 """
 
@@ -57,13 +60,18 @@ def _timed(call: Callable[[str], object], paths: Sequence[str]) -> float:
     return (time.thread_time_ns() - started) / len(paths)
 
 
-def register_ours(count: int) -> str:
-    """A program that registers `count` typed routes and prints the CPU seconds that it took."""
-    return _REGISTER.format(load="from velocipy import VelociPy", app="VelociPy", count=count, finish="")
+def register_ours(count: int, endpoint: str = "shared") -> str:
+    """A program that registers `count` typed routes and prints the CPU seconds that it took.
+
+    `endpoint` is "shared", one function for all of them, or "own(number)", a function of its own for each.
+    """
+    load = "from velocipy import VelociPy"
+    return _REGISTER.format(load=load, app="VelociPy", count=count, endpoint=endpoint)
 
 
-def register_fastapi(count: int) -> str:
-    return _REGISTER.format(load="from fastapi import FastAPI", app="FastAPI", count=count, finish="")
+def register_fastapi(count: int, endpoint: str = "shared") -> str:
+    load = "from fastapi import FastAPI"
+    return _REGISTER.format(load=load, app="FastAPI", count=count, endpoint=endpoint)
 
 
 def import_program(statement: str) -> str:

@@ -135,7 +135,7 @@ def union_members(annotation: Any) -> tuple[Any, ...]:
 
 def strip_optional(annotation: Any) -> tuple[Any, bool]:
     """`int | None` -> (int, True); `int | str | None` -> (int | str, True); `int` -> (int, False)."""
-    members = union_members(annotation)
+    members = () if annotation.__class__ is type else union_members(annotation)
     if types.NoneType not in members:
         return annotation, False
     rest = [member for member in members if member is not types.NoneType]

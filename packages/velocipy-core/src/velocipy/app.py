@@ -141,6 +141,7 @@ class VelociPy(APIRouter):
         self.lifespan: Lifespan = Lifespan(self, lifespan, self._hold)
         self._encoder = None if json_encoder is None else find_json_encoder(json_encoder)
         self._names = RouteNames()
+        self._explainer: Callable[[Route, str], str] = self._explain  # bound once: every route holds it
         self._trailing_slash = check_trailing_slash(trailing_slash)
         self._plugins: bool | Sequence[str] = plugins
         self.asgi_middleware: list[ASGIMiddleware] = []
@@ -338,7 +339,7 @@ class VelociPy(APIRouter):
             app.max_content_length,
             app.form_limits,
             app.formats,
-            self._explain,
+            self._explainer,
             mounted_at,
             self.proxies,
         )

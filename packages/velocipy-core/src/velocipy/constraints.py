@@ -57,6 +57,8 @@ class Constraints:
     @property
     def names(self) -> tuple[str, ...]:
         """Those that are set."""
+        if self is NO_LIMITS:
+            return ()
         return tuple(name for name in _NAMES if getattr(self, name) not in (None, ()))
 
     def with_defaults(self, other: Constraints) -> Constraints:

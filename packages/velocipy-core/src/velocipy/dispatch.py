@@ -97,11 +97,12 @@ class Dispatcher:
     def add(self, route: Route) -> None:
         """Take a route in. Raises RouteConflictError for a place that is taken, BindingError for what cannot be bound."""
         leaf = self._tree.leaf(route.template)
-        methods = [
-            method for method in route.methods if not _yields_head(method, route, leaf.known(method, route))
-        ]
-        for method in methods:
+        methods: list[str] = []
+        for method in route.methods:
             known = leaf.known(method, route)
+            if _yields_head(method, route, known):
+                continue
+            methods.append(method)
             if known is not None and not _yields_head(method, known, route):
                 raise RouteConflictError(
                     f"{route.title} ({route.location}) is served already by {known.title} ({known.location}): "
@@ -124,7 +125,7 @@ class Dispatcher:
                 check_middleware(item)
         for route in routes:
             around = (item for layer in route.layers for item in layer.middleware)
-            check_together(around, f"{route.title} ({route.location})")
+            check_together(around, route)
 
     def entry(self, dialect: Dialect) -> Handler:
         """The function that a server calls for every exchange of this protocol."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -108,9 +108,11 @@ class Binder:
                 raise BindingError(
                     f"dependencies of {self.route.title} ({self.route.location}) holds {_listed(dependency)}"
                 )
-        called = [*map(self._resolve, listed), self.route.endpoint]
-        seen: set[int] = set()
-        self._reading.announce([p for function in called for p in self._parameters(function, seen)])
+        called, seen = [*map(self._resolve, listed), self.route.endpoint], set[int]()
+        found: list[Parameter] = []
+        for function in called:
+            self._collect(function, seen, found)
+        self._reading.announce(found)
 
     def guards(self, dependencies: Iterable[Dependency]) -> list[Step]:
         """Dependencies listed on app, routers and route: each reads, checks and is called before the next one."""
@@ -338,16 +340,16 @@ class Binder:
     def _dependencies_of(self, function: Callable[..., Any]) -> list[Dependency]:
         return [p.marker for p in self._signature(function) if isinstance(p.marker, Dependency)]
 
-    def _parameters(self, function: Callable[..., Any], seen: set[int]) -> Iterator[Parameter]:
-        """Every parameter that is read for a callable, those of its dependencies included, each once."""
+    def _collect(self, function: Callable[..., Any], seen: set[int], found: list[Parameter]) -> None:
+        """Add every parameter that is read for a callable, those of its dependencies included, each once."""
         if id(function) in seen:
             return
         seen.add(id(function))
         for parameter in self._signature(function):
             if isinstance(parameter.marker, Dependency):
-                yield from self._parameters(self._resolve(parameter.marker), seen)
+                self._collect(self._resolve(parameter.marker), seen, found)
             else:
-                yield parameter
+                found.append(parameter)
 
     # -- what is wrong -----------------------------------------------------------------------------------------
 
@@ -366,8 +368,7 @@ class Binder:
     def _refuse_open_holes(self) -> None:
         """Whoever asks for the Request or WebSocket may read `path_params` there; otherwise every hole has its parameter."""
         open_holes = [name for name in self._reading.holes if name not in self._reading.taken]
-        endpoint = Dependency(self.route.endpoint)
-        if open_holes and not self._reaches(endpoint, self._takes_exchange):
+        if open_holes and not self._reaches(Dependency(self.route.endpoint), self._takes_exchange):
             names = [parameter.name for parameter in self._signature(self.route.endpoint)]
             raise BindingError(
                 f"{self.route.title}: no parameter of {shown(self.route.endpoint)} takes "
@@ -386,11 +387,10 @@ _EXCHANGES = ("request", "websocket")
 
 def _check(reads: Sequence[Step]) -> list[Step]:
     """A Check, if one of the reads can find an error."""
-    can_fail = any(
-        isinstance(step, (Body, Spread, Only)) or (isinstance(step, Read) and step.reader is not None)
-        for step in reads
-    )
-    return [Check()] if can_fail else []
+    for step in reads:
+        if isinstance(step, (Body, Spread, Only)) or (isinstance(step, Read) and step.reader is not None):
+            return [Check()]
+    return []
 
 
 def _rename(hole: str, names: Sequence[str]) -> str:

@@ -31,7 +31,7 @@ _NO_MARKER = Marker("query")
 
 def limits_of(parameter: Parameter) -> Constraints:
     """The bounds of its marker, and those that other libraries wrote into its annotation."""
-    own = marker_of(parameter).constraints
+    own = parameter.marker.constraints if isinstance(parameter.marker, Marker) else NO_LIMITS
     return own.with_defaults(foreign_constraints(parameter.extras)) if parameter.extras else own
 
 

@@ -12,7 +12,7 @@ from copy import deepcopy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 from uuid import UUID
@@ -73,6 +73,7 @@ class Collection(NamedTuple):
     fixed: bool
 
 
+_SCALARS = {annotation: Scalar(annotation, *parser) for annotation, parser in PARSERS.items()}
 _MAKERS: dict[Any, Callable[[list[Any]], Any]] = {
     list: list,
     set: set,
@@ -84,8 +85,8 @@ _MAKERS: dict[Any, Callable[[list[Any]], Any]] = {
 
 def find_scalar(annotation: Any) -> Scalar | None:
     """How the text of a scalar type is read; None for a type that is none. A union is read as the first member that fits."""
-    if annotation.__class__ is type and annotation in PARSERS:
-        return Scalar(annotation, *PARSERS[annotation])
+    if annotation.__class__ is type and annotation in _SCALARS:
+        return _SCALARS[annotation]
     annotation, extras = split_annotated(annotation)
     limits = foreign_constraints(extras)
     for extra in extras:
@@ -121,7 +122,25 @@ def find_collection(annotation: Any) -> Collection | None:
 
 def make_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints = NO_LIMITS) -> Reader | None:
     """The reader of one parameter; None where text or default can be taken as they are."""
-    limits = limits.with_defaults(scalar.limits)
+    if scalar.limits is not NO_LIMITS:
+        limits = limits.with_defaults(scalar.limits)
+    known = scalar.annotation.__class__ is type and _SCALARS.get(scalar.annotation) is scalar
+    if known and limits is NO_LIMITS and default.__class__ in _EXACT:
+        return _plain_reader(place, scalar.annotation, default)
+    return _make_reader(place, scalar, default, limits)
+
+
+_EXACT = frozenset({type(MISSING), NoneType, bool, int, str})
+"""Classes of defaults that tell all of a default, so that equal ones need one reader; 0.0 equals -0.0."""
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _plain_reader(place: Place, annotation: type, default: Any) -> Reader | None:
+    """`page: int = 1` is the same in every route that has it, and is most of what routes read."""
+    return _make_reader(place, _SCALARS[annotation], default, NO_LIMITS)
+
+
+def _make_reader(place: Place, scalar: Scalar, default: Any, limits: Constraints) -> Reader | None:
     if scalar.parse is str and not make_checks(limits) and default is not MISSING:
         return None
     return always_reader(place, scalar, default, limits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from functools import lru_cache
 
 LOCAL = "a_"
 """What the locals of parameters and dependencies begin with, and nothing else does."""
@@ -46,6 +47,7 @@ class Names:
         return name
 
 
+@lru_cache(maxsize=1024)
 def _clean(wanted: str) -> str:
     if (
         wanted.isascii()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, cast
 
 from velocipy.annotations import strip_optional, type_name
@@ -105,10 +106,14 @@ class Reading:
 
     def source(self, parameter: Parameter) -> From | None:
         """Where a parameter comes from; None where nothing fills it."""
-        if parameter not in self._sources:
-            with self._placed(parameter):
-                self._sources[parameter] = source_of(parameter, self.holes, self._find_backend)
-        return self._sources[parameter]
+        if parameter in self._sources:
+            return self._sources[parameter]
+        try:
+            source = source_of(parameter, self.holes, self._find_backend)
+        except ConfigurationError as exc:
+            raise _placed(exc, parameter) from None
+        self._sources[parameter] = source
+        return source
 
     def needs_body(self, parameter: Parameter) -> bool:
         """Whether the request's body must be read for it."""
@@ -155,6 +160,8 @@ class Reading:
 
     def only(self) -> list[Step]:
         """Steps that refuse what nobody reads, for the sources of which a marker demands that."""
+        if not self._strict:
+            return []
         form = self._read_form() if "form" in self._strict else []
         return [*form, *(Only(source, frozenset(self._keys[source])) for source in sorted(self._strict))]
 
@@ -221,17 +228,12 @@ class Reading:
     def _text(
         self, parameter: Parameter, source: Source, key: str, local: str, index: int | None = None
     ) -> Step:
+        read = _read_scalar(parameter, source, key, local, index)
+        if read is not None:
+            self._note(parameter, source, (key,))
+            return read
         annotation, _ = strip_optional(parameter.annotation)
         limits = limits_of(parameter)
-        place: Place = (source, key)
-        scalar = find_scalar(annotation)
-        if scalar is not None:
-            refuse_misplaced(parameter, scalar, limits)
-            refuse_style(parameter, ("form",))
-            self._note(parameter, source, (key,))
-            reader = make_reader(place, scalar, parameter.default, limits)
-            joined = source == "header" and marker_of(parameter).joined
-            return Read(local, source, key, reader, parameter, index, joined=joined)
         if marker_of(parameter).joined:
             raise BindingError(
                 f"{parameter.where}: joined=True makes one text of a header's lines, and {type_name(parameter.annotation)} is not read "
@@ -243,7 +245,7 @@ class Reading:
             refuse_style(parameter, tuple(SEPARATORS))
             self._note(parameter, source, (key,))
             separator = marker_of(parameter).separator
-            reader = make_collection_reader(place, collection, parameter.default, limits, separator)
+            reader = make_collection_reader((source, key), collection, parameter.default, limits, separator)
             return Read(local, source, key, reader, parameter, many=True)
         spreadable = source in _SPREADABLE and parameter.marker is not None
         backend = self._find_backend(annotation) if spreadable else None
@@ -259,8 +261,10 @@ class Reading:
         annotation, _ = strip_optional(parameter.annotation)
         if marker.constraints is not NO_LIMITS:
             raise BindingError(f"{parameter.where}: bounds of a model stand at its fields, not in the marker")
-        with self._placed(parameter):
+        try:
             validate = backend.validator(annotation)
+        except ConfigurationError as exc:
+            raise _placed(exc, parameter) from None
         read, keys = make_spread(parameter, marker, validate, fields)
         self._note(parameter, marker.source, keys)
         if backend.forbids_unknown(annotation) and marker.source in ("query", "form"):
@@ -352,10 +356,12 @@ class Reading:
         if is_raw(annotation) or is_anything(annotation):
             return raw_decoder(annotation, optional, find_encoder)
         backend = self._backend(parameter)
-        with self._placed(parameter):
+        try:
             if format.is_json:
                 return backend.decoder(parameter.hint, find_encoder)
             return decoder_by_values(backend, parameter.hint, find_encoder)
+        except ConfigurationError as exc:
+            raise _placed(exc, parameter) from None
 
     def _encoder_of(self, format: Format) -> FindEncoder:
         return self._find_encoder if format.is_json else find_messagepack
@@ -364,20 +370,17 @@ class Reading:
         annotation, optional = strip_optional(parameter.annotation)
         if is_raw(annotation) or is_anything(annotation):
             return raw_validator(annotation, optional)
-        with self._placed(parameter):
-            return self._backend(parameter).validator(parameter.hint)
-
-    @contextmanager
-    def _placed(self, parameter: Parameter) -> Generator[None, None, None]:
-        """What a model backend has to say of a type, with the place where the type stands."""
+        backend = self._backend(parameter)
         try:
-            yield
+            return backend.validator(parameter.hint)
         except ConfigurationError as exc:
-            raise BindingError(f"{parameter.where}: {exc.message}") from None
+            raise _placed(exc, parameter) from None
 
     def _backend(self, parameter: Parameter) -> ModelBackend:
-        with self._placed(parameter):
+        try:
             backend = self._find_backend(parameter.annotation)
+        except ConfigurationError as exc:
+            raise _placed(exc, parameter) from None
         if backend is None:
             raise BindingError(self._unbindable(parameter))
         return backend
@@ -389,6 +392,28 @@ class Reading:
             kinds = "a scalar" if source in _NO_COLLECTIONS else "a scalar, a list of scalars or a model"
             return f"{parameter.where}: {type_name(parameter.annotation)} cannot be read from the {source}, which gives {kinds}: annotate it so, or take it as the body"
         return unbindable(parameter, did_you_mean(parameter.name, set(self.holes) - self.taken))
+
+
+@lru_cache(maxsize=1024)
+def _read_scalar(
+    parameter: Parameter, source: Source, key: str, local: str, index: int | None
+) -> Read | None:
+    """The step for a type whose values are one text, None for every other: the same at registration and for each protocol."""
+    annotation, _ = strip_optional(parameter.annotation)
+    scalar = find_scalar(annotation)
+    if scalar is None:
+        return None
+    limits = limits_of(parameter)
+    refuse_misplaced(parameter, scalar, limits)
+    refuse_style(parameter, ("form",))
+    reader = make_reader((source, key), scalar, parameter.default, limits)
+    joined = source == "header" and marker_of(parameter).joined
+    return Read(local, source, key, reader, parameter, index, joined=joined)
+
+
+def _placed(exc: ConfigurationError, parameter: Parameter) -> BindingError:
+    """What a model backend has to say of a type, with the place where the type stands."""
+    return BindingError(f"{parameter.where}: {exc.message}")
 
 
 def wire_key(parameter: Parameter, source: Source) -> str:

@@ -199,6 +199,8 @@ def result_type(annotation: Any) -> Any:
 
     What a Response, an iterator, text or octets carry is not JSON; of `dict` and `list` nothing is known.
     """
+    if annotation.__class__ is type:  # nearly all are plain classes
+        return NO_MODEL if _says_nothing(annotation) or _is_sent(annotation) else annotation
     annotation, extras = split_annotated(annotation)
     members = [member for member in union_members(annotation) or (annotation,) if not _is_sent(member)]
     if all(_says_nothing(member) for member in members):

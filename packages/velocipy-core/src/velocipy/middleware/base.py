@@ -129,15 +129,15 @@ def check_middleware(item: Any) -> None:
         _check_dispatch(item, dispatch)
 
 
-def check_together(items: Iterable[Any], where: str) -> None:
-    """Raise ConfigurationError for two of one list of which each wants the same thing for itself."""
+def check_together(items: Iterable[Any], route: Route) -> None:
+    """Raise ConfigurationError for two around one route of which each wants the same thing for itself."""
     having: dict[str, Any] = {}
     for item in items:
         thing = getattr(item, "alone_with", None)
         if thing in having:
             raise ConfigurationError(
-                f"{having[thing]!r} and {item!r} both stand around {where}, and both write {thing}: leave one out, or give "
-                f"one of them another"
+                f"{having[thing]!r} and {item!r} both stand around {route.title} ({route.location}), and both write {thing}: "
+                f"leave one out, or give one of them another"
             )
         if thing is not None:
             having[thing] = item

@@ -216,17 +216,19 @@ class Route:
     def under(self, prefix: str, layer: Layer, tags: Sequence[str], name_prefix: str | None) -> Route:
         """This route as it stands inside a router."""
         template = PathTemplate.parse(join_paths(prefix, self.path)) if prefix else self.template
-        options = self.options
+        said: dict[str, Any] = {}
+        own = self.options
         if tags:
-            options = replace(options, tags=(*tags, *options.tags))
+            said["tags"] = (*tags, *own.tags)
         if layer.responses:
-            options = replace(options, responses={**layer.responses, **options.responses})
-        if layer.deprecated is not None and options.deprecated is None:
-            options = replace(options, deprecated=layer.deprecated)
-        if layer.versions and not options.versions:
-            options = replace(options, versions=layer.versions)
+            said["responses"] = {**layer.responses, **own.responses}
+        if layer.deprecated is not None and own.deprecated is None:
+            said["deprecated"] = layer.deprecated
+        if layer.versions and not own.versions:
+            said["versions"] = layer.versions
         if name_prefix:
-            options = replace(options, name=f"{name_prefix}.{self.name}")
+            said["name"] = f"{name_prefix}.{self.name}"
+        options = replace(own, **said) if said else own
         return Route(self.methods, template, self.endpoint, options, (layer, *self.layers))
 
     def in_version(self, version: str, prefix: str, formats: tuple[Format, ...] | None) -> Route:

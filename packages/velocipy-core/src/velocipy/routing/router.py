@@ -37,6 +37,7 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 _ERROR_STATUSES = range(400, 600)
 _NO_LAYER = Layer()
+_NO_OPTIONS = RouteOptions()
 _LAYERED = frozenset(("dependencies", "middleware", "exception_handlers"))
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Z]+")
 
@@ -287,7 +288,7 @@ def _check_methods(methods: Iterable[str], endpoint: Endpoint) -> tuple[str, ...
         raise ConfigurationError(
             f"methods of {location_of(endpoint)} is one str: write methods=[{methods!r}]"
         )
-    names = dict.fromkeys(method.upper() for method in methods)
+    names = dict.fromkeys([method.upper() for method in methods])
     for name in names:
         if _METHOD.fullmatch(name) is None:
             raise ConfigurationError(
@@ -314,6 +315,8 @@ def _socket_options(keywords: Mapping[str, Any]) -> SocketOptions:
 
 
 def _options(keywords: RouteKeywords) -> RouteOptions:
+    if not keywords:
+        return _NO_OPTIONS
     from velocipy.http.gate import check_status
 
     status = keywords.get("status_code")

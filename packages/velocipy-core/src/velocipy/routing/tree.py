@@ -160,9 +160,9 @@ class RouteTree(Generic[Leaf]):
         return found[0]
 
     def _hole_leaf(self, template: PathTemplate) -> Leaf:
-        node, segments = self._root, template.segments
-        if self._ignore_slash and template.text.endswith("/"):
-            segments = segments[:-1]
+        node, segments, path = self._root, template.segments, template.text
+        if self._ignore_slash and path[-1] == "/":
+            segments, path = segments[:-1], path[:-1]
         self._splits = max(self._splits, len(segments) + 1)
         run: list[str] = []
         for segment in segments:
@@ -172,18 +172,14 @@ class RouteTree(Generic[Leaf]):
                 return self._rest_leaf(node.grow(run), template)
             else:
                 before = node.grow(run)
+                if node is self._root and run and segment is segments[-1]:
+                    # Nothing but literals leads there, and at least one: "a" is not "/a".
+                    self._last[path.rpartition("/")[0]] = before
                 node, run = before.way(segment), []
-                if segment is segments[-1]:
-                    self._remember(before, segments[:-1])
         node = node.grow(run)
         if node.leaf is None:
             node.leaf = self._make_leaf(template)
         return node.leaf
-
-    def _remember(self, node: _Node[Leaf], literals: Sequence[Segment]) -> None:
-        """Make the short cut to a node, if nothing but literals leads there, and at least one: "a" is not "/a"."""
-        if literals and not any(segment.holes for segment in literals):
-            self._last["".join([f"/{segment.literals[0]}" for segment in literals])] = node
 
     def _rest_leaf(self, node: _Node[Leaf], template: PathTemplate) -> Leaf:
         if node.rest is None:
