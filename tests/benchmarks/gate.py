@@ -41,7 +41,9 @@ async def measured(names: Sequence[str]) -> dict[str, Count]:
     """{"plain rsgi": Count(...), ...} of our app."""
     app = app_from("ours")
     return {
-        f"{name} {protocol}": await counted(call_of(protocol, app, WORKLOADS[name].timed)[0])
+        f"{name} {protocol}": await counted(
+            call_of(protocol, app, WORKLOADS[name].timed, WORKLOADS[name].message)[0]
+        )
         for name in names
         for protocol in PROTOCOLS
         if (name, protocol) not in IN_THREADS

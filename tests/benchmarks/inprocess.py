@@ -18,10 +18,10 @@ from typing import Any, Final
 from benchkit import growth, peers, tables
 from benchkit.blob import mebibyte
 from benchkit.contenders import APPS
-from benchkit.fakes import Call, asgi_call, rsgi_call
+from benchkit.fakes import Call, asgi_call, asgi_talk, rsgi_call, rsgi_talk
 from benchkit.report import aligned
 from benchkit.tables import Held, Table
-from benchkit.workloads import WORKLOADS, Ask
+from benchkit.workloads import WORKLOADS, Ask, Workload
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "limits"))
 
@@ -30,8 +30,7 @@ from limit_costs import bytes_a_key, nanoseconds
 os.environ.setdefault("BENCH_FILE", mebibyte())  # before an app is imported
 
 CALLS: Final = 2_000
-REQUESTS: Final = [name for name, workload in WORKLOADS.items() if workload.message is None]
-"""What there is a fake server for: a WebSocket is not among it."""
+REQUESTS: Final = list(WORKLOADS)
 CHEAP: Final = 5_000
 """Nanoseconds a call up to which all of CALLS are made; of dearer ones fewer, so that a slice takes 10 ms."""
 UNWANTED: Final = ("httpx2", "msgspec", "pydantic", "importlib.metadata")
@@ -55,7 +54,10 @@ async def interleaved(calls: Sequence[Call], rounds: int) -> list[float]:
     return [min(column) for column in zip(*turns[1:], strict=True)]
 
 
-def call_of(protocol: str, app: Any, ask: Ask) -> tuple[Call, Any]:
+def call_of(protocol: str, app: Any, ask: Ask, message: bytes | None = None) -> tuple[Call, Any]:
+    """A call, and what keeps its answer; with a message, of a WebSocket that is open, over which it comes."""
+    if message is not None:
+        return (rsgi_talk if protocol == "rsgi" else asgi_talk)(app, ask, message)
     return rsgi_call(app, ask) if protocol == "rsgi" else asgi_call(app, ask)
 
 
@@ -70,6 +72,8 @@ async def answered(call: Call, kept: Any) -> tuple[int, bytes]:
     """(status, body) of one call, out of what the fake server kept."""
     await call()
     if isinstance(kept, list):
+        if "status" not in kept[0]:
+            return 101, kept[0]["text"].encode()
         return kept[0]["status"], b"".join(message.get("body", b"") for message in kept[1:])
     status, _, body = kept.answer
     return status, body.encode() if isinstance(body, str) else body
@@ -88,17 +92,15 @@ async def requests_table(names: Sequence[str], modules: Sequence[str], rounds: i
     for protocol in ("rsgi", "asgi"):
         apps = [app_from(f"raw_{protocol}"), *(app_from(module) for module in modules)]
         for name in names:
-            lines.append(
-                [name, protocol, *await _request_line(protocol, apps, WORKLOADS[name].timed, rounds)]
-            )
+            lines.append([name, protocol, *await _request_line(protocol, apps, WORKLOADS[name], rounds)])
     return lines
 
 
-async def _request_line(protocol: str, apps: Sequence[Any], ask: Ask, rounds: int) -> list[str]:
-    made = [call_of(protocol, app, ask) for app in apps]
+async def _request_line(protocol: str, apps: Sequence[Any], workload: Workload, rounds: int) -> list[str]:
+    made = [call_of(protocol, app, workload.timed, workload.message) for app in apps]
     answers = [await answered(call, kept) for call, kept in made]
     if any(answer != answers[0] for answer in answers):
-        raise SystemExit(f"refused: {ask} on {protocol} is answered differently: {answers}")
+        raise SystemExit(f"refused: {workload.timed} on {protocol} is answered differently: {answers}")
     raw, *others = await interleaved([call for call, _ in made], rounds)
     return [
         f"{raw:,.0f}",

@@ -17,8 +17,11 @@ from benchkit.workloads import WORKLOADS
 @pytest.mark.parametrize("name", inprocess.REQUESTS)
 def test_the_fakes_have_raw_answer_as_a_server_does(name: str, protocol: str) -> None:
     app = inprocess.app_from(f"raw_{protocol}")
-    status, _ = asyncio.run(inprocess.answered(*inprocess.call_of(protocol, app, WORKLOADS[name].timed)))
-    assert status == WORKLOADS[name].status
+    workload = WORKLOADS[name]
+    made = inprocess.call_of(protocol, app, workload.timed, workload.message)
+    status, body = asyncio.run(inprocess.answered(*made))
+    assert status == workload.status
+    assert workload.message in (None, body)
 
 
 @pytest.mark.parametrize("protocol", ["rsgi", "asgi"])
@@ -27,7 +30,10 @@ def test_ours_answers_as_raw_does_for_right_requests(name: str, protocol: str) -
     workload = WORKLOADS[name]
     apps = [inprocess.app_from(module) for module in (f"raw_{protocol}", "ours")]
     for ask in (workload.timed, *workload.right):
-        raw, ours = (asyncio.run(inprocess.answered(*inprocess.call_of(protocol, app, ask))) for app in apps)
+        raw, ours = (
+            asyncio.run(inprocess.answered(*inprocess.call_of(protocol, app, ask, workload.message)))
+            for app in apps
+        )
         assert ours == raw, str(ask)
 
 
@@ -61,7 +67,7 @@ def test_an_app_that_answers_differently_in_process_is_refused(monkeypatch: pyte
 
     apps = [inprocess.app_from("raw_rsgi"), other]
     with pytest.raises(SystemExit, match="answered differently"):
-        asyncio.run(inprocess._request_line("rsgi", apps, WORKLOADS["plain"].timed, 1))
+        asyncio.run(inprocess._request_line("rsgi", apps, WORKLOADS["plain"], 1))
 
 
 def test_without_the_host_check_our_app_still_answers() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from velocipy import APIRouter, Depends, Header, Query, VelociPy, WebSocket
 from velocipy.exceptions import BindingError, UnsupportedByServer, WebSocketDisconnect
-from velocipy.protocols import Capabilities, HeaderPairs, SocketMessage, WebSocketConnection
+from velocipy.protocols import Capabilities, HeaderPairs, WebSocketConnection
 from velocipy.routing.route import Route
 from velocipy.testing import TestClient, WebSocketDenied
 
@@ -311,6 +311,50 @@ def test_capabilities_say_what_a_server_can_do(interface: str, capabilities: tup
     assert tuple(seen[0]) == capabilities
 
 
+@both
+def test_an_iteration_may_be_left_and_taken_up_again_and_ends_with_the_peer(interface: str) -> None:
+    seen: list[object] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async for message in websocket:
+            seen.append(message)
+            break
+        async for message in websocket:
+            seen.append(message)
+        async for _ in websocket:
+            raise AssertionError("nothing comes after the end")
+        with pytest.raises(WebSocketDisconnect):
+            await websocket.receive()
+        seen.append(websocket.closed)
+
+    with TestClient(serving(endpoint), interface=interface) as client, client.websocket_connect("/ws") as ws:
+        ws.send_text("one")
+        ws.send_bytes(b"two")
+        ws.send_text("three")
+    assert seen == ["one", b"two", "three", True]
+
+
+@both
+def test_what_is_sent_is_only_begun_when_it_is_awaited(interface: str) -> None:
+    """So that `gather` and tasks see what is raised, and the call does not."""
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        wrong = websocket.send(5)  # type: ignore[arg-type]  # ty: ignore[invalid-argument-type]
+        with pytest.raises(TypeError, match="not int"):
+            await wrong
+        await websocket.close()
+        sends = [websocket.send("late"), websocket.send(b"late")]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        assert [type(result) for result in results] == [WebSocketDisconnect] * 2
+
+    with TestClient(serving(endpoint), interface=interface) as client, client.websocket_connect("/ws") as ws:
+        with pytest.raises(WebSocketDisconnect) as caught:
+            ws.receive()
+        assert caught.value.code == (1000 if interface == "asgi" else 1005)
+
+
 class Recorder(WebSocketConnection):
     """A connection that loses its peer while it accepts."""
 
@@ -328,8 +372,11 @@ class Recorder(WebSocketConnection):
     async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
         self.calls.append(f"deny {status}")
 
-    async def receive(self) -> SocketMessage:
+    async def receive(self) -> Any:
         raise AssertionError("nothing was accepted")
+
+    def read(self, message: Any) -> str | bytes:
+        raise AssertionError("nothing was received")
 
     async def send_text(self, text: str) -> None:
         self.calls.append(text)

@@ -17,7 +17,7 @@ import pytest
 from descriptors import open_in
 
 from velocipy import FileResponse, Request, Response, VelociPy
-from velocipy.http.disk import CHUNK, open_regular, read_span
+from velocipy.http.disk import CHUNK, SpanReader, open_regular, read_span
 from velocipy.http.files import MAX_MULTIPART, TYPES, guess_type
 from velocipy.http.headers import Headers, http_date
 from velocipy.testing import TestClient
@@ -756,6 +756,30 @@ def test_the_loop_is_free_while_a_file_is_read(digits: Path, monkeypatch: pytest
     assert len(calls) == 2 and all(name.startswith("velocipy") for name in calls)
 
 
+@pytest.mark.parametrize(("stop", "calls"), [(0, 1), (1, 1), (CHUNK, 1), (CHUNK + 1, 2)])
+def test_the_call_that_reads_the_end_of_a_span_closes_the_file(tmp_path: Path, stop: int, calls: int) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * (CHUNK + 1))
+    reader = SpanReader(path, 0, stop)
+    assert not reader.is_open
+    sizes = []
+    for left in range(calls, 0, -1):
+        sizes.append(len(reader.read()))
+        assert reader.is_open == (left > 1) == (reader.left > 0)
+    assert sum(sizes) == stop
+
+
+def test_a_span_that_is_not_read_to_its_end_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 2 * CHUNK)
+    reader = SpanReader(path, 0, 2 * CHUNK)
+    reader.read()
+    reader.close()
+    assert not reader.is_open
+    assert reader.left == CHUNK
+    assert reader.read() == b""
+
+
 @pytest.mark.case(63)
 def test_who_left_is_not_read_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On ASGI, whose servers take what is sent to nobody in silence."""
@@ -769,7 +793,7 @@ def test_who_left_is_not_read_to_the_end(tmp_path: Path, monkeypatch: pytest.Mon
             read.append(len(chunk))
             yield chunk
 
-    monkeypatch.setattr("velocipy.asgi.connection.read_span", counted)
+    monkeypatch.setattr("velocipy.http.disk.read_span", counted)
     with TestClient(serving(lambda: FileResponse(path)), interface="asgi") as client:
         exchange = client.exchange("GET", "/")
         exchange.chunk()

@@ -6,8 +6,9 @@ of a server are slower to touch (0.03-0.2 us each on Granian), so ratios here ar
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from types import coroutine
+from typing import Any, Final, NamedTuple
 
 from benchkit.workloads import Ask
 
@@ -138,3 +139,89 @@ def asgi_call(app: Any, ask: Ask) -> tuple[Call, list[dict[str, Any]]]:
         sent.append(message)
 
     return (lambda: app(dict(scope), receive, send)), sent
+
+
+class TextMessage(NamedTuple):
+    """What comes over a WebSocket of RSGI: 2 is text."""
+
+    data: str
+    kind: int = 2
+
+
+@coroutine
+def _no_message_yet() -> Generator[None, None, None]:
+    yield
+
+
+class Talk:
+    """A conversation over a WebSocket that is driven by hand: `await talk()` brings one message and runs the app until it waits again.
+
+    No event loop stands in between, so a call costs what the app does for a message. It is opened by the first call.
+    """
+
+    def __init__(self, open_: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._open = open_
+        self._conversation: Coroutine[Any, Any, None] | None = None
+
+    async def __call__(self) -> None:
+        if self._conversation is None:
+            self._conversation = self._open()
+            self._conversation.send(None)
+        self._conversation.send(None)
+
+
+class FakeTransport:
+    """An RSGI WebSocket over which one text comes again and again; it keeps what was sent last."""
+
+    __slots__ = ("_message", "sent")
+
+    def __init__(self, text: str) -> None:
+        self._message = TextMessage(text)
+        self.sent: str | bytes = b""
+
+    async def accept(self) -> FakeTransport:
+        return self
+
+    async def receive(self) -> TextMessage:
+        await _no_message_yet()
+        return self._message
+
+    async def send_str(self, text: str) -> None:
+        self.sent = text
+
+    async def send_bytes(self, data: bytes) -> None:
+        self.sent = data
+
+    @property
+    def answer(self) -> tuple[int, Any, bytes | str]:
+        """As FakeProtocol has it."""
+        return 101, (), self.sent
+
+    def close(self, status: int | None = None) -> None:
+        raise AssertionError(f"the app closed with {status}")
+
+
+def rsgi_talk(app: Any, ask: Ask, message: bytes) -> tuple[Call, FakeTransport]:
+    """A function that has `app` answer one message more, and the transport that keeps the answer."""
+    entry = getattr(app, "__rsgi__", app)
+    scope, transport = FakeScope(ask), FakeTransport(message.decode())
+    scope.proto = "ws"
+    return Talk(lambda: entry(scope, transport)), transport
+
+
+def asgi_talk(app: Any, ask: Ask, message: bytes) -> tuple[Call, list[dict[str, Any]]]:
+    """As `rsgi_talk`; the list holds the message that was sent last."""
+    sent: list[dict[str, Any]] = []
+    scope = asgi_scope(ask) | {"type": "websocket", "scheme": "ws", "subprotocols": []}
+    coming = {"type": "websocket.receive", "text": message.decode()}
+
+    async def receive() -> dict[str, Any]:
+        if not sent:
+            return {"type": "websocket.connect"}
+        await _no_message_yet()
+        return coming
+
+    async def send(message: dict[str, Any]) -> None:
+        sent[:] = (message,)
+
+    return Talk(lambda: app(dict(scope), receive, send)), sent

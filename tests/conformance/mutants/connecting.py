@@ -9,7 +9,7 @@ from mutants.base import asgi, asgi_with, mutant, rsgi, rsgi_with
 
 from velocipy.asgi.websocket import ASGIWebSocket
 from velocipy.exceptions import WebSocketDisconnect
-from velocipy.protocols import Dialect, HeaderPairs, SocketMessage
+from velocipy.protocols import Dialect, HeaderPairs
 from velocipy.rsgi.websocket import RSGIWebSocket
 
 
@@ -29,10 +29,10 @@ def empty_messages_dropped() -> Dialect:
     """Takes an empty message for none."""
 
     class Thrifty(RSGIWebSocket):
-        async def receive(self) -> SocketMessage:
+        async def receive(self) -> Any:
             while True:
                 message = await super().receive()
-                if message.text or message.data or message.close:
+                if self.read(message):
                     return message
 
     return rsgi_with(RSGIWebSocket=Thrifty)
@@ -123,9 +123,9 @@ def closes_without_code() -> Dialect:
 class Deaf(ASGIWebSocket):
     """Does not hear that the peer has gone."""
 
-    async def receive(self) -> SocketMessage:
+    async def receive(self) -> Any:
         message = await super().receive()
-        if message.close:
+        if message["type"] == "websocket.disconnect":
             await asyncio.Event().wait()
         return message
 
@@ -141,9 +141,11 @@ def codes_of_the_peer_dropped() -> Dialect:
     """Says 1000 for every close of the peer's."""
 
     class Calm(ASGIWebSocket):
-        async def receive(self) -> SocketMessage:
-            message = await super().receive()
-            return SocketMessage(close=(1000, "")) if message.close else message
+        def read(self, message: Any) -> str | bytes:
+            try:
+                return super().read(message)
+            except WebSocketDisconnect:
+                raise WebSocketDisconnect(1000) from None
 
     return asgi_with(ASGIWebSocket=Calm)
 
@@ -156,8 +158,9 @@ def sends_to_nobody() -> Dialect:
         async def send_text(self, text: str) -> None:
             try:
                 await super().send_text(text)
-            except WebSocketDisconnect:
-                return
+            except Exception as exc:
+                if self.left_by(exc) is None:
+                    raise
 
     return rsgi_with(RSGIWebSocket=Talkative)
 

@@ -15,7 +15,7 @@ from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from velocipy import plugins
-from velocipy.exceptions import ConfigurationError
+from velocipy.exceptions import ConfigurationError, WebSocketDisconnect
 from velocipy.http.leaving import Leaving
 from velocipy.http.writing import Writer
 
@@ -200,14 +200,6 @@ class HTTPConnection(ABC):
             raise
 
 
-class SocketMessage(NamedTuple):
-    """What came over a WebSocket: exactly one of text, data and close is not None."""
-
-    text: str | None = None
-    data: bytes | None = None
-    close: tuple[int, str] | None = None
-
-
 class Capabilities(NamedTuple):
     """What this server lets a WebSocket do; asking for what is False raises before anything is sent."""
 
@@ -233,6 +225,8 @@ class WebSocketConnection(ABC):
     authority: str | None = None
     subprotocols: Sequence[str]
     capabilities: Capabilities
+    receiving: bool = False
+    """Whether a task waits for a message; `WebSocket` sees to it that only one does."""
 
     @abstractmethod
     async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
@@ -243,16 +237,30 @@ class WebSocketConnection(ABC):
         """Refuse the handshake with an HTTP status from 400 to 599, and what else the server can send with it."""
 
     @abstractmethod
-    async def receive(self) -> SocketMessage:
-        """The next message, or the close that ended it."""
+    def receive(self) -> Awaitable[Any]:
+        """What comes next, as `read` takes it. An awaitable, which may be the server's own: no coroutine need stand in between.
+
+        What is raised at the call or at the await is shown to `left_by`; so it is with sends.
+        """
 
     @abstractmethod
-    async def send_text(self, text: str) -> None:
-        """Send a text message. Raises WebSocketDisconnect once the peer has left."""
+    def read(self, message: Any) -> str | bytes:
+        """The text or the bytes of it. Raises WebSocketDisconnect, with the peer's code and reason, where it is the end."""
 
     @abstractmethod
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message. Raises WebSocketDisconnect once the peer has left."""
+    def send_text(self, text: str) -> Awaitable[None]:
+        """Send a text message."""
+
+    @abstractmethod
+    def send_bytes(self, data: bytes) -> Awaitable[None]:
+        """Send a binary message."""
+
+    def left_by(self, exc: Exception) -> WebSocketDisconnect | None:
+        """What a receive or a send has raised -> the WebSocketDisconnect that it stands for, None where the peer has not left.
+
+        An adapter whose server has exceptions of its own for that knows them here.
+        """
+        return exc if isinstance(exc, WebSocketDisconnect) else None
 
     @abstractmethod
     async def close(self, code: int, reason: str) -> None:

@@ -65,10 +65,16 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
 
 async def in_context(context: Context, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `function` in the pool in this very context, so that several calls see each other's context variables."""
+    return await begin(context, function, *args, **kwargs)
+
+
+def begin(
+    context: Context, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[T]:
+    """The same call, begun: what `whole` waits for without a task of its own."""
     call = partial(_call, partial(context.run, function, *args, **kwargs))
     with _lock:  # another loop's last app may release the pool between finding and using it
-        future = asyncio.get_running_loop().run_in_executor(pool(), call)
-    return await future  # pyright: ignore[reportReturnType]  # it loses T in the partial of a generic method
+        return asyncio.get_running_loop().run_in_executor(pool(), call)  # pyright: ignore[reportReturnType]  # it loses T in the partial of a generic method
 
 
 def _call(function: Callable[[], T]) -> T:
@@ -83,7 +89,7 @@ async def iterate(iterator: Iterator[T]) -> AsyncGenerator[T, None]:
     """A blocking iterator as an async one: each step is a call in the pool, all in one context; closed at the end."""
     context = copy_context()
     try:
-        while (item := await whole(in_context(context, next, iterator, cast("T", _END)))) is not _END:
+        while (item := await whole(begin(context, next, iterator, cast("T", _END)))) is not _END:
             yield item  # ty: ignore[invalid-yield]
     finally:
         close = getattr(iterator, "close", None)
@@ -96,5 +102,6 @@ async def whole(call: Awaitable[T]) -> T:
     running = asyncio.ensure_future(call)
     try:
         return await asyncio.shield(running)
-    finally:
+    except asyncio.CancelledError:
         await asyncio.wait([running])
+        raise

@@ -15,20 +15,20 @@ from collections.abc import (
     Iterator,
     MutableMapping,
 )
-from contextlib import aclosing
+from contextvars import copy_context
 from functools import cached_property
 from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from velocipy.asgi.root import root_path, routed_path
 from velocipy.exceptions import ClientDisconnected, PayloadTooLargeException
-from velocipy.http.disk import read_span
+from velocipy.http.disk import SpanReader
 from velocipy.http.fields import LENGTHS, declared_length
 from velocipy.http.leaving import while_it_waits
 from velocipy.http.pace import Watched, in_time, joined
 from velocipy.http.response import as_bytes
 from velocipy.protocols import HTTPConnection, ResponseStream
-from velocipy.threads import iterate
+from velocipy.threads import begin, in_thread, whole
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -322,21 +322,23 @@ class ASGIConnection(HTTPConnection):
             self.complete()
             await self.emit({"type": "http.response.pathsend", "path": os.fspath(path)})
             return
-        async with aclosing(iterate(read_span(path, start, stop))) as chunks:
-            first = await anext(chunks, b"")
-            await self._start(status, headers)
-            await self._copy(first, chunks, stop - start)
-
-    async def _copy(self, chunk: bytes, chunks: AsyncIterator[bytes], left: int) -> None:
-        """Body messages of `left` bytes, the last of which ends the body; for nobody once the client has left."""
-        left -= len(chunk)
+        reader = SpanReader(path, start, stop)
         try:
-            if left:
+            first = await _read(reader)
+            await self._start(status, headers)
+            await self._copy(first, reader)
+        finally:
+            if reader.is_open:
+                await in_thread(reader.close)
+
+    async def _copy(self, chunk: bytes, reader: SpanReader) -> None:
+        """Body messages, the last of which ends the body; for nobody once the client has left."""
+        try:
+            if reader.left:
                 stream = ASGIStream(self)
-                while left:
+                while reader.left:
                     await stream.write(chunk)
-                    chunk = await anext(chunks)
-                    left -= len(chunk)
+                    chunk = await _read(reader)
         finally:
             self.complete()
         await self.emit({"type": "http.response.body", "body": chunk, "more_body": False})
@@ -388,6 +390,10 @@ class ASGIConnection(HTTPConnection):
             # (RFC 9110 section 15.5.14 lets it).
             pairs.append((b"connection", b"close"))
         return {"type": "http.response.start", "status": status, "headers": pairs}
+
+
+async def _read(reader: SpanReader) -> bytes:
+    return await whole(begin(copy_context(), reader.read))
 
 
 class ASGIStream(ResponseStream):

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from velocipy.asgi.connection import TURN, HeaderView, Message, Receive, Send, address
 from velocipy.asgi.root import root_path, routed_path
 from velocipy.exceptions import WebSocketDisconnect
-from velocipy.protocols import Capabilities, SocketMessage, WebSocketConnection
+from velocipy.protocols import Capabilities, WebSocketConnection
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from velocipy.protocols import HeaderPairs
 
 
@@ -32,7 +34,6 @@ class ASGIWebSocket(WebSocketConnection):
         self._connected = False
         self._lost: WebSocketDisconnect | None = None
         self._ahead: asyncio.Future[Message] | None = None
-        self._receiving = False
         self._sent = 0
         extensions: dict[str, Any] = scope.get("extensions") or {}
         self._can_deny = "websocket.http.response" in extensions
@@ -107,26 +108,32 @@ class ASGIWebSocket(WebSocketConnection):
         await self._send({"type": "websocket.http.response.start", "status": status, "headers": pairs})
         await self._send({"type": "websocket.http.response.body", "body": body})
 
-    async def receive(self) -> SocketMessage:
-        """The next message. Some servers set both keys, one of them to None."""
+    def receive(self) -> Awaitable[Message]:
+        """The next message."""
         self._sent = 0
-        self._receiving = True
-        try:
-            message = await (self._receive() if self._ahead is None else self._received_ahead(self._ahead))
-        finally:
-            self._receiving = False
+        return self._receive() if self._ahead is None else self._received_ahead(self._ahead)
+
+    def read(self, message: Message) -> str | bytes:
+        """What it brings. Some servers set both keys, one of them to None."""
         if message["type"] == "websocket.disconnect":
-            return SocketMessage(close=self._lose(message))
-        text = message.get("text")
-        return SocketMessage(data=message.get("bytes") or b"") if text is None else SocketMessage(text=text)
+            raise WebSocketDisconnect(*self._lose(message))
+        text: str | None = message.get("text")
+        return (message.get("bytes") or b"") if text is None else text
 
-    async def send_text(self, text: str) -> None:
+    def send_text(self, text: str) -> Awaitable[None]:
         """Send text."""
-        await self._send_message({"type": "websocket.send", "text": text})
+        return self._send_message({"type": "websocket.send", "text": text})
 
-    async def send_bytes(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> Awaitable[None]:
         """Send bytes."""
-        await self._send_message({"type": "websocket.send", "bytes": data})
+        return self._send_message({"type": "websocket.send", "bytes": data})
+
+    def left_by(self, exc: Exception) -> WebSocketDisconnect | None:
+        """ASGI 2.4: an OSError is how a server says that the peer has left."""
+        if not isinstance(exc, OSError):
+            return super().left_by(exc)
+        self._lost = WebSocketDisconnect(1006)
+        return self._lost
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a code; a peer that has left needs none."""
@@ -150,18 +157,21 @@ class ASGIWebSocket(WebSocketConnection):
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(*self._lose(message))
 
-    async def _send_message(self, message: dict[str, Any]) -> None:
+    def _send_message(self, message: dict[str, Any]) -> Awaitable[None]:
+        """The first answer to what was received needs no look at the peer, who was there then, and no turn of the loop."""
+        if self._sent or self._ahead is not None or self._lost is not None:
+            return self._send_watching(message)
+        self._sent = 1
+        return self._send(message)
+
+    async def _send_watching(self, message: dict[str, Any]) -> None:
         self._look_ahead()
         self._sent += 1
         if self._lost is not None:
             raise self._lost
-        try:
-            await self._send(message)
-            if not self._sent % TURN:
-                await asyncio.sleep(0)
-        except OSError:  # ASGI 2.4: how a server says that the peer has left
-            self._lost = WebSocketDisconnect(1006)
-            raise self._lost from None
+        await self._send(message)
+        if not self._sent % TURN:
+            await asyncio.sleep(0)
 
     def _look_ahead(self) -> None:
         """Notice a peer that has left: most servers take what is sent to it in silence.
@@ -170,7 +180,7 @@ class ASGIWebSocket(WebSocketConnection):
         unless another task receives, since servers allow one at a time.
         """
         if self._ahead is None:
-            if self._sent and not self._receiving:
+            if self._sent and not self.receiving:
                 self._ahead = asyncio.ensure_future(self._receive())
         elif self._ahead.done() and not self._ahead.cancelled():
             message = self._ahead.result()

@@ -101,6 +101,17 @@ def _full_year(digits: str) -> int:
     return latest - (latest - int(digits)) % 100
 
 
+def is_conditional(headers: RequestHeaders) -> bool:
+    """Whether there is a condition that `failed_precondition` has to look at, which most requests have not."""
+    get = headers.get
+    return (
+        get("if-none-match") is not None
+        or get("if-modified-since") is not None
+        or get("if-match") is not None
+        or get("if-unmodified-since") is not None
+    )
+
+
 def failed_precondition(method: str, headers: RequestHeaders, validators: Validators) -> int | None:
     """412 or 304 where a condition of the request fails, None where the request is to be served.
 
@@ -120,8 +131,11 @@ def _is_wanted(headers: RequestHeaders, validators: Validators) -> bool:
     if wanted is not None:
         current = parse_etag(validators.etag)
         return wanted == "*" or _matches_strongly(current, parse_etags(wanted))
-    limit, changed = _date_of(headers, "if-unmodified-since"), parse_date(validators.last_modified)
-    return limit is None or changed is None or changed <= limit
+    limit = _date_of(headers, "if-unmodified-since")
+    if limit is None:
+        return True
+    changed = parse_date(validators.last_modified)
+    return changed is None or changed <= limit
 
 
 def _is_known(method: str, headers: RequestHeaders, validators: Validators) -> bool:

@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from io import FileIO
 
 CHUNK: Final = 256 * 1024
@@ -34,10 +34,37 @@ def open_regular(path: str | os.PathLike[str]) -> FileIO:
         raise
 
 
-def read_span(path: str | os.PathLike[str], start: int, stop: int) -> Iterator[bytes]:
+def read_span(path: str | os.PathLike[str], start: int, stop: int) -> Generator[bytes, None, None]:
     """Bytes `start` to `stop` (exclusive) of a file, as `chunks_of` gives them; it is open only while they are taken."""
     with open_regular(path) as file:
         yield from chunks_of(file, start, stop)
+
+
+class SpanReader:
+    """The same, call by call, where each is one in a thread: the first call opens the file, and the one that reads its end closes it."""
+
+    __slots__ = ("_chunks", "is_open", "left")
+
+    def __init__(self, path: str | os.PathLike[str], start: int, stop: int) -> None:
+        self.left: int = stop - start
+        """Bytes that are still to be read."""
+        self.is_open: bool = False
+        """Whether `close` has something to do."""
+        self._chunks = read_span(path, start, stop)
+
+    def read(self) -> bytes:
+        """The next chunk, b"" of an empty span. Raises OSError as `open_regular` and `chunks_of` do."""
+        self.is_open = True
+        chunk = next(self._chunks, b"")
+        self.left -= len(chunk)
+        if not self.left:
+            self.close()
+        return chunk
+
+    def close(self) -> None:
+        """Close the file before its end."""
+        self._chunks.close()
+        self.is_open = False
 
 
 def chunks_of(file: FileIO, start: int, stop: int) -> Iterator[bytes]:

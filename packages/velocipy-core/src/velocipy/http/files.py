@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import stat
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from velocipy.exceptions import HTTPException
-from velocipy.http.conditional import SAFE, Validators, failed_precondition, is_same_version
+from velocipy.http.conditional import SAFE, Validators, failed_precondition, is_conditional, is_same_version
 from velocipy.http.disk import chunks_of, open_regular
 from velocipy.http.disposition import content_disposition
 from velocipy.http.gate import BODYLESS, check_status
@@ -147,6 +148,12 @@ def file_etag(found: os.stat_result, coding: str = "") -> str:
     return f'"{found.st_mtime_ns:x}-{found.st_size:x}{"-" if coding else ""}{coding}"'
 
 
+@lru_cache(maxsize=1024)
+def _modified(seconds: int) -> tuple[str, str]:
+    """To write a date is 1.5 us, and most files are sent again and again."""
+    return "last-modified", http_date(seconds)
+
+
 class Answer(NamedTuple):
     """What one request gets of a file: `spans` of it, in a multipart body where there is a `multipart`, or else `body`."""
 
@@ -195,22 +202,22 @@ class FileResponse(Response):
         self.size: int = found.st_size
         self._wording: Wording = DETAILS
         self._refuse: Refuse | None = None
-        self._describe(found)
+        self._headers = self._described(found)
         if cache_control is not None:
             self._headers["cache-control"] = cache_control
         if filename is not None or disposition is not None:
             self._headers["content-disposition"] = content_disposition(disposition or "attachment", filename)
 
-    def _describe(self, found: os.stat_result) -> None:
-        headers = self._headers
-        headers["content-length"] = str(found.st_size)
-        headers.setdefault("x-content-type-options", "nosniff")
+    def _described(self, found: os.stat_result) -> ResponseHeaders:
+        headers = self._headers.with_length(found.st_size)
+        made = [("x-content-type-options", "nosniff")]
         if 200 <= self._status_code <= 299:
             # No date in the future: RFC 9110 section 8.8.2.1.
-            headers.setdefault("last-modified", http_date(min(found.st_mtime, time.time())))
-            headers.setdefault("etag", file_etag(found))
+            made += [_modified(int(min(found.st_mtime, time.time()))), ("etag", file_etag(found))]
         if self._status_code == 200:
-            headers.setdefault("accept-ranges", "bytes")
+            made.append(("accept-ranges", "bytes"))
+        headers.complete(made)
+        return headers
 
     def answer(self, method: str, headers: RequestHeaders) -> Answer:
         """What a request with this method and these headers gets.
@@ -219,12 +226,15 @@ class FileResponse(Response):
         Range counts for GET alone (RFC 9110 section 14.2).
         """
         if method in SAFE and 200 <= self._status_code <= 299:
-            own = Validators(self._headers.get("etag"), self._headers.get("last-modified"))
-            if failed := failed_precondition(method, headers, own):
+            if is_conditional(headers) and (failed := failed_precondition(method, headers, self._validators)):
                 return self._not_modified() if failed == 304 else self._refusal(failed)
-            if method == "GET" and self._status_code == 200 and is_same_version(headers, own):
-                return self._part(headers.get_all("range"))
+            if method == "GET" and self._status_code == 200 and (ranges := headers.get_all("range")):
+                return self._part(ranges) if is_same_version(headers, self._validators) else self._whole()
         return self._whole()
+
+    @property
+    def _validators(self) -> Validators:
+        return Validators(self._headers.get("etag"), self._headers.get("last-modified"))
 
     def worded(self, wording: Wording, refuse: Refuse | None = None) -> FileResponse:
         """This response, or one that refuses with a 412 or 416 of another wording, or as exception handlers answer it."""
@@ -263,9 +273,7 @@ class FileResponse(Response):
         return Answer(206, headers, tuple(spans), body)
 
     def _sized(self, size: int) -> ResponseHeaders:
-        headers = self._headers.copy()
-        headers["content-length"] = str(size)
-        return headers
+        return self._headers.with_length(size)
 
     def _not_modified(self) -> Answer:
         dropped = _NOT_IN_304 | {"last-modified"} if "etag" in self._headers else _NOT_IN_304

@@ -246,6 +246,18 @@ class ResponseHeaders(_Pairs):
         twin._pairs = [pair for pair in self._pairs if pair[0] not in names]
         return twin
 
+    def with_length(self, size: int) -> ResponseHeaders:
+        """Headers of their own with this Content-Length, whatever they had."""
+        twin = _new(ResponseHeaders)
+        twin._pairs = [pair for pair in self._pairs if pair[0] != "content-length"]
+        twin._pairs.append(("content-length", str(size)))
+        return twin
+
+    def complete(self, made: Iterable[tuple[str, str]]) -> None:
+        """Add lines of our own making, which nobody need check, but for fields that are here already."""
+        own = {name for name, _ in self._pairs}
+        self._pairs += [pair for pair in made if pair[0] not in own]
+
     def copy(self) -> ResponseHeaders:
         """Headers of their own with the same lines."""
         twin = ResponseHeaders()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from velocipy.exceptions import WebSocketDisconnect
-from velocipy.protocols import Capabilities, RequestHeaders, SocketMessage, WebSocketConnection
+from velocipy.protocols import Capabilities, RequestHeaders, WebSocketConnection
 from velocipy.rsgi.connection import address
 from velocipy.rsgi.root import root_path
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from velocipy.protocols import HeaderPairs
 
-CLOSED, BYTES, TEXT = range(3)
-"""Kinds of messages, as RSGI counts them."""
+BYTES, TEXT = 1, 2
+"""Kinds of messages, as RSGI counts them; 0 is that the peer has closed."""
 
 
 class RSGIWebSocket(WebSocketConnection):
@@ -83,49 +85,44 @@ class RSGIWebSocket(WebSocketConnection):
         try:
             self._transport = await self.proto.accept()
         except Exception as exc:
-            raise self._lose(exc) from None
+            if left := self.left_by(exc):
+                raise left from None
+            raise
 
     async def deny(self, status: int, headers: HeaderPairs = (), body: bytes = b"") -> None:
         """Refuse it with a bare status, which has been checked: one outside 100-999 would abort the server's process."""
         self.proto.close(status)
 
-    async def receive(self) -> SocketMessage:
-        """The next message; a lost connection and a close look alike, and neither has a code."""
-        try:
-            message = await self._transport.receive()
-        except Exception as exc:
-            raise self._lose(exc) from None
-        if message.kind == CLOSED:
-            self._transport = None
-            return SocketMessage(close=(1005, ""))
-        return (
-            SocketMessage(text=message.data)
-            if message.kind == TEXT
-            else SocketMessage(data=bytes(message.data))
-        )
+    def receive(self) -> Awaitable[Any]:
+        """The next message."""
+        return self._transport.receive()  # type: ignore[no-any-return]
 
-    async def send_text(self, text: str) -> None:
+    def read(self, message: Any) -> str | bytes:
+        """What it brings; a lost connection and a close look alike, and neither has a code."""
+        kind = message.kind
+        if kind == TEXT:
+            return message.data  # type: ignore[no-any-return]
+        if kind == BYTES:
+            return bytes(message.data)
+        self._transport = None
+        raise WebSocketDisconnect(1005)
+
+    def send_text(self, text: str) -> Awaitable[None]:
         """Send text, waiting for the socket."""
-        try:
-            await self._transport.send_str(text)
-        except Exception as exc:
-            raise self._lose(exc) from None
+        return self._transport.send_str(text)  # type: ignore[no-any-return]
 
-    async def send_bytes(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> Awaitable[None]:
         """Send bytes, waiting for the socket."""
-        try:
-            await self._transport.send_bytes(data)
-        except Exception as exc:
-            raise self._lose(exc) from None
+        return self._transport.send_bytes(data)  # type: ignore[no-any-return]
 
     async def close(self, code: int, reason: str) -> None:
         """Close; the peer sees 1005, since no code can be sent."""
         self.proto.close()
         self._transport = None
 
-    def _lose(self, exc: Exception) -> Exception:
-        """A server's own exception -> WebSocketDisconnect, and the end; any other stays itself."""
+    def left_by(self, exc: Exception) -> WebSocketDisconnect | None:
+        """A server's own exception is the end."""
         if type(exc).__name__ not in ("RSGIProtocolClosed", "RSGIProtocolError"):
-            return exc
+            return super().left_by(exc)
         self._transport = None
         return WebSocketDisconnect(1006, "the peer has left")
