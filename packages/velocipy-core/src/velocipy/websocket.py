@@ -47,7 +47,6 @@ M = TypeVar("M")
 MAX_REASON: Final = 123
 """Bytes of a close reason: a control frame has 125, two of which are the code (RFC 6455 section 5.5)."""
 
-
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that a close may wait behind what a slow peer has not read; then the end of the handler drops the connection."""
 
@@ -255,11 +254,9 @@ class WebSocket(Exchange):
                 message = await (self._receive_or_wake() if self.wakes_receiver else connection.receive())
             finally:
                 connection.receiving = False
-            content = connection.read(message)
-            if len(content) * 4 > self.options.max_message_size and self._is_too_long(
-                content
-            ):  # at most 4 bytes each
-                await self._refuse(1009, f"over {self.options.max_message_size} bytes")
+            content, most = connection.read(message), self.options.max_message_size
+            if len(content) * 4 > most and self._is_too_long(content):  # a character is at most 4 bytes
+                await self._refuse(1009, f"over {most} bytes")
         except Exception as exc:
             left = self._left_by(exc)
             if left is None:
