@@ -39,8 +39,8 @@ def empty_chunks_passed_on() -> Dialect:
     return rsgi_with(RSGIConnection=Literal)
 
 
-async def read_undeclared(length: Any, receive: Any, limit: int, timeout: float | None) -> bytes:
-    return await read_body(None, receive, limit, timeout)
+async def read_undeclared(length: Any, scope: Any, receive: Any, limit: int, timeout: float | None) -> bytes:
+    return await read_body(None, scope, receive, limit, timeout)
 
 
 @mutant("a_declared_length_over_the_limit_is_413")
@@ -49,7 +49,7 @@ def declared_lengths_ignored() -> Dialect:
     return asgi_with(read_body=read_undeclared)
 
 
-async def read_without_limit(length: Any, proto: Any, limit: int, timeout: float | None) -> bytes:
+async def read_without_limit(length: Any, scope: Any, proto: Any, limit: int, timeout: float | None) -> bytes:
     return bytes(await proto())
 
 
@@ -87,7 +87,9 @@ def counted_at_the_end() -> Dialect:
     return asgi_with(ASGIConnection=Late)
 
 
-async def read_till_silence(length: Any, receive: Any, limit: int, timeout: float | None) -> bytes:
+async def read_till_silence(
+    length: Any, scope: Any, receive: Any, limit: int, timeout: float | None
+) -> bytes:
     chunks = []
     while (message := await receive())["type"] == "http.request":
         chunks.append(message.get("body", b""))
