@@ -79,7 +79,7 @@ class Page(Response):
     media_type = "text/x-page"
 
     def _set_content(self, content: Any) -> None:
-        self._body = f"<{content!r}>".encode()
+        self._body = f"<{content!r}>".partition(" at 0x")[0].encode()  # no address: each run has its own
 
 
 async def rows() -> AsyncIterator[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Final, get_origin
+from typing import Annotated, Any, Final, Never, NoReturn, get_origin
 
 from velocipy.annotations import split_annotated, type_name, union_members, union_of
 from velocipy.exceptions import BindingError, ConfigurationError, HTTPException
@@ -160,6 +160,8 @@ def response_models(
     """
     options = route.options
     declared = options.response_model
+    if options.status_code in BODYLESS:
+        _refuse_content(route, returned if declared is FROM_ANNOTATION or declared is None else declared)
     try:
         hint = result_type(returned if declared is FROM_ANNOTATION else declared)
         backend = None if hint is NO_MODEL else find_backend(hint)
@@ -192,6 +194,20 @@ def response_models(
         f"{route.title} ({route.location}): no model backend knows the response_model {type_name(hint)}: give a dataclass, a "
         f"TypedDict, a msgspec Struct or a pydantic model, or register a backend"
     )
+
+
+def _refuse_content(route: Route, said: Any) -> None:
+    """Raise BindingError for a result that is never empty, on a route whose status has no body (RFC 9110 section 6.4.1)."""
+    bare, _ = split_annotated(said)
+    members = union_members(bare) or (bare,)
+    if not any(member in _EMPTY or is_anything(member) or _is_sent(member) for member in members):
+        raise BindingError(
+            f"{route.title} ({route.location}) returns {type_name(bare)}, and its status {route.options.status_code} has no body: "
+            f"return None, or give another status_code"
+        )
+
+
+_EMPTY: Final = (None, type(None), Never, NoReturn)
 
 
 def result_type(annotation: Any) -> Any:
