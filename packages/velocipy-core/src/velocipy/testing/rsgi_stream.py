@@ -154,6 +154,7 @@ async def readable(pipe: int) -> None:
 
 
 def to_bytes(body: Buffer) -> bytes:
+    """A body as Granian takes it; TypeError, in its words, for what is none."""
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise TypeError(f"Can't extract `{type(body).__name__}` to `Vec`")
     return bytes(body)
