@@ -777,7 +777,88 @@ def test_a_span_that_is_not_read_to_its_end_is_closed(tmp_path: Path) -> None:
     reader.close()
     assert not reader.is_open
     assert reader.left == CHUNK
-    assert reader.read() == b""
+
+
+def in_memory(descriptor: int, rooms: list[Any], at: int) -> int:
+    """As Linux reads what is in memory; on every system, and on tmpfs too."""
+    os.lseek(descriptor, at, os.SEEK_SET)
+    data = os.read(descriptor, len(rooms[0]))
+    rooms[0][: len(data)] = data
+    return len(data)
+
+
+def in_crumbs(descriptor: int, rooms: list[Any], at: int) -> int:
+    """Some of it is in memory."""
+    return in_memory(descriptor, [memoryview(rooms[0])[: 1 + at % 50_000]], at)
+
+
+def elsewhere(descriptor: int, rooms: list[Any], at: int) -> int:
+    """None of it is."""
+    raise BlockingIOError("Resource temporarily unavailable")
+
+
+def by_turns(descriptor: int, rooms: list[Any], at: int) -> int:
+    """Every third read would wait."""
+    return (elsewhere if at % 3 == 1 else in_crumbs)(descriptor, rooms, at)
+
+
+@pytest.mark.parametrize("read_now", [in_memory, in_crumbs, elsewhere, by_turns])
+def test_what_is_in_memory_is_sent_without_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_now: Any
+) -> None:
+    """On ASGI; an RSGI server reads by itself."""
+    path = tmp_path / "a.bin"
+    content = bytes(range(251)) * (10 * CHUNK // 251)
+    path.write_bytes(content)
+    threads = []
+
+    def read(reader: SpanReader) -> bytes:
+        threads.append(threading.current_thread().name)
+        return in_thread(reader)
+
+    in_thread = SpanReader.read
+    monkeypatch.setattr(SpanReader, "read", read)
+    monkeypatch.setattr("velocipy.http.disk._read_now", read_now)
+    with TestClient(serving(lambda: FileResponse(path)), interface="asgi") as client:
+        assert client.get("/").content == content
+        assert (
+            client.get("/", headers={"range": f"bytes=7-{9 * CHUNK}"}).content == content[7 : 9 * CHUNK + 1]
+        )
+    assert open_in(path) == []
+    assert all(name.startswith("velocipy") for name in threads)
+    if read_now in (in_memory, in_crumbs):
+        assert len(threads) == 2  # the reads that open it
+    elif read_now is elsewhere:
+        assert len(threads) == 10 + 9
+
+
+def test_nothing_is_ready_of_a_file_that_is_not_open_or_too_short(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 2 * CHUNK)
+    reader = SpanReader(path, 0, 3 * CHUNK)
+    assert reader.ready() is None
+    assert len(reader.read()) == CHUNK
+    os.truncate(path, CHUNK)
+    assert reader.ready() is None
+    with pytest.raises(OSError, match="shrunk while it was sent"):
+        reader.read()
+    reader.close()
+    assert open_in(path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="only Linux tells what is in memory")
+def test_a_file_that_was_just_written_is_ready(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"x" * 2 * CHUNK + b"y")
+    with path.open("rb") as file:
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT)
+        except OSError as exc:
+            pytest.skip(f"this file system does not tell what is in memory: {exc}")
+    reader = SpanReader(path, 0, 2 * CHUNK + 1)
+    assert reader.read() == b"x" * CHUNK
+    assert b"".join(iter(lambda: reader.ready() or b"", b"")) == b"x" * CHUNK + b"y"
+    assert not reader.is_open
 
 
 @pytest.mark.case(63)
@@ -788,12 +869,12 @@ def test_who_left_is_not_read_to_the_end(tmp_path: Path, monkeypatch: pytest.Mon
     os.truncate(path, GIGABYTE)
     read = []
 
-    def counted(*args: Any) -> Iterator[bytes]:
-        for chunk in read_span(*args):
-            read.append(len(chunk))
-            yield chunk
+    def counted(reader: SpanReader, chunk: bytes) -> bytes:
+        read.append(len(chunk))
+        return taken(reader, chunk)
 
-    monkeypatch.setattr("velocipy.http.disk.read_span", counted)
+    taken = SpanReader._taken
+    monkeypatch.setattr(SpanReader, "_taken", counted)
     with TestClient(serving(lambda: FileResponse(path)), interface="asgi") as client:
         exchange = client.exchange("GET", "/")
         exchange.chunk()

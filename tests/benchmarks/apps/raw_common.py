@@ -132,7 +132,7 @@ async def kibibytes() -> AsyncGenerator[bytes, None]:
 FILE: Final = os.environ.get("BENCH_FILE", __file__)
 """What `GET /file` sends."""
 
-PIECE: Final = 256 * 1024
+PIECE: Final = 120 * 1024
 """Bytes of a file that are in memory at once, where the server leaves its reading to the app."""
 
 RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")

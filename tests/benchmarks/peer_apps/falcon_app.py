@@ -76,7 +76,7 @@ class Pieces:
         self.opened = opened
 
     async def read(self, size):
-        return await asyncio.to_thread(self.opened.read, 256 * 1024)
+        return await asyncio.to_thread(self.opened.read, 120 * 1024)
 
     async def close(self):
         self.opened.close()
