@@ -181,7 +181,10 @@ def test_head_has_the_headers_of_get_and_no_body(client: Multiplexed, path: str)
     length = (
         [str(int(get.header("content-length")[0]) + 1)] if path == "/seen" else get.header("content-length")
     )  # its method is longer
-    assert head.header("content-length") == length
+    if (
+        path != "/rows/3"
+    ):  # what is made while it is sent has a length where it came whole, and HEAD does not make it
+        assert head.header("content-length") == length
     assert head.header("content-type") == get.header("content-type")
 
 

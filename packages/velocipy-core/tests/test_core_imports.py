@@ -67,6 +67,7 @@ def cost_of(script: str, env: dict[str, str]) -> tuple[int, int]:
 
 
 @pytest.mark.once
+@pytest.mark.skipif(sys.gettrace() is not None, reason="coverage slows our code down, not Starlette")
 def test_the_import_of_an_app_costs_no_more_than_its_share_of_starlettes(tmp_path: Path) -> None:
     """CPU of the best round, 0.46 of Starlette's (measured) where 0.6 is allowed; neighbours can make a round slower, never faster.
 

@@ -1,5 +1,6 @@
 """CompressionMiddleware: who gets which coding of what, and that every answer stays true; on both protocols."""
 
+import asyncio
 import importlib.util
 import sys
 import threading
@@ -358,6 +359,7 @@ def test_streams_arrive_piece_by_piece(interface: str, coding: str) -> None:
 
     async def rows() -> AsyncIterator[Any]:
         yield {"row": 1}
+        await asyncio.sleep(0)
         yield {"row": 2, "more": "x" * 100_000}
 
     app.get("/rows")(lambda: NDJSONResponse(rows()))

@@ -451,6 +451,7 @@ def test_routes_that_come_later_and_overrides_count(interface: Any) -> None:
 
 
 @pytest.mark.once
+@pytest.mark.skipif(sys.gettrace() is not None, reason="coverage makes it slower than a second")
 def test_a_thousand_routes_with_models_of_their_own_take_less_than_a_second() -> None:
     app = VelociPy()
     for number in range(1000):

@@ -107,7 +107,7 @@ def broken_streams_end_well() -> Dialect:
     class Polite(ASGIStream):
         def abort(self) -> None:
             super().abort()
-            ending: Any = self._emit({"type": "http.response.body", "body": b""})
+            ending: Any = self._connection.emit({"type": "http.response.body", "body": b""})
             with contextlib.suppress(StopIteration):
                 ending.send(None)  # abort cannot await, and nothing in there waits
 
@@ -120,7 +120,7 @@ def streams_to_nobody() -> Dialect:
 
     class Oblivious(ASGIStream):
         async def write(self, chunk: bytes) -> None:
-            await self._emit({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._connection.emit({"type": "http.response.body", "body": chunk, "more_body": True})
 
     class Streaming(ASGIConnection):
         send_all = HTTPConnection.send_all

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from velocipy import plugins
 from velocipy.exceptions import ConfigurationError, WebSocketDisconnect
+from velocipy.http.gathering import gather
 from velocipy.http.leaving import Leaving
 from velocipy.http.writing import Writer
 
@@ -191,10 +192,15 @@ class HTTPConnection(ABC):
     ) -> None:
         """Answer with what `to_bytes` makes of each item; what is raised breaks the body off and closes the generator.
 
-        An adapter writes its own where that takes fewer calls.
+        What comes without a wait goes out together (`velocipy.http.gathering`). An adapter writes its own where that takes fewer calls.
         """
+
+        async def copy(stream: ResponseStream) -> None:
+            if rest := await gather(items, to_bytes, stream.write):
+                await stream.write(rest)
+
         try:
-            await self.stream(status, headers, lambda stream: stream.write_all(items, to_bytes))
+            await self.stream(status, headers, copy)
         except BaseException:
             await items.aclose()
             raise
