@@ -147,6 +147,48 @@ def test_what_goes_wrong_while_forwarding_is_raised_at_the_end_of_the_block(inte
 
 
 @both
+def test_the_end_of_the_hub_leaves_a_websocket_to_its_endpoint(interface: str) -> None:
+    async def endpoint(websocket: WebSocket) -> None:
+        channels = Channels()
+        await websocket.accept()
+        async with channels.subscribe("a", to=websocket):
+            await channels.publish("a", "the last")
+            await channels.close()
+            await channels.publish("a", "too late")
+            await websocket.send_text(f"after {await websocket.receive_text()}")
+
+    app = VelociPy()
+    app.websocket("/ws")(endpoint)
+    with TestClient(app, interface=interface) as client, client.websocket_connect("/ws") as ws:
+        assert ws.receive_text() == "the last"
+        ws.send_text("all")
+        assert ws.receive_text() == "after all"
+
+
+@both
+def test_a_peer_that_leaves_between_messages_is_no_error_of_who_publishes(interface: str) -> None:
+    seen: list[bool] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        channels = Channels()
+        await websocket.accept()
+        async with channels.subscribe("a", to=websocket):
+            for _ in range(30_000):
+                await channels.publish("a", "x")
+                await asyncio.sleep(0.001)
+                if websocket.closed:
+                    break
+        seen.append(websocket.closed)
+
+    app = VelociPy()
+    app.websocket("/ws")(endpoint)
+    with TestClient(app, interface=interface) as client, client.websocket_connect("/ws") as ws:
+        assert ws.receive_text() == "x"
+        ws.leave()
+    assert seen == [True]
+
+
+@both
 def test_a_stream_is_a_subscriber_too(interface: str) -> None:
     with TestClient(chat(Channels()), interface=interface) as client:
         with client.websocket_connect("/chat/blue") as ws, client.stream("GET", "/stream/blue") as answer:

@@ -88,6 +88,8 @@ def test_what_is_wrong_with_a_body_is_told_in_json_whatever_its_form(interface: 
     assert answer.headers["vary"] == "accept"
     broken = client.post("/", content=b"\xc1", headers=head)
     assert (broken.status_code, broken.json()) == (400, {"detail": "Invalid MessagePack body"})
+    extended = client.post("/", content=packed({"name": msgspec.msgpack.Ext(5, b"x")}), headers=head)
+    assert (extended.status_code, extended.json()) == (400, {"detail": "Invalid MessagePack body"})
     other = client.post("/", content=b"x", headers={"content-type": "text/plain"})
     assert (other.status_code, other.json()) == (
         415,

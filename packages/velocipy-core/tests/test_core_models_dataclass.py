@@ -2,10 +2,13 @@
 
 import datetime
 import enum
+import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import (
     Annotated,
     Any,
@@ -30,7 +33,7 @@ from typing_extensions import TypeAliasType
 from typing_extensions import TypedDict as NewerTypedDict
 
 from velocipy.constraints import Constraints
-from velocipy.exceptions import ConfigurationError, ErrorItem, ResultError
+from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem, ResultError
 from velocipy.json import find_encoder
 from velocipy.models.base import Serialization
 from velocipy.models.dataclass import DataclassBackend
@@ -54,6 +57,14 @@ class Size(enum.StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> "Size | None":
         return next((member for member in cls if member.value == str(value).lower()), None)
+
+
+class Grade(enum.Enum):
+    A = "a"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Grade":
+        raise ValueError(f"{value} is no grade")
 
 
 class Level(enum.IntEnum):
@@ -80,6 +91,16 @@ class Page(Generic[T]):
 @dataclass
 class Ints(Page[int]):
     extra: str = ""
+
+
+@dataclass
+class More(Ints):
+    more: int = 0
+
+
+@dataclass
+class Anything(Page):  # type: ignore[type-arg]  # of what, is left open
+    more: int = 0
 
 
 @dataclass
@@ -132,6 +153,12 @@ class Partial(NewerTypedDict, total=False):
 class Pair(NamedTuple):
     left: int
     right: str = "x"
+
+
+class Triple(NamedTuple):
+    left: int
+    middle: int
+    right: int
 
 
 Age = NewType("Age", int)
@@ -200,6 +227,7 @@ TAKEN: list[tuple[Any, str, Any]] = [
     (list[int], "[1,2]", [1, 2]),
     (Sequence[int], "[1]", [1]),
     (set[int], "[1,1]", {1}),
+    (set[int | str], '[1,"a"]', {1, "a"}),
     (frozenset[str], '["a"]', frozenset("a")),
     (tuple[int, ...], "[1,2]", (1, 2)),
     (tuple[int, str], '[1,"a"]', (1, "a")),
@@ -213,6 +241,7 @@ TAKEN: list[tuple[Any, str, Any]] = [
     (dict[Literal["a", 1], int], '{"a":1,"1":2}', {"a": 1, 1: 2}),
     (list[list[int]] | dict[str, int], "[[1]]", [[1]]),
     (list[int] | list[str], '["a"]', ["a"]),
+    (dict[str, int] | dict[str, str], '{"a":"b"}', {"a": "b"}),
     (tuple[int, str] | tuple[int], "[1]", (1,)),
     (Nested, "[[1],2]", [[1], 2]),
     (Numbers[int], "[1]", [1]),
@@ -226,6 +255,11 @@ TAKEN: list[tuple[Any, str, Any]] = [
     (Partial, '{"id":1}', {"id": 1}),
     (Pair, "[1]", Pair(1)),
     (Pair, '{"left":1}', Pair(1)),
+    (Pair | Triple, "[1,2,3]", Triple(1, 2, 3)),
+    (Triple | Pair, '[1,"a"]', Pair(1, "a")),
+    (More, '{"items":[1],"more":2}', More([1], more=2)),
+    (Anything, '{"items":[1,"a"]}', Anything([1, "a"])),
+    (Annotated[int | str, "a note"] | None, "1", 1),
     (list[Pair | Point | None], '[[1],{"x":1},null]', [Pair(1), Point(1), None]),
     (Cat | Dog, '{"kind":"dog","lives":"a"}', Dog("dog", "a")),
     (Point | Tree, '{"name":"a"}', Tree("a")),
@@ -263,6 +297,8 @@ REFUSED: list[tuple[Any, str, list[tuple[Any, str, str]]]] = [
     (Colour, '"blue"', [([], "Invalid body: not one of 'red', 1", "enum_parsing")]),
     (Colour, "true", [([], "Invalid body: not one of 'red', 1", "enum_parsing")]),
     (Size, '"m"', [([], "Invalid body: not one of 's', 'l'", "enum_parsing")]),
+    (Grade, '"b"', [([], "Invalid body: not one of 'a'", "enum_parsing")]),
+    (Grade, "[]", [([], "Invalid body: not one of 'a'", "enum_parsing")]),
     (Literal["a", True, None], "1", [([], "Invalid body: not one of 'a', true, null", "literal_parsing")]),
     (int | str | None, "1.5", [([], "Invalid body: expected an integer or a string, got a number", "type_error")]),
     (
@@ -291,6 +327,7 @@ REFUSED: list[tuple[Any, str, list[tuple[Any, str, str]]]] = [
         (["items", 0], "Invalid item 0: expected an integer, got a string", "type_error"),
         (["total"], "Invalid field 'total': expected an integer, got a string", "type_error"),
     ]),
+    (More, '{"items":["a"]}', [(["items", 0], "Invalid item 0: expected an integer, got a string", "type_error")]),
     (Ints, '{"items":["a"]}', [(["items", 0], "Invalid item 0: expected an integer, got a string", "type_error")]),
     (Tree, '{"name":"a","kids":[{}]}', [(["kids", 0, "name"], "Missing field 'name'", "missing")]),
     (Movie, '{"year":null}', [
@@ -298,6 +335,7 @@ REFUSED: list[tuple[Any, str, list[tuple[Any, str, str]]]] = [
         (["year"], "Invalid field 'year': expected an integer, got null", "type_error"),
     ]),
     (Partial, '{"id":0}', [(["id"], "Invalid field 'id': must be at least 1", "greater_than_equal")]),
+    (Pair, "3", [([], "Invalid body: expected an array, got an integer", "type_error")]),
     (Pair, "[]", [([], "Invalid body: must have at least 1 item", "too_short")]),
     (Pair, '["a"]', [([0], "Invalid item 0: expected an integer, got a string", "type_error")]),
     (Cat | Dog, '{"kind":"dog","lives":1}', [(["lives"], "Invalid field 'lives': expected a string, got an integer", "type_error")]),
@@ -363,6 +401,7 @@ class Lost:
         (list[Lost], "NotThere"),
         (set[list[int]], "a list"),
         (set[Point], "no hash"),
+        (set[int | list[int]], "no hash"),
         (Annotated[int, annotated_types.MinLen(1)], "cannot be bounded by min_length"),
         (Annotated[int | None, annotated_types.MinLen(1)], "cannot be bounded by min_length"),
         (complex, "no type of JSON"),
@@ -406,12 +445,19 @@ def test_python_s_own_types_are_this_backend_s(annotation: Any, is_own: bool) ->
         (list[Point], [Point("a")], None),  # type: ignore[arg-type]  # an instance is taken as it is
         (Point, {"x": 1}, Point(1)),
         (Point, type("Row", (), {"x": 1})(), Point(1)),
+        (Point, MappingProxyType({"x": 1}), Point(1)),
+        (Tree | Point, type("Row", (), {"x": 1})(), Point(1)),
+        (Tree | Point, MappingProxyType({"x": 1}), Point(1)),
+        (Pair, type("Row", (), {"left": 1})(), Pair(1)),
         (datetime.datetime, datetime.datetime(2020, 1, 1), None),
         (UUID, UUID(int=1), None),
         (Colour, Colour.RED, None),
         (Literal[Colour.RED], Colour.RED, None),
         (list[int], (1, 2), [1, 2]),
         (list[int], {1}, [1]),
+        (list[int] | Point, (1, 2), [1, 2]),
+        (Pair | list[int], {1, 2}, [1, 2]),
+        (tuple[int, int] | set[int], {1, 2}, None),
         (dict[int, int], {1: 2}, None),
         (datetime.date | datetime.datetime, datetime.datetime(2020, 1, 1), None),
         (Movie, {"name": "a", "more": 1}, {"name": "a"}),
@@ -494,7 +540,10 @@ def test_results_are_written(encoder: str, annotation: Any, value: Any, text: st
     [
         (int, "a"),
         (int, True),
+        (Annotated[int, annotated_types.Ge(1)], 0),
         (list[int], ["a"]),
+        (list[Annotated[int, annotated_types.Ge(1)]], [0]),
+        (dict[str, int], {1: 2}),
         (Point, {"x": "a"}),
         (Point, 3),
         (Point, None),
@@ -506,6 +555,45 @@ def test_a_result_that_does_not_fit_is_a_result_error(annotation: Any, value: An
     with pytest.raises(ResultError) as caught:
         dumper.exact.get(type(value), dumper.other)(value)
     assert caught.value.errors[0]["loc"][0] == "result"
+
+
+@dataclass
+class Loose:
+    clip: Movie | Partial | None = None
+    maybe: Point | dict[str, int] | list[int] | None = None
+    open: Point | Any = None
+
+
+@both
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Loose({"name": "a"}, {"a": 1}), '{"clip":{"name":"a"},"maybe":{"a":1},"open":null}'),
+        (Loose({"name": "a", "secret": 1}), '{"clip":{"name":"a"},"maybe":null,"open":null}'),  # type: ignore[arg-type]
+        (Loose({"year": 1, "secret": 2}), '{"clip":{"year":1},"maybe":null,"open":null}'),  # type: ignore[arg-type]
+        (Loose(None, [1], {"a": 1}), '{"clip":null,"maybe":[1],"open":{"a":1}}'),
+        (Loose(None, Secretive(1), [1]), '{"clip":null,"maybe":{"x":1,"y":0},"open":[1]}'),
+        (Loose(None, None, Secretive(1)), '{"clip":null,"maybe":null,"open":{"x":1,"y":0}}'),
+    ],
+    ids=str,
+)
+def test_members_of_a_union_in_a_model_are_written_as_that_which_they_are(
+    encoder: str, value: Loose, text: str
+) -> None:
+    dumper = BACKEND.dumper(Loose, lambda: find_encoder(encoder))
+    assert dumper.exact[Loose](value).decode() == text
+    assert BACKEND.plain(Loose, Serialization())(value) == json.loads(text)
+
+
+def test_a_body_that_python_s_stack_cannot_hold_is_400() -> None:
+    """What is not too deep by itself, for who reads it far down in calls of his own."""
+    body = b'{"name":"a","kids":[' * 90 + b"]}" * 90
+
+    def further_down(calls: int) -> Any:
+        return further_down(calls - 1) if calls else decode(Tree, body)
+
+    with pytest.raises(BadRequest, match="Invalid JSON body"):
+        further_down(sys.getrecursionlimit() - 250)
 
 
 def test_names_for_nested_fields_filter_at_their_depth() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import enum
+import sys
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, Optional, TypedDict, TypeVar
 from uuid import UUID
@@ -55,6 +56,16 @@ class Line(msgspec.Struct, array_like=True, tag=8, forbid_unknown_fields=True):
     a: int
 
 
+class Long(msgspec.Struct, array_like=True, tag=9, forbid_unknown_fields=True):
+    a: int
+    b: int = 0
+
+
+class Mail(msgspec.Struct):
+    envelope: msgspec.Raw
+    size: int = 0
+
+
 class Page(msgspec.Struct, Generic[T]):
     items: list[T]
 
@@ -92,6 +103,15 @@ class Everything(msgspec.Struct):
 class Movie(TypedDict):
     name: str
     where: Point
+
+
+class Note(TypedDict):
+    text: str
+
+
+class Film(msgspec.Struct):
+    note: Note | None = None
+    marks: list[int] | Point | None = None
 
 
 @dataclasses.dataclass
@@ -187,6 +207,10 @@ REFUSED: list[tuple[Any, str, list[tuple[Any, str, str]]]] = [
     (Row, "[8,1]", [([0], "Invalid item 0: not one of 7", "literal_parsing")]),
     (Row | Line, "[9,1]", [([0], "Invalid item 0: not one of 7, 8", "literal_parsing")]),
     (Line, "[8,1,2]", [([], "Invalid body: must have exactly 2 items", "wrong_length")]),
+    (Long, "[9,1,2,3]", [([], "Invalid body: must have at most 3 items", "too_long")]),
+    (Mail, '{"envelope":{"to":1},"size":"a"}', [
+        (["size"], "Invalid field 'size': expected an integer, got a string", "type_error"),
+    ]),
     (Row | dict[str, int], '"a"', [([], "Invalid body: expected an array or an object, got a string", "type_error")]),
     (Page[int], '{"items":[1,"a"]}', [(["items", 1], "Invalid item 1: expected an integer, got a string", "type_error")]),
     (list[Even], '[{"n":1},{"n":2},{"n":3}]', [
@@ -257,6 +281,17 @@ def test_what_msgspec_cannot_decode_is_an_error_at_registration(annotation: Any)
         BACKEND.decoder(annotation, lambda: find_encoder("stdlib"))
 
 
+def test_a_body_that_python_s_stack_cannot_hold_is_400() -> None:
+    """msgspec stops at its first error; all others are looked for in Python, far down in calls of the reader's own."""
+    body = b'{"kids":[' * 90 + b"3" + b"]}" * 90
+
+    def further_down(calls: int) -> Any:
+        return further_down(calls - 1) if calls else decode(Tree, body)
+
+    with pytest.raises(BadRequest, match="Invalid JSON body"):
+        further_down(sys.getrecursionlimit() - 250)
+
+
 def test_text_that_is_no_utf_8_is_refused_also_where_nobody_reads_it() -> None:
     with pytest.raises(BadRequest, match="Invalid JSON body"):
         decode(Point, b'{"x":1,"more":"\xff"}')
@@ -288,6 +323,10 @@ def test_every_error_of_a_value_is_told() -> None:
         (["result", 1, "x"], "missing"),
         (["result", 3], "type_error"),
     ]
+    errors.clear()
+    naive = {"e": Decimal(1), "d": datetime.datetime(2020, 1, 1)}
+    assert BACKEND.validator(Bounded)(naive, errors, ("result",)) is None
+    assert [(error["loc"], error["type"]) for error in errors] == [(["result", "d"], "type_error")]
 
 
 @pytest.mark.parametrize(
@@ -311,6 +350,11 @@ def test_every_error_of_a_value_is_told() -> None:
         (Tree, Tree([Tree()]), '{"kids":[{"kids":[]}]}'),
         (Movie, {"name": "a", "where": Secretive(1), "secret": 1}, '{"name":"a","where":{"x":1,"y":0}}'),
         (Holder, Holder(Secretive(1)), '{"point":{"x":1,"y":0}}'),
+        (
+            Film,
+            Film({"text": "a", "secret": 1}, [1]),  # type: ignore[arg-type]
+            '{"note":{"text":"a"},"marks":[1]}',
+        ),
         (Bounded, Bounded(e=Decimal("1.0")), '{"a":1,"b":"ab","c":[],"d":null,"e":"1.0"}'),
         (tuple[Point, ...], (Secretive(1),), '[{"x":1,"y":0}]'),
         (list[Point] | Point, [Secretive(1)], '[{"x":1,"y":0}]'),

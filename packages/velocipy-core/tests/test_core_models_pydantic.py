@@ -13,11 +13,12 @@ import pydantic
 import pydantic.dataclasses
 import pytest
 from durations import within
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from velocipy import Query, VelociPy
 from velocipy.constraints import foreign_constraints
-from velocipy.exceptions import ConfigurationError, ErrorItem, ResultError
+from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem, ResultError
 from velocipy.json import find_encoder
 from velocipy.models.base import Serialization
 from velocipy.models.pydantic import PydanticBackend
@@ -103,6 +104,28 @@ class Checked(pydantic.BaseModel):
         if self.a < self.b:
             raise ValueError("a must not be less than b")
         return self
+
+
+def _refuse_by_name(value: str) -> str:
+    raise PydanticCustomError("no_such_thing", "there is no {name}", {"name": value})
+
+
+class Thing(pydantic.BaseModel):
+    name: Annotated[str, pydantic.AfterValidator(_refuse_by_name)]
+
+
+def _depth(value: Any) -> int:
+    return 1 + max([_depth(item) for item in value], default=0) if isinstance(value, list) else 0
+
+
+class Folder(pydantic.BaseModel):
+    tree: Any
+
+    @pydantic.field_validator("tree")
+    @classmethod
+    def _check(cls, value: Any) -> Any:
+        assert _depth(value) < 1_000_000
+        return value
 
 
 class Named(pydantic.BaseModel):
@@ -262,6 +285,12 @@ REFUSED: list[tuple[Any, str, list[tuple[Any, str, str]]]] = [
         (["a"], "Invalid field 'a': expected an integer, got a string", "type_error"),
         (["deep", 0], "Invalid item 0: expected an integer, got a string", "type_error"),
     ]),
+    (Thing, '{"name":"secret"}', [(["name"], "Invalid field 'name': not valid", "no_such_thing")]),
+    (Point | Page[int], "{}", [
+        (["x"], "Missing field 'x'", "missing"),
+        (["items"], "Missing field 'items'", "missing"),
+    ]),
+    (Page[int] | Page[str], "{}", [(["items"], "Missing field 'items'", "missing")]),
     (Point | Cat, '{"lives":"a","kind":"cat"}', [
         (["x"], "Missing field 'x'", "missing"),
         (["lives"], "Invalid field 'lives': expected an integer, got a string", "type_error"),
@@ -375,6 +404,46 @@ def test_a_validator_that_looks_around_itself_is_not_asked_about_single_items() 
     assert (value, errors) == (Bounded.model_validate(body), [])
     _, errors = decode(Bounded, json.dumps({"least": 3, "values": [4, 1, 2] * 40_000}))
     assert [error["loc"] for error in errors] == [["body", "values", 1]]
+
+
+def test_a_list_of_anything_in_a_long_body_is_left_as_it_is() -> None:
+    class Mixed(pydantic.BaseModel):
+        anything: list  # type: ignore[type-arg]  # of whatever there is
+        values: list[int]
+
+    anything = [LONG, {"a": [1]}]
+    assert decode(Mixed, json.dumps({"anything": anything, "values": [1]})) == (
+        Mixed(anything=anything, values=[1]),
+        [],
+    )
+    _, errors = decode(Mixed, json.dumps({"anything": anything, "values": [1, "a", "b"]}))
+    assert [error["loc"][1:] for error in errors] == [["values", 1], ["values", 2]]
+
+
+def test_a_validator_that_recurses_further_than_python_does_is_told_of_what_was_sent() -> None:
+    body = '{"tree":' + "[" * 150 + "]" * 150 + "}"
+
+    def further_down(calls: int) -> Any:
+        return further_down(calls - 1) if calls else decode(Folder, body)
+
+    assert further_down(0)[1] == []
+    with pytest.raises(BadRequest, match="Invalid JSON body"):
+        further_down(sys.getrecursionlimit() - 140)
+    tree: list[Any] = []
+    for _ in range(sys.getrecursionlimit()):
+        tree = [tree]
+    errors: list[ErrorItem] = []
+    assert BACKEND.validator(Folder)({"tree": tree}, errors, ("query",)) is None
+    assert [(error["loc"], error["type"]) for error in errors] == [(["query"], "recursion_error")]
+
+
+def test_items_of_a_set_are_told_by_their_number() -> None:
+    class Tags(pydantic.BaseModel):
+        tags: set[int]
+
+    errors: list[ErrorItem] = []
+    assert BACKEND.validator(Tags)({"tags": {"a"}}, errors, ("result",)) is None
+    assert [(error["loc"], error["type"]) for error in errors] == [(["result", "tags", 0], "type_error")]
 
 
 def test_values_of_python_become_models() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Generic, TypedDict, TypeVar
 import msgspec
 import pydantic
 import pytest
+from typing_extensions import TypedDict as NewerTypedDict
 
 from velocipy import HTMLResponse, JSONResponse, Request, Response, StreamingResponse, VelociPy
 from velocipy.exceptions import BindingError, ConfigurationError
@@ -133,6 +134,36 @@ def test_a_generic_model_and_a_typed_dict(interface: Any) -> None:
         "items": [{"name": "a", "tags": []}]
     }
     assert client_of(returning({"name": "a", "x": 1}, Typed), interface).get("/").json() == {"name": "a"}
+
+
+@dataclass
+class PlainFilm:
+    about: Typed | None = None
+
+
+class StructFilm(msgspec.Struct):
+    about: Typed | None = None
+
+
+class Newer(NewerTypedDict):  # the one of typing is too old for pydantic on Python 3.11
+    name: str
+
+
+class ModelFilm(pydantic.BaseModel):
+    about: Newer | None = None
+
+
+@both
+@pytest.mark.parametrize("model", [PlainFilm, StructFilm, ModelFilm])
+def test_of_a_typed_dict_that_may_be_missing_no_other_key_is_sent(model: Any, interface: Any) -> None:
+    film = model(about={"name": "a"})
+    film.about["secret"] = "hidden"
+    for annotation, result, expected in [
+        (model, film, {"about": {"name": "a"}}),
+        (list[model], [film, model()], [{"about": {"name": "a"}}, {"about": None}]),
+    ]:
+        answer = client_of(returning(result, annotation), interface).get("/")
+        assert (answer.status_code, answer.json()) == (200, expected)
 
 
 @both

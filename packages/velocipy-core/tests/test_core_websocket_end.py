@@ -182,6 +182,33 @@ def test_two_receives_at_once_are_refused(interface: str) -> None:
         assert ws.receive_text() == "for the first"
 
 
+@both
+def test_a_close_that_the_server_cannot_get_rid_of_is_given_up(
+    interface: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its frame stands behind messages that the peer does not read."""
+    monkeypatch.setattr("velocipy.websocket.CLOSE_TIMEOUT", 0.01)
+    seen: list[str] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+        async def stuck(code: int, reason: str) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                seen.append("given up")
+
+        websocket.connection.close = stuck  # type: ignore[method-assign]
+        await websocket.close()
+        seen.append("closed")
+        await asyncio.sleep(0)
+
+    with TestClient(serving(endpoint), interface=interface) as client, client.websocket_connect("/ws"):
+        pass
+    assert sorted(seen) == ["closed", "given up"]
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +225,53 @@ def test_an_http_exception_before_accept_is_the_status_of_the_refusal(
         with pytest.raises(WebSocketDenied) as caught, client.websocket_connect("/ws"):
             pass
     assert caught.value.status_code == status
+    assert caplog.records == []
+
+
+@both
+@pytest.mark.case(106)
+@pytest.mark.parametrize(
+    "exc", [HTTPException(400, {"wrong": object()}), HTTPException(400, "no", {"x-a": "a\nb"})], ids=str
+)
+def test_an_http_exception_that_cannot_be_sent_is_500_and_logged(
+    interface: str, exc: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def endpoint(websocket: WebSocket) -> None:
+        raise exc
+
+    with TestClient(serving(endpoint), interface=interface) as client:
+        with pytest.raises(WebSocketDenied) as caught, client.websocket_connect("/ws"):
+            pass
+    assert caught.value.status_code == 500
+    (record,) = caplog.records
+    assert "a HTTPException that cannot be sent in WEBSOCKET /ws" in record.getMessage()
+
+
+@pytest.mark.parametrize("how", ["return", "exception"])
+def test_who_leaves_during_the_handshake_needs_no_refusal(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    """On ASGI alone: RSGI tells of a peer that has left only where the handshake is completed."""
+    sent: list[Any] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        if how == "exception":
+            raise HTTPException(401)
+
+    async def receive() -> Any:
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "path": "/ws",
+        "query_string": b"",
+        "headers": [(b"host", b"example.org")],
+        "extensions": {"websocket.http.response": {}},
+    }
+    asyncio.run(serving(endpoint)(scope, receive, send))
+    assert sent == []
     assert caplog.records == []
 
 

@@ -682,6 +682,7 @@ def not_async(request: Request, call_next: Any) -> Response:
         (object(), "is no middleware: it needs async dispatch"),
         (Middleware(), "is no middleware"),
         (TimingMiddleware, r"TimingMiddleware is a class: write TimingMiddleware\(...\)"),
+        (dict, r"dict is a class: write dict\(\.\.\.\)(?!;)"),  # of which Python knows no signature
         (Both("x", []), "has dispatch and hooks"),
         (
             ThreeArguments(),

@@ -483,6 +483,8 @@ def test_files_are_compressed_whole_and_sent_in_parts_as_they_are(interface: str
         assert (status, headers.get("content-encoding")) == (416, None)
         status, headers, body = raw.get("/files/a.txt", if_match='"other"')
         assert (status, headers.get("content-encoding")) == (412, None)
+        status, headers, body = raw.get("/files/a.txt", "HEAD", if_match='"other"')
+        assert (status, headers.get("content-encoding"), body) == (412, None, b"")
         status, headers, body = raw.get("/files/long.txt")
         assert codings.ungzip(body) == (tmp_path / "long.txt").read_bytes()
         assert (headers["content-encoding"], "content-length" in headers) == ("gzip", False)
@@ -628,7 +630,11 @@ def test_a_response_of_ones_own_sees_the_connection_through_the_coding(interface
             seen.append(connection.started)
             seen.append(await connection.read_body(100))
             seen.append(connection.leaving is not None)
+            leaving = asyncio.ensure_future(connection.disconnected())
+            await asyncio.sleep(0)
+            seen.append(leaving.cancel())
             await super().send(connection)
+            connection.complete()
             seen.append(connection.started)
 
     app = VelociPy(plugins=False, middleware=[CompressionMiddleware(minimum_size=1)])
@@ -640,4 +646,38 @@ def test_a_response_of_ones_own_sees_the_connection_through_the_coding(interface
     with TestClient(app, interface=interface) as client:
         answer = client.post("/", content=b"body", headers={"accept-encoding": "gzip"})
         assert (answer.headers["content-encoding"], answer.content) == ("gzip", b"x" * 500 + b"y" * 500)
-    assert seen == [False, b"body", True, True]
+    assert seen == [False, b"body", True, True, True]
+
+
+@both
+def test_a_response_of_ones_own_that_has_its_body_at_once_is_compressed_too(interface: str) -> None:
+    class Upper(Response):
+        streams = True
+
+        async def send(self, connection: Any) -> None:
+            body = b"".join([chunk.upper() async for chunk in connection.read_chunks(10_000)])
+            await connection.send(200, self.headers.raw, body)
+
+    app = VelociPy(plugins=False, middleware=[CompressionMiddleware(minimum_size=1)])
+
+    @app.post("/")
+    async def endpoint() -> Response:
+        return Upper(media_type="text/plain")
+
+    with TestClient(app, interface=interface) as client:
+        answer = client.post("/", content=b"words " * 500, headers={"accept-encoding": "gzip"})
+        assert (answer.headers["content-encoding"], answer.content) == ("gzip", b"WORDS " * 500)
+        assert int(answer.headers["content-length"]) < 3_000
+
+
+@both
+def test_a_stream_of_an_app_with_problem_details_is_compressed(interface: str) -> None:
+    app = VelociPy(plugins=False, problem_details=True, middleware=[CompressionMiddleware()])
+
+    @app.get("/")
+    async def endpoint() -> StreamingResponse:
+        return StreamingResponse(iter([TEXT, TEXT]), media_type="text/plain")
+
+    with TestClient(app, interface=interface) as client:
+        answer = client.get("/", headers={"accept-encoding": "gzip"})
+        assert (answer.headers["content-encoding"], answer.text) == ("gzip", TEXT + TEXT)

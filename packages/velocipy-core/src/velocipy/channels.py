@@ -219,9 +219,13 @@ class Channels:
             self._bind(loop)
         if not self._started:
             async with self._lock:
-                if not self._started:
-                    await self._backend.start(self._deliver)
-                    self._started = True
+                await self._start_backend()
+
+    async def _start_backend(self) -> None:
+        """The lock is held, which another may have waited for too."""
+        if not self._started:
+            await self._backend.start(self._deliver)
+            self._started = True
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None and not self._loop.is_closed() and self._subscribers:

@@ -212,8 +212,7 @@ class _EncodedStream(ResponseStream):
 
     async def close(self) -> None:
         """Send the end of the coding, and end the body."""
-        if data := self._coder.finish():
-            await self._stream.write(data)
+        await self._stream.write(self._coder.finish())
         await self._stream.close()
 
     def abort(self) -> None:

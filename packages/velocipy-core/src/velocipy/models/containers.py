@@ -52,7 +52,8 @@ def fixed_node(items: list[Node]) -> Node:
 
     def score(value: Any) -> Score:
         misfits = sum(not takes(item, entry) for item, entry in zip(items, value, strict=False))
-        return misfits + 100 * (len(value) != len(items)), 0
+        fits = isinstance(value, ARRAY) and len(value) == len(items)  # nothing in a set has a place
+        return misfits + 100 * (not fits), 0
 
     return Node(check, frozenset({list}), ("an array",), EXACT, score=score)
 

@@ -129,9 +129,19 @@ class Exactness:
         return is_hashable(bare) and self._language.describe(bare) is not None
 
     def _member(self, member: Any, inside: bool) -> Is:
-        """The test of a member of a union: that a value is trusted says nothing about which member it is of."""
+        """The test of a member of a union: that a value is trusted says nothing about which member it is of.
+
+        A dict may be one without fixed keys or a TypedDict, of which nothing else is sent: the writer finds out.
+        """
         test = self.of(member, inside)
-        return _is_plain if inside and test is _anything else test
+        if not inside or test is not _anything:
+            return test
+        bare, _ = split_annotated(member)
+        if is_mapping(bare):
+            return _never
+        if is_array(bare):
+            return _is_array_of_scalars
+        return _is_plain if bare in (Any, object) else _is_scalar
 
     def _container(self, bare: Any, inside: bool) -> Is:
         args = get_args(bare)
@@ -195,13 +205,18 @@ def _has_all(names: frozenset[str]) -> Is:
     return test
 
 
+def _is_scalar(value: Any) -> bool:
+    return type(value) in _SCALARS or isinstance(value, Enum)
+
+
+def _is_array_of_scalars(value: Any) -> bool:
+    return type(value) in ARRAYS and {*map(type, value)} <= _SCALARS
+
+
 def _is_plain(value: Any) -> bool:
     """A scalar, or a container of scalars."""
-    if isinstance(value, DICT):
-        return {*map(type, value.values())} <= _SCALARS
-    if type(value) in ARRAYS:
-        return {*map(type, value)} <= _SCALARS
-    return type(value) in _SCALARS or isinstance(value, Enum)
+    is_dict = type(value) is DICT and {*map(type, value.values())} <= _SCALARS
+    return is_dict or _is_scalar(value) or _is_array_of_scalars(value)
 
 
 def _one_of(tests: Sequence[Is]) -> Is:

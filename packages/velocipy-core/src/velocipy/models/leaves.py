@@ -86,11 +86,12 @@ TEXTS: Final[Mapping[type, Text]] = MappingProxyType(
 
 def reason_of(text: Text) -> str:
     """What a client hears of a text that is no such value, where a library read it and not we."""
+    reason = "not valid"
     try:
         text.parse("-")
-    except ValueError as reason:
-        return str(reason)
-    return "not valid"
+    except ValueError as exc:
+        reason = str(exc)
+    return reason
 
 
 def check_anything(value: Any, at: At, findings: Findings) -> Any:

@@ -112,8 +112,7 @@ class Model:
 
     def score_object(self, value: Any) -> Score:
         """Fields that are missing or of another kind, then how many there are; a wrong Literal tells more than a wrong kind."""
-        if not isinstance(value, DICT):
-            return 0, 0
+        value = value if isinstance(value, DICT) else self._as_dict(value) or {}
         misfits = known = 0
         for part in self.parts:
             item = value.get(part.key, ABSENT)
@@ -128,11 +127,10 @@ class Model:
         return misfits + (self.shape.closed and sum(key not in self._keys for key in value)), -known
 
     def score_array(self, value: Any) -> Score:
-        """The same, by position."""
-        if not isinstance(value, ARRAY):
-            return 0, 0
+        """The same, by position, which nothing in a set has."""
         misfits = sum(not takes(part.node, item) for part, item in zip(self.parts, value, strict=False))
-        return misfits + 100 * (self._wrong_length(len(value), 0) is not None), 0
+        fits = isinstance(value, ARRAY) and self._wrong_length(len(value), 0) is None
+        return misfits + 100 * (not fits), 0
 
     def _made(self, values: dict[str, Any], at: At, findings: Findings) -> Any:
         try:

@@ -260,17 +260,18 @@ class _Long:
 
     def _every_error(self, body: bytes) -> pydantic.ValidationError | None:
         search = self._search.set(_Search())
+        found: pydantic.ValidationError | None = None
         try:
             self._validate_items()(body)
         except pydantic.ValidationError as exc:
-            return exc if exc.error_count() <= MAX_REFUSALS else None
+            found = exc
         except (
             Exception
         ):  # a validator of the user's that looks at what stands around an item, or at how many
-            return None
+            found = None
         finally:
             self._search.reset(search)
-        return None
+        return None if found is None or found.error_count() > MAX_REFUSALS else found
 
     def _by_items(self, schema: Any) -> Any:
         return _changed(schema, self._counted)
