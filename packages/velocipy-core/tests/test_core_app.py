@@ -1,6 +1,7 @@
 """The app and its routers: what is declared where, what counts when, and what is refused with file:line."""
 
 import asyncio
+import functools
 import inspect
 import sys
 from typing import Any
@@ -270,6 +271,14 @@ def test_two_routes_for_one_method_and_path_are_refused_with_both_places(first: 
     with pytest.raises(RouteConflictError) as caught:
         app.get(second)(_takes_anything_too)
     assert line_of(_takes_anything) in str(caught.value)
+    assert line_of(_takes_anything_too) in str(caught.value)
+
+
+def test_a_partial_is_placed_where_its_function_is_written() -> None:
+    app = VelociPy()
+    app.get("/x")(_takes_anything)
+    with pytest.raises(RouteConflictError) as caught:
+        app.get("/x")(functools.partial(functools.partial(_takes_anything_too)))
     assert line_of(_takes_anything_too) in str(caught.value)
 
 

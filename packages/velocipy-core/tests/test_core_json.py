@@ -275,6 +275,13 @@ def test_what_cannot_encode_is_refused(choice: Any) -> None:
         VelociPy(json_encoder=choice)
 
 
+@every
+def test_integers_of_any_length_are_read_as_they_are(name: str) -> None:
+    encoder = find_encoder(name)
+    for number in (2**63 - 1, 2**64, -(2**70), 10**30):
+        assert encoder.decode(b"[%d]" % number) == [number]
+
+
 @pytest.mark.parametrize("name", ["msgspec", "orjson"])
 def test_a_library_that_is_missing_is_named_with_its_command(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, Optional, TypedDict, TypeVar
 from uuid import UUID
 
+import attrs
 import msgspec
 import pytest
 
@@ -117,6 +118,25 @@ class Film(msgspec.Struct):
 @dataclasses.dataclass
 class Holder:
     point: Point
+
+
+@dataclasses.dataclass
+class Made:
+    a: int
+    b: int = dataclasses.field(init=False, default=1)
+
+
+class Unread(msgspec.Struct):
+    made: Made
+
+
+@attrs.define
+class Box:
+    size: int
+
+
+class Crate(msgspec.Struct):
+    box: Box
 
 
 class Tree(msgspec.Struct):
@@ -260,6 +280,7 @@ def test_every_error_of_a_body_is_told(
         (Bounded, '{"e":1,"d":"2020-01-01T00:00:00"}', ["d"], "type_error"),
         (dict[str, dict[int, Point]], '{"a":{"01":{"x":1}}}', ["...", "[key]"], "type_error"),
         (list[Everything], '[{"when":"2020-01-01T00:00"}]', [0, "when"], "datetime_parsing"),
+        (Crate, '{"box":{}}', ["box", "size"], "missing"),
     ],
 )
 def test_where_msgspec_alone_says_no_its_message_is_told(
@@ -279,6 +300,22 @@ def test_where_msgspec_alone_says_no_its_message_is_told(
 def test_what_msgspec_cannot_decode_is_an_error_at_registration(annotation: Any) -> None:
     with pytest.raises(ConfigurationError, match="msgspec cannot decode"):
         BACKEND.decoder(annotation, lambda: find_encoder("stdlib"))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (Unread, "Made.b has init=False"),
+        (list[Unread], "Made.b has init=False"),
+        (Page[Annotated[int, ["a note"]]], "write a tuple for a list"),
+    ],
+)
+def test_what_could_not_be_explained_to_a_client_is_an_error_at_registration(
+    annotation: Any, words: str
+) -> None:
+    for make in (BACKEND.decoder, BACKEND.dumper):
+        with pytest.raises(ConfigurationError, match=words):
+            make(annotation, lambda: find_encoder("stdlib"))
 
 
 def test_a_body_that_python_s_stack_cannot_hold_is_400() -> None:
@@ -358,6 +395,7 @@ def test_every_error_of_a_value_is_told() -> None:
         (Bounded, Bounded(e=Decimal("1.0")), '{"a":1,"b":"ab","c":[],"d":null,"e":"1.0"}'),
         (tuple[Point, ...], (Secretive(1),), '[{"x":1,"y":0}]'),
         (list[Point] | Point, [Secretive(1)], '[{"x":1,"y":0}]'),
+        (list[Annotated[Point, ["a note without a hash"]]], [Secretive(1)], '[{"x":1,"y":0}]'),
     ],
     ids=str,
 )

@@ -137,6 +137,37 @@ def test_a_generic_model_and_a_typed_dict(interface: Any) -> None:
 
 
 @dataclass
+class Noted:
+    plain: list[Annotated[Plain, ["a note without a hash"]]]
+    by_name: dict[str, Annotated[int, ["a note"]]] | None = None
+
+
+@both
+def test_what_stands_beside_a_type_needs_no_hash(interface: Any) -> None:
+    app = VelociPy(plugins=False)
+
+    @app.post("/one")
+    async def one(noted: Noted) -> Noted:
+        return noted
+
+    @app.post("/all")
+    async def several(noted: list[Annotated[Noted, ["a note"]]]) -> list[Annotated[Noted, ["a note"]]]:
+        return [Noted([PlainSecret("a")]), *noted]
+
+    client = TestClient(app, interface=interface)
+    sent = {"plain": [{"name": "b", "tags": []}], "by_name": {"c": 1}}
+    assert client.post("/one", json=sent).json() == sent
+    assert client.post("/one", json={"plain": [{}]}).json()["detail"][0]["loc"] == [
+        "body",
+        "plain",
+        0,
+        "name",
+    ]
+    shown = {"plain": [{"name": "a", "tags": []}], "by_name": None}
+    assert client.post("/all", json=[sent]).json() == [shown, sent]
+
+
+@dataclass
 class PlainFilm:
     about: Typed | None = None
 

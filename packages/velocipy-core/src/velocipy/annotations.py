@@ -145,7 +145,8 @@ def strip_optional(annotation: Any) -> tuple[Any, bool]:
 def union_of(members: Iterable[Any]) -> Any:
     """(int, str) -> `int | str`; (int,) -> int."""
     union: Any = typing.Union
-    return union[tuple(members)]
+    given = tuple(members)
+    return given[0] if len(given) == 1 else union[given]  # which wants a hash of each
 
 
 def is_hashable(value: Any) -> bool:

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from velocipy.annotations import is_hashable, split_annotated
+from velocipy.annotations import split_annotated
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem
 from velocipy.json.base import decode_body
 from velocipy.json.depth import is_too_deep
@@ -52,7 +52,7 @@ class DataclassBackend(ModelBackend):
         or result are octets; inside of a model they are base64.
         """
         bare, _ = split_annotated(annotation)
-        if not is_hashable(bare) or bare in _RAW or bare in _OCTETS:
+        if bare in _RAW or bare in _OCTETS:
             return False
         return not holds(bare, lambda member: not is_known(member))
 

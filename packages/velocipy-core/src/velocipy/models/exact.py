@@ -126,7 +126,7 @@ class Exactness:
 
     def _is_model(self, annotation: Any) -> bool:
         bare, _ = split_annotated(annotation)
-        return is_hashable(bare) and self._language.describe(bare) is not None
+        return self._language.describe(bare) is not None
 
     def _member(self, member: Any, inside: bool) -> Is:
         """The test of a member of a union: that a value is trusted says nothing about which member it is of.
@@ -190,7 +190,7 @@ class ModelTest:
 
 
 def _scalar(bare: Any) -> Is:
-    if bare is None or bare in _SCALARS:
+    if bare is None or (is_hashable(bare) and bare in _SCALARS):
         return OfClass(bare or NoneType)
     if isinstance(bare, type) and issubclass(bare, Enum):
         return OfClass(bare)

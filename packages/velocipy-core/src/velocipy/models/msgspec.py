@@ -40,7 +40,16 @@ from velocipy.models.bodies import is_utf8, may_be_read_otherwise
 from velocipy.models.dataclass import refuse_unset
 from velocipy.models.exact import exact_encoders
 from velocipy.models.leaves import TEXTS, Text, reason_of
-from velocipy.models.shapes import Field, Shape, describe, fields_of, has_gaps, holds, holds_itself
+from velocipy.models.shapes import (
+    Field,
+    Shape,
+    describe,
+    fields_of,
+    has_gaps,
+    holds,
+    holds_itself,
+    known_again,
+)
 from velocipy.models.walk import Compiler, Language, is_array, is_mapping, limits_of, walker_of
 from velocipy.models.write import Writing
 from velocipy.validation import MAX_ERRORS, Place, invalid, missing, unknown
@@ -52,7 +61,7 @@ def describe_struct(annotation: Any) -> Shape | None:
     if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
         return describe(annotation)
     config = cls.__struct_config__
-    return Shape(
+    shape = Shape(
         cls,
         tuple(map(_field, _fields(annotation))),
         lambda values: cls(**values),
@@ -61,6 +70,7 @@ def describe_struct(annotation: Any) -> Shape | None:
         tag=None if config.tag_field is None or config.tag is None else (config.tag_field, config.tag),
         omits_defaults=config.omit_defaults,
     )
+    return known_again(annotation, shape)
 
 
 def _fields(annotation: Any) -> tuple[msgspec.structs.FieldInfo, ...]:

@@ -277,9 +277,7 @@ class _Long:
         return _changed(schema, self._counted)
 
     def _counted(self, schema: dict[str, Any]) -> dict[str, Any]:
-        items = schema.get("items_schema")
-        if items is None:
-            return schema
+        items = schema.get("items_schema", {"type": "any"})
         counted = [self._item(item) for item in items] if isinstance(items, LIST) else self._item(items)
         return {**schema, "items_schema": counted}
 

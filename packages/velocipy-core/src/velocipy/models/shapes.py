@@ -25,7 +25,14 @@ from typing import (
     get_origin,
 )
 
-from velocipy.annotations import is_alias, is_hashable, read_hints, split_annotated, union_members
+from velocipy.annotations import (
+    is_alias,
+    is_hashable,
+    read_hints,
+    split_annotated,
+    type_name,
+    union_members,
+)
 from velocipy.exceptions import ConfigurationError
 from velocipy.models.base import ModelField
 from velocipy.untyped import DICT, TUPLE
@@ -73,12 +80,21 @@ _QUALIFIERS: Final = frozenset({"Required", "NotRequired", "ReadOnly"})
 def describe(annotation: Any) -> Shape | None:
     """The shape of a dataclass, TypedDict or NamedTuple, also of a generic one with its arguments.
 
-    Raises ConfigurationError for fields that no request can fill, and names that cannot be found.
+    Raises ConfigurationError for fields that no request can fill, names that cannot be found, and arguments without a hash.
     """
     cls = get_origin(annotation) or annotation
     if not isinstance(cls, type):
         return None
-    return _describe_class(cls) if cls is annotation else _describe(cls, annotation)
+    return _describe_class(cls) if cls is annotation else known_again(annotation, _describe(cls, annotation))
+
+
+def known_again(annotation: Any, shape: Shape | None) -> Shape | None:
+    """That shape. Raises ConfigurationError for a model without a hash, which would not be known where it holds itself."""
+    if shape is not None and not is_hashable(annotation):
+        raise ConfigurationError(
+            f"{type_name(annotation)} has no hash, since what stands in an Annotated of it has none: write a tuple for a list"
+        )
+    return shape
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -148,21 +164,21 @@ def holds(annotation: Any, is_meant: Callable[[Any], bool], describe: Describe =
 
 
 def holds_itself(annotation: Any, describe: Describe = describe) -> bool:
-    """Whether a type is made of itself, or of one that is, so that its values can be nested to any depth."""
+    """Whether a type is made of itself, or of one that is, so that its values can be nested to any depth.
+
+    Raises ConfigurationError for models that cannot be read.
+    """
     around: set[Any] = set()
     done: set[Any] = set()
 
     def visit(member: Any) -> bool:
         bare, _ = split_annotated(member)
-        if not is_hashable(bare) or bare in done:
-            return False
-        if bare in around:
-            return True
+        if not is_hashable(bare):
+            return any(map(visit, members_of(bare, describe)))
+        if bare in around or bare in done:
+            return bare in around
         around.add(bare)
-        try:
-            found = any(map(visit, members_of(bare, describe)))
-        except ConfigurationError:
-            found = False
+        found = any(map(visit, members_of(bare, describe)))
         around.discard(bare)
         done.add(bare)
         return found

@@ -95,12 +95,14 @@ _ANYTHING: Final = (Any, object)
 
 def is_array(bare: Any) -> bool:
     """Whether a type without its Annotated is an array."""
-    return is_hashable(bare) and (get_origin(bare) or bare) in CONTAINERS
+    origin = get_origin(bare) or bare
+    return is_hashable(origin) and origin in CONTAINERS
 
 
 def is_mapping(bare: Any) -> bool:
     """Whether a type without its Annotated is an object without fixed keys."""
-    return is_hashable(bare) and (get_origin(bare) or bare) in _MAPPINGS
+    origin = get_origin(bare) or bare
+    return is_hashable(origin) and origin in _MAPPINGS
 
 
 def validator_of(node: Node) -> Validate:
@@ -134,8 +136,6 @@ def walker_of(node: Node) -> Validate:
 def is_known(annotation: Any, language: Language = PYTHON) -> bool:
     """Whether a type, looked at from outside, has a node; what it is made of is not looked into."""
     bare, _ = split_annotated(annotation)
-    if not is_hashable(bare):
-        return False
     if (
         bare in _ANYTHING
         or isinstance(bare, TypeVar)
@@ -254,7 +254,8 @@ class Compiler:
         return not isinstance(made, type) or made.__hash__ is not None
 
     def _union(self, annotation: Any, members: tuple[Any, ...], limits: Constraints) -> Node:
-        members = tuple(_flat(members, self._language.left_out))
+        left_out = self._language.left_out
+        members = tuple(member for member in members if not is_hashable(member) or member not in left_out)
         if limits != NO_LIMITS and not self._language.lenient:
             fitting = {name for member in members for name in _allowed(split_annotated(member)[0])}
             _refuse_others(annotation, limits, frozenset(fitting))
@@ -300,16 +301,6 @@ def _scalar(annotation: Any, language: Language) -> Node | None:
     if not is_hashable(annotation):
         return None
     return scalar_node(NoneType if annotation is None else annotation, language.texts)
-
-
-def _flat(members: tuple[Any, ...], left_out: frozenset[Any]) -> abc.Iterator[Any]:
-    """The members of a union and of the unions in it, where no constraint stands between."""
-    for member in members:
-        inner = union_members(member) if not is_hashable(member) or member not in left_out else ()
-        if inner:
-            yield from _flat(inner, left_out)
-        elif not is_hashable(member) or member not in left_out:
-            yield member
 
 
 def _allowed(bare: Any) -> frozenset[str]:

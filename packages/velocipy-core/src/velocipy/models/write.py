@@ -112,7 +112,7 @@ class Writing:
 
     def _shape(self, annotation: Any) -> Shape | None:
         bare, _ = split_annotated(annotation)
-        return self._language.describe(bare) if is_hashable(bare) else None
+        return self._language.describe(bare)
 
     def _model(self, annotation: Any, shape: Shape, which: Filter) -> ModelWriter:
         if which == Filter() and annotation in self._known:
@@ -135,8 +135,8 @@ class Writing:
             if not shape.is_dict
         }
         dicts = [self._model(member, shape, which) for member, shape in models.items() if shape.is_dict]
-        arrays = [member for member in bare if member not in models and is_array(member)]
-        mappings = [member for member in bare if member not in models and is_mapping(member)]
+        arrays = [member for member in bare if is_array(member)]
+        mappings = [member for member in bare if is_mapping(member)]
         return _choosing(
             by_class,
             [*dicts, *(self._of(member, which) for member in mappings)],
