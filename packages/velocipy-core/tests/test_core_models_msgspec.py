@@ -326,7 +326,7 @@ def test_a_body_that_python_s_stack_cannot_hold_is_400() -> None:
         return further_down(calls - 1) if calls else decode(Tree, body)
 
     with pytest.raises(BadRequest, match="Invalid JSON body"):
-        further_down(sys.getrecursionlimit() - 250)
+        further_down(sys.getrecursionlimit() - 170)
 
 
 def test_text_that_is_no_utf_8_is_refused_also_where_nobody_reads_it() -> None:

@@ -231,7 +231,9 @@ def test_an_http_exception_before_accept_is_the_status_of_the_refusal(
 @both
 @pytest.mark.case(106)
 @pytest.mark.parametrize(
-    "exc", [HTTPException(400, {"wrong": object()}), HTTPException(400, "no", {"x-a": "a\nb"})], ids=str
+    "exc",
+    [HTTPException(400, {"wrong": object()}), HTTPException(400, "no", {"x-a": "a\nb"})],
+    ids=["detail", "headers"],
 )
 def test_an_http_exception_that_cannot_be_sent_is_500_and_logged(
     interface: str, exc: Exception, caplog: pytest.LogCaptureFixture
