@@ -122,20 +122,24 @@ def test_a_websocket_is_accepted_before_it_is_subscribed(interface: str) -> None
 
 
 @both
-def test_what_goes_wrong_while_forwarding_is_raised_at_the_end_of_the_block(interface: str) -> None:
+@pytest.mark.parametrize("message", ["text", b"bytes"])
+def test_what_goes_wrong_while_forwarding_is_raised_at_the_end_of_the_block(
+    interface: str, message: str | bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
 
     async def endpoint(websocket: WebSocket) -> None:
         channels = Channels()
         await websocket.accept()
 
-        async def broken(text: str) -> None:
+        async def broken(data: Any) -> None:
             raise LookupError("a server's own mistake")
 
-        websocket.connection.send_text = broken  # type: ignore[method-assign]
+        monkeypatch.setattr(websocket.connection, "send_text", broken)
+        monkeypatch.setattr(websocket.connection, "send_bytes", broken)
         with pytest.raises(LookupError):
             async with channels.subscribe("a", to=websocket):
-                await channels.publish("a", "x")
+                await channels.publish("a", message)
                 await asyncio.sleep(0.01)
         seen.append("raised")
 

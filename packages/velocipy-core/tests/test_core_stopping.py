@@ -157,6 +157,22 @@ def test_what_streams_in_no_task_is_let_be_and_a_second_stop_changes_nothing(
     assert "a WebSocket could not be closed" in caplog.text and "the socket is gone" in caplog.text
 
 
+def test_a_stream_that_somebody_else_cancels_is_cancelled_and_not_left_by_its_client() -> None:
+    async def streaming() -> None:
+        with of_loop().stream():
+            await asyncio.Event().wait()
+
+    async def go() -> None:
+        task = asyncio.create_task(streaming())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+
+    asyncio.run(go())
+
+
 def test_a_signal_after_the_end_of_the_loop_is_the_server_s_alone() -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
