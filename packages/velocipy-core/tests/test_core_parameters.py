@@ -12,7 +12,7 @@ import msgspec
 import pydantic
 import pytest
 
-from velocipy import Body, Cookie, Depends, Form, Header, Path, Query, VelociPy
+from velocipy import Body, Cookie, Depends, Form, Header, Path, Query, Request, VelociPy
 from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
@@ -382,6 +382,29 @@ def test_two_functions_that_ask_for_one_body_read_it_once_each(interface: str) -
         return [item.page, page, again]
 
     assert client_of(endpoint, interface, method="POST").post("/", json={"page": 4}).json() == [4, 4, 4]
+
+
+@both
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_hook_may_ask_for_the_body_alone_or_for_the_one_that_the_endpoint_takes(
+    interface: str, alone: bool
+) -> None:
+    seen: list[int] = []
+
+    class Hook:
+        def before(self, item: Struct) -> None:
+            seen.append(item.page)
+
+    async def without(request: Request) -> Any:
+        return await request.json()
+
+    async def taking(item: Struct) -> Any:
+        return {"page": item.page}
+
+    client = client_of(without if alone else taking, interface, method="POST", middleware=[Hook()])
+    assert client.post("/", json={"page": 4}).json() == {"page": 4}
+    assert refused(client.post("/", json={"page": 0})) == [(["body", "page"], "greater_than_equal")]
+    assert seen == [4]
 
 
 @both

@@ -1,6 +1,7 @@
 """Problem details (RFC 9457): every error of an app that asks for them, its kinds of problem, and what is never told."""
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from velocipy import (
     Request,
     Response,
     StaticFiles,
+    StreamingResponse,
     VelociPy,
     WebSocket,
     raises,
@@ -293,6 +295,22 @@ def test_files_refuse_with_problems(interface: str, tmp_path: Path) -> None:
         }
         assert problem(client.get("/files/none.txt"))["instance"] == "/files/none.txt"
         assert problem(client.post("/files/a.txt"))["status"] == 405
+
+
+@both
+def test_a_stream_has_nothing_to_word(interface: str) -> None:
+    app = VelociPy(problem_details=True, plugins=False)
+
+    async def lines() -> AsyncIterator[str]:
+        yield "one\n"
+        yield "two\n"
+
+    app.get("/")(lambda: StreamingResponse(lines()))
+    app.get("/packed", middleware=[CompressionMiddleware(minimum_size=1)])(
+        lambda: StreamingResponse(lines(), media_type="text/plain")
+    )
+    with TestClient(app, interface=interface) as client:
+        assert [client.get(path).text for path in ("/", "/packed")] == ["one\ntwo\n"] * 2
 
 
 @both

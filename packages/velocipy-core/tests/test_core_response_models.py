@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from types import SimpleNamespace
 from typing import Annotated, Any, Generic, TypedDict, TypeVar
 
@@ -13,6 +13,7 @@ from typing_extensions import TypedDict as NewerTypedDict
 
 from velocipy import HTMLResponse, JSONResponse, Request, Response, StreamingResponse, VelociPy
 from velocipy.exceptions import BindingError, ConfigurationError
+from velocipy.handlers.results import ReadyResults
 from velocipy.testing import TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
@@ -439,6 +440,35 @@ def test_a_result_that_cannot_be_written_is_a_500_with_nothing_sent(interface: A
         answer = client_of(returning(result), interface).get("/")
         assert (answer.status_code, answer.content) == (500, b'{"detail":"Internal Server Error"}'), result
     assert client_of(returning({"a": float("nan")}), interface).get("/").content == b'{"a":null}'
+
+
+@both
+def test_an_app_that_makes_classes_without_end_is_answered_as_before(
+    interface: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is remembered of a class is found anew once it was forgotten, of text and bytes too."""
+    monkeypatch.setattr(ReadyResults, "MAX_CLASSES", 4)
+    grown: list[int] = []
+    missing = ReadyResults.__missing__
+
+    def noted(table: ReadyResults, kind: type) -> Any:
+        found = missing(table, kind)
+        grown.append(len(table))
+        return found
+
+    monkeypatch.setattr(ReadyResults, "__missing__", noted)
+    app = VelociPy(plugins=False)
+
+    @app.get("/{number}")
+    async def endpoint(number: int):  # type: ignore[no-untyped-def]
+        return make_dataclass(f"Made{number}", [("number", int)])(number) if number % 3 else f"text {number}"
+
+    with TestClient(app, interface=interface) as client:
+        for number in range(12):
+            answer = client.get(f"/{number}")
+            assert answer.json() == {"number": number} if number % 3 else answer.text == f"text {number}"
+            assert answer.headers["content-type"].startswith("application" if number % 3 else "text/plain")
+    assert len(grown) >= 8 and max(grown) <= 4
 
 
 class Row(msgspec.Struct):

@@ -1,8 +1,10 @@
 """Bodies that come too slowly: 408, however they are read; and who sends at a walk is never cut off. Time is a number here."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import pytest
@@ -10,8 +12,8 @@ import pytest
 from velocipy import Depends, Form, Request, VelociPy
 from velocipy.exceptions import ConfigurationError, RequestTimeout
 from velocipy.http import pace
-from velocipy.http.pace import RATE
-from velocipy.testing import TestClient
+from velocipy.http.pace import RATE, in_time
+from velocipy.testing import AsyncTestClient, TestClient
 
 both = pytest.mark.parametrize("interface", ["asgi", "rsgi"])
 READS = pytest.mark.parametrize("path", ["/model", "/body", "/stream", "/form"])
@@ -216,6 +218,114 @@ def test_a_client_that_leaves_meanwhile_has_left(interface: str, pass_time: Call
         time.sleep(0.01)
         exchange.cut()
     assert "served" not in service.events
+    assert pace.WAITING == {}
+
+
+@both
+@READS
+def test_a_reader_that_is_cancelled_from_elsewhere_is_cancelled_and_not_late(
+    interface: str, path: str, pass_time: Callable[[float], None]
+) -> None:
+    service = Service(interface)
+
+    async def go() -> None:
+        async with AsyncTestClient(service.app, interface=interface) as client:
+            headers = [("host", "a"), ("content-type", TYPES.get(path, "application/json"))]
+            exchange = client.exchange(
+                "POST", path, headers=[*headers, ("transfer-encoding", "chunked")], body=None
+            )
+            exchange.feed(PART if path == "/form" else b"[")
+            await asyncio.sleep(0.02)
+            assert exchange.task is not None
+            exchange.task.cancel()
+            await asyncio.wait([exchange.task], timeout=30)
+            assert isinstance(exchange.error, asyncio.CancelledError)
+
+    asyncio.run(go())
+    assert "served" not in service.events
+    assert pace.WAITING == {}
+
+
+# -- loops and threads -----------------------------------------------------------------------------------------------------
+
+
+def test_each_of_several_loops_cuts_off_its_own_and_rests_when_nobody_waits(
+    pass_time: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "IDLE", 1)
+    one, two = Service("asgi"), Service("rsgi")
+    with one.client, two.client:
+        exchanges = [service.begin("/model") for service in (one, two, one)]
+        for exchange in exchanges:
+            exchange.feed(b"[")
+        time.sleep(0.02)
+        pass_time(31)
+        assert all(is_408(exchange.reply()) for exchange in exchanges)
+        deadline = time.monotonic() + 30
+        while pace._loops:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        with two.begin("/model") as exchange:  # and it begins again
+            exchange.feed(b"[")
+            time.sleep(0.02)
+            pass_time(31)
+            assert is_408(exchange.reply())
+
+
+async def a_body_that_does_not_come() -> bytes:
+    await asyncio.sleep(60)
+    return b""
+
+
+def test_a_loop_that_goes_on_in_another_thread_cuts_off_who_is_slow(
+    pass_time: Callable[[float], None],
+) -> None:
+    loop = asyncio.new_event_loop()
+
+    async def quick() -> bytes:
+        return b"whole"
+
+    async def slow() -> None:
+        reading = asyncio.ensure_future(in_time(a_body_that_does_not_come(), 1))
+        await asyncio.sleep(0.02)
+        pass_time(2)
+        with pytest.raises(RequestTimeout):
+            await reading
+
+    try:
+        assert loop.run_until_complete(in_time(quick(), 1)) == b"whole"
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(loop.run_until_complete, slow()).result(30)
+        loop.run_until_complete(slow())
+    finally:
+        loop.close()
+
+
+def test_who_is_no_task_cannot_be_cut_off_and_gets_its_body_late(pass_time: Callable[[float], None]) -> None:
+    """As under `granian --task-impl rust`, whose own objects drive handlers."""
+
+    async def go() -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bytes] = loop.create_future()
+        body: asyncio.Future[bytes] = loop.create_future()
+
+        def drive(work: Any) -> None:
+            try:
+                waiting = work.send(None)
+            except StopIteration as end:
+                done.set_result(end.value)
+            else:
+                waiting.add_done_callback(lambda _: drive(work))
+
+        assert await in_time(asyncio.sleep(0, b"first"), 1) == b"first"  # a task, so that the timer runs
+        loop.call_soon(drive, in_time(body, 1))
+        await asyncio.sleep(0.02)
+        pass_time(100)
+        await asyncio.sleep(0.02)
+        body.set_result(b"late")
+        assert await asyncio.wait_for(done, 30) == b"late"
+
+    asyncio.run(go())
     assert pace.WAITING == {}
 
 

@@ -309,6 +309,57 @@ def test_a_stop_ends_the_stream_in_order(interface: str) -> None:
 
 
 @both
+def test_a_stop_of_another_loop_breaks_the_stream_off_and_is_logged(
+    interface: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event is of the loop that first waited on it; nothing could end this stream."""
+    seen: list[str] = []
+    stop = asyncio.Event()
+
+    async def wait_a_moment() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.01)
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            yield "first"
+            await asyncio.sleep(60)
+        finally:
+            seen.append("closed")
+
+    asyncio.run(wait_a_moment())
+    app = streaming(lambda: EventSourceResponse(endless(), stop=stop))
+    with TestClient(app, interface=interface, raise_server_exceptions=False) as client:
+        exchange = client.exchange("GET", "/")
+        assert exchange.chunk() == b"data: first\n\n"
+        if interface == "rsgi":
+            assert exchange.chunk() is None
+        else:
+            with pytest.raises(ServerClosed):
+                exchange.chunk()
+    assert seen == ["closed"]
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [RuntimeError]
+
+
+def test_a_client_that_does_not_read_is_owed_no_heartbeats() -> None:
+    """Over RSGI a server takes whatever is sent, and nothing waits."""
+
+    async def large() -> AsyncIterator[str]:
+        for _ in range(3):
+            yield "x" * 100_000
+
+    async def run() -> bytes:
+        app = streaming(lambda: EventSourceResponse(large(), heartbeat=0.1))
+        async with AsyncTestClient(app, interface="asgi") as client:
+            exchange = client.exchange("GET", "/")
+            await exchange.head()
+            await asyncio.sleep(0.35)
+            return b"".join([chunk async for chunk in exchange])
+
+    assert asyncio.run(run()) == b"data: %b\n\n" % (b"x" * 100_000) * 3
+
+
+@both
 @pytest.mark.case(15)
 def test_an_error_of_the_iterator_is_logged_once(interface: str, caplog: pytest.LogCaptureFixture) -> None:
     async def breaking() -> AsyncIterator[Any]:

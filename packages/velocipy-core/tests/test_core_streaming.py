@@ -577,6 +577,42 @@ def test_a_complete_answer_cancels_who_still_waits() -> None:
     asyncio.run(run())
 
 
+def test_who_gives_up_in_the_moment_the_client_leaves_has_given_up() -> None:
+    async def run() -> None:
+        door = Door()
+        stays, gives_up = (asyncio.ensure_future(door.leaving.wait()) for _ in range(2))
+        await settle()
+        gives_up.cancel()
+        door.leaving.notice()
+        door.leaving.notice()  # whoever writes may find it out too
+        await settle()
+        assert gives_up.cancelled()
+        assert stays.done() and not stays.cancelled()
+
+    asyncio.run(run())
+
+
+def test_work_that_is_dropped_where_it_waits_is_closed() -> None:
+    """As the tasks of a loop that is closed are."""
+
+    async def run() -> None:
+        seen: list[str] = []
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(60)
+            except GeneratorExit:
+                seen.append("closed")
+                raise
+
+        waiting = begun(work(), [])
+        waiting.send(None)
+        waiting.close()
+        assert seen == ["closed"]
+
+    asyncio.run(run())
+
+
 def test_a_server_that_fails_to_tell_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def fail() -> None:
         raise RuntimeError("no such call")

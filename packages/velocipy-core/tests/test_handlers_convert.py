@@ -294,6 +294,12 @@ def test_a_thousand_wrong_items_are_told_a_hundred_times_at_most() -> None:
     assert len(read_many(list[int], ["x"] * 1000)) == 100
 
 
+def test_a_thousand_items_beyond_their_bounds_are_told_a_hundred_times_at_most() -> None:
+    assert read_many(list[Annotated[int, Query(le=3)]], ["4"] * 1000) == [
+        (["query", "p", index], "less_than_equal") for index in range(100)
+    ]
+
+
 @pytest.mark.parametrize(
     ("texts", "value"),
     [(["1,2", "3"], [1, 2, 3]), ([""], []), (["1,"], [(["query", "p", 1], "int_parsing")])],

@@ -1,6 +1,7 @@
 """Endpoints that yield: what is sent, what is checked and filtered, what stays open how long, and what is refused when declared."""
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
@@ -145,6 +146,30 @@ def test_items_of_no_declared_type_are_written_as_they_are(interface: Any) -> No
 
     app = make_app(rows, response_class=NDJSONResponse)
     assert TestClient(app, interface=interface).get("/").text == '{"name":"ada"}\n[1,null]\n'
+
+
+def test_items_of_a_class_that_no_backend_knows_are_the_encoder_s(interface: Any) -> None:
+    class Money:
+        def __init__(self, cents: int) -> None:
+            self.cents = cents
+
+    class Telling:
+        name = "telling"
+
+        def encode(self, value: Any) -> bytes:
+            return b"%d cents" % value.cents if isinstance(value, Money) else json.dumps(value).encode()
+
+        def decode(self, data: bytes) -> Any:
+            return json.loads(data)
+
+    async def prices() -> AsyncIterator[Any]:
+        yield Money(5)
+        yield ["no", "money"]
+
+    prices.__annotations__["return"] = AsyncIterator[Money]
+    app = VelociPy(plugins=False, json_encoder=Telling())
+    app.get("/", response_class=NDJSONResponse)(prices)
+    assert TestClient(app, interface=interface).get("/").text == '5 cents\n["no", "money"]\n'
 
 
 def test_how_a_response_model_is_written_holds_for_items(interface: Any) -> None:

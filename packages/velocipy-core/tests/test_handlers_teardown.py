@@ -294,6 +294,43 @@ def test_cancelling_a_request_leaves_everything_once_and_in_order(interface: str
 
 
 @both
+@with_and_without_wrapping
+@pytest.mark.case(143)
+def test_a_dependency_that_ends_the_request_while_it_is_thrown_an_error_is_obeyed(
+    interface: str, wrapped: bool
+) -> None:
+    """It is cancelled then, not answered; what stands around the dependency is left with that."""
+    app = make_app(wrapped)
+    events: list[str] = []
+
+    async def outer() -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException as exc:
+            events.append(f"outer {type(exc).__name__}")
+            raise
+
+    async def inner(_: Annotated[None, Depends(outer)]) -> AsyncIterator[None]:
+        try:
+            yield
+        except LookupError:
+            events.append("inner LookupError")
+            raise asyncio.CancelledError from None
+
+    @app.get("/")
+    async def endpoint(_: Annotated[None, Depends(inner)]) -> None:
+        raise LookupError
+
+    async def scenario() -> None:
+        async with AsyncTestClient(app, interface=interface) as client:
+            with pytest.raises(asyncio.CancelledError):
+                await client.get("/")
+
+    asyncio.run(scenario())
+    assert events == ["inner LookupError", "outer CancelledError"]
+
+
+@both
 @pytest.mark.case(143)
 def test_cancelling_while_a_thread_enters_still_leaves_it(interface: str) -> None:
     """A thread cannot be stopped: what it enters after the cancellation is left all the same."""

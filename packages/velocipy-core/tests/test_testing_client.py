@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -13,6 +15,7 @@ import pytest
 
 from velocipy.testing import (
     AppStillRunning,
+    AsyncTestClient,
     ResponseNeverEnds,
     ServerCrashed,
     TestClient,
@@ -305,6 +308,32 @@ def test_a_timeout_is_honoured(interface: str) -> None:
     client.close()
 
 
+class TimesOut:
+    """Waited for something in vain: before its answer, or, at `/late`, in the middle of it."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/late":
+            await send({"type": "http.response.start", "status": 200})
+            await send({"type": "http.response.body", "body": b"part", "more_body": True})
+            await asyncio.sleep(0.01)
+        raise TimeoutError("the database")
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if scope.path == "/late":
+            transport = protocol.response_stream(200, [])
+            await transport.send_bytes(b"part")
+            await asyncio.sleep(0.01)
+        raise TimeoutError("the database")
+
+
+@pytest.mark.parametrize("path", ["/", "/late"])
+def test_a_timeout_of_the_app_s_own_is_told_from_the_client_s(interface: str, path: str) -> None:
+    client = TestClient(TimesOut(), interface=interface, timeout=30)
+    with pytest.raises(TimeoutError, match="the database"):
+        client.get(path)
+    client.close()
+
+
 class Bodyless:
     """Sends a body where none may be, and catches what the server says to that."""
 
@@ -359,6 +388,35 @@ def test_what_ends_a_worker_fails_the_test_whatever_the_app_catches() -> None:
     client.close()
 
 
+def test_of_several_things_that_end_a_worker_the_first_is_told() -> None:
+    class Stubborn:
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            for status in (1000, 2000):
+                with contextlib.suppress(ServerCrashed):
+                    if scope.proto == "ws":
+                        protocol.close(status)
+                    else:
+                        protocol.response_empty(status, [])
+
+    client = TestClient(Stubborn(), raise_server_exceptions=False)
+    with pytest.raises(ServerCrashed, match="status 1000 ends a Granian worker"):
+        client.get("/")
+    with pytest.raises(ServerCrashed, match=r"protocol.close\(1000\)"), client.websocket_connect("/"):
+        pass
+    client.close()
+
+
+def test_a_stream_of_a_length_that_is_no_number_is_no_answer_at_all() -> None:
+    class Lengthy:
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            protocol.response_stream(200, [("content-length", "two")])
+
+    client = TestClient(Lengthy())
+    with pytest.raises(httpx2.RemoteProtocolError, match="closed the connection without an answer"):
+        client.get("/")
+    client.close()
+
+
 @pytest.mark.case(10)
 def test_a_wrong_content_length_fails_the_test() -> None:
     client = TestClient(Fatal())
@@ -396,6 +454,58 @@ def test_a_stream_that_somebody_keeps_is_an_error_and_no_hang() -> None:
     client.close()
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_stream_that_somebody_keeps_ends_when_it_is_dropped_in_whatever_thread(elsewhere: bool) -> None:
+    kept: list[Any] = []
+
+    class Keeps:
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            kept.append(protocol.response_stream(200, []))
+            await kept[0].send_bytes(b"x")
+            drop = threading.Thread(target=kept.clear).start if elsewhere else kept.clear
+            asyncio.get_running_loop().call_later(0.02, drop)
+
+    client = TestClient(Keeps(), app_timeout=0.1)
+    assert client.get("/").text == "x"
+    time.sleep(0.12)  # when the server would have complained
+    assert client.get("/").text == "x"
+    client.close()
+
+
+def test_a_stream_that_outlives_its_client_is_dropped_in_silence() -> None:
+    kept: list[Any] = []
+
+    class Keeps:
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            kept.append(protocol.response_stream(200, []))
+
+    client = TestClient(Keeps())
+    with client.exchange("GET", "/") as exchange:
+        assert exchange.head().status == 200
+    client.close()
+    kept.clear()  # what __del__ raises is an error of this test
+
+
+def test_an_error_behind_the_close_of_a_websocket_reaches_the_test(interface: str) -> None:
+    class Fails:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "websocket.accept"})
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            raise LookupError("behind the close")
+
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            transport = await protocol.accept()
+            while (await transport.receive()).kind:
+                pass
+            raise LookupError("behind the close")
+
+    client = TestClient(Fails(), interface=interface)
+    with pytest.raises(LookupError, match="behind the close"), client.websocket_connect("/"):
+        pass
+    client.close()
+
+
 def test_a_generator_that_fails_leaves_a_cut_body(interface: str) -> None:
     """The test's exception comes through, and the app sees what a lost connection looks like."""
 
@@ -420,3 +530,56 @@ def test_a_generator_that_fails_leaves_a_cut_body(interface: str) -> None:
     asgi = [{"type": "http.request", "body": b"part", "more_body": True}, gone, gone]
     assert app.seen == {"asgi": asgi, "rsgi": [b"part", b"", b""]}[interface]
     client.close()
+
+
+def test_the_async_client_s_generator_that_fails_leaves_a_cut_body_too(interface: str) -> None:
+    seen: list[Any] = []
+
+    class Reads:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            while (message := await receive())["type"] == "http.request":
+                seen.append(message["body"])
+
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            async for chunk in protocol:
+                seen.extend([chunk] if chunk else [])
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"part"
+        await asyncio.sleep(0.01)
+        raise KeyError("lost")
+
+    async def go() -> None:
+        client = AsyncTestClient(Reads(), interface=interface)
+        with pytest.raises(KeyError, match="lost"):
+            await client.post("/", content=body())
+        await client.aclose()
+
+    asyncio.run(go())
+    assert seen == [b"part"]
+
+
+def test_the_async_client_stops_to_send_where_the_app_will_not_read_on(interface: str) -> None:
+    sent: list[int] = []
+
+    class Refuses:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 413})
+            await send({"type": "http.response.body", "body": b"enough"})
+
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            protocol.response_str(413, [], "enough")
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            sent.append(1)
+            yield bytes(100_000)
+
+    async def go() -> None:
+        client = AsyncTestClient(Refuses(), interface=interface)
+        answer = await client.post("/", content=endless())
+        assert (answer.status_code, answer.text) == (413, "enough")
+        await client.aclose()
+
+    asyncio.run(go())
+    assert len(sent) < 10

@@ -202,6 +202,27 @@ def test_closing_cancels_what_still_runs() -> None:
     assert app.ended == "cancelled"
 
 
+def test_closing_the_async_client_cancels_what_still_runs() -> None:
+    ended: list[str] = []
+
+    async def app(scope: Any, protocol: Any) -> None:
+        protocol.response_empty(200, [])
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    async def go() -> None:
+        client = AsyncTestClient(app, interface="rsgi")
+        exchange = client.exchange("GET", "/")
+        assert (await exchange.head()).status == 200
+        await client.aclose()
+
+    asyncio.run(go())
+    assert ended == ["cancelled"]
+
+
 def test_the_async_client_runs_in_the_tests_loop_and_starts_no_thread() -> None:
     app = Lively()
 
@@ -214,6 +235,27 @@ def test_the_async_client_runs_in_the_tests_loop_and_starts_no_thread() -> None:
     assert app.log[0] == "up"
     assert app.log[-1] == "down"
     assert loop_threads() == []
+
+
+def test_the_async_client_takes_rsgi_hooks_that_return_nothing() -> None:
+    log: list[str] = []
+
+    class App:
+        def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+            log.append("up")
+
+        def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+            log.append("down")
+
+        async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+            protocol.response_empty(200, [])
+
+    async def test() -> None:
+        async with AsyncTestClient(App()) as client:
+            assert (await client.get("/")).status_code == 200
+
+    asyncio.run(test())
+    assert log == ["up", "down"]
 
 
 def test_the_async_client_awaits_what_rsgi_hooks_return_in_a_running_loop() -> None:

@@ -432,9 +432,8 @@ class SegmentWriter(Unpacked):
         self.need("query", f"{parse}({self.dialect.query_text})")
 
     def need_request(self) -> None:
-        """Make the Request, with the state that hooks have left by now."""
-        if not self.plan.route.is_socket:
-            self.need("request", self._new_request())
+        """Make the Request, with the state that hooks have left by now. No step of a WebSocket's needs one."""
+        self.need("request", self._new_request())
 
     def _new_request(self) -> str:
         state = ", ".join(f"{key!r}: {token}" for key, token in self._states)

@@ -226,9 +226,6 @@ def rest_of(work: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any, T
     while True:
         try:
             yield waiting
-        except GeneratorExit:
-            work.close()
-            raise
         except BaseException as exc:
             try:
                 waiting = work.throw(exc)

@@ -93,13 +93,12 @@ class MetricsMiddleware(Middleware):
         return InFlight(self, self._of.get((route, method)) or self._find(route, method))
 
     def finishes(self, token: InFlight, size: int) -> bool:
-        """The usual answer: counted here, and never finished."""
-        if token.is_open:
-            self._count(token, token.series.usual, size)
+        """The usual answer: counted here, and never finished. It is asked for once, before any other is made."""
+        self._count(token, token.series.usual, size)
         return False
 
     def finish(self, token: InFlight, response: Response) -> Response:
-        """Any other answer."""
+        """Any other answer, which may stand in for the usual one that was counted."""
         if token.is_open:
             self._count(token, response.status_code, None if response.streams else len(response.body))
         return response

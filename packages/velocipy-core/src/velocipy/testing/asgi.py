@@ -54,8 +54,8 @@ class ASGIServer(Server):
 
     async def stop_here(self) -> None:
         lifespan, self._lifespan = self._lifespan, None
-        if lifespan is not None:
-            await lifespan.shutdown()
+        assert lifespan is not None, "a server is started before it is stopped"
+        await lifespan.shutdown()
 
     async def _serve_http(self, exchange: HTTPExchange) -> None:
         cycle = Cycle(exchange)
