@@ -225,6 +225,11 @@ class ContractApp:
     async def status(self, scope: Any, protocol: Any, notes: Notes) -> None:
         protocol.response_empty(int(scope.path.rpartition("/")[2]), [("x-a", "b")])
 
+    async def status_stream(self, scope: Any, protocol: Any, notes: Notes) -> None:
+        transport = protocol.response_stream(int(scope.path.rpartition("/")[2]), [("x-a", "b")])
+        await asyncio.sleep(0.1)
+        notes.append(await attempt(lambda: transport.send_bytes(b"abc")))
+
     async def nothing(self, scope: Any, protocol: Any, notes: Notes) -> None:
         return
 
@@ -283,6 +288,9 @@ class ContractApp:
 
     async def file_missing(self, scope: Any, protocol: Any, notes: Notes) -> None:
         protocol.response_file(200, [("x-a", "b")], "/no/such/file")
+
+    async def file_directory(self, scope: Any, protocol: Any, notes: Notes) -> None:
+        protocol.response_file(200, [("x-a", "b")], os.path.dirname(__file__))
 
     async def file_pipe(self, scope: Any, protocol: Any, notes: Notes) -> None:
         reader, writer = os.pipe2(os.O_NONBLOCK)

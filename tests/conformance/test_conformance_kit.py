@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket as sockets
+import struct
 import subprocess
 import sys
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -16,10 +19,11 @@ from velocipy.testing.conformance import (
     Case,
     Nonconforming,
     SocketTarget,
+    notes,
     run_case,
     target,
 )
-from velocipy.testing.conformance.case import case, noted, plain, same
+from velocipy.testing.conformance.case import case, json_of, noted, plain, same
 from velocipy.testing.conformance.frames import TEXT, frame
 from velocipy.testing.conformance.target import Closing, RawRequest, Reply, ask, handshake, request
 from velocipy.testing.errors import ServerClosed, WebSocketDenied
@@ -81,6 +85,29 @@ def test_what_cases_say_tells_both_sides() -> None:
     plain("good", good, 200, b"ok", "text/plain")
     with pytest.raises(Nonconforming, match="content-length"):
         plain("twice", Reply(200, (*good.headers, good.headers[1]), b"ok"), 200, b"ok", "text/plain")
+
+
+def test_an_answer_that_should_be_json_and_is_not_is_shown() -> None:
+    """And one of another status, too."""
+    assert json_of("good", Reply(200, (), b"[1]")) == [1]
+    with pytest.raises(Nonconforming, match=r"/a: the body is not JSON: b'\[1'"):
+        json_of("/a", Reply(200, (), b"[1"))
+    with pytest.raises(Nonconforming, match="/a: status 404, wanted 200; the body is b'no'"):
+        json_of("/a", Reply(404, (), b"no"))
+
+
+def test_endpoints_keep_a_bounded_number_of_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the newest keys; of each the first notes."""
+    monkeypatch.setattr(notes, "_entries", OrderedDict())
+    monkeypatch.setattr(notes, "MAX_KEYS", 2)
+    monkeypatch.setattr(notes, "MAX_NOTES", 3)
+    for key in ("a", "b", "c"):
+        for number in range(5):
+            notes.note(key, number)
+    assert {key: entry.notes for key, entry in notes._entries.items()} == {
+        "b": ["0", "1", "2"],
+        "c": ["0", "1", "2"],
+    }
 
 
 def test_a_target_that_cannot_stop_says_so() -> None:
@@ -207,13 +234,13 @@ def test_a_connection_that_ends_between_answers_gives_fewer() -> None:
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-protocol: v1\r\n\r\n"
 
 
-def test_the_client_joins_fragments_and_answers_pings() -> None:
-    """RFC 6455 sections 5.4 and 5.5.2; the close is what stays."""
+def test_the_client_joins_fragments_answers_pings_and_passes_over_pongs() -> None:
+    """RFC 6455 sections 5.4, 5.5.2 and 5.5.3; the close is what stays."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(
             SWITCH
-            + b"\x01\x02na\x89\x01p\x80\x04\xc3\xafve\x82\x7e\x00\x80"
+            + b"\x01\x02na\x8a\x00\x89\x01p\x80\x04\xc3\xafve\x82\x7e\x00\x80"
             + b"b" * 128
             + b"\x88\x05\x0f\xa1bye"
         )
@@ -243,6 +270,73 @@ def test_the_client_tells_a_lost_connection_from_a_close() -> None:
 
     assert against(SWITCH, talk) == Closing(1006)
     assert against(SWITCH + b"\x88\x00", talk) == Closing(1005)
+
+
+def test_a_close_reads_on_until_the_server_closes_too() -> None:
+    """Past the messages that were on their way."""
+    closes: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(SWITCH + b"\x81\x01a\x81\x01b")
+        closes.append((await reader.readexactly(8))[:2])
+        writer.write(b"\x81\x01c\x88\x02\x03\xe8")
+        await reader.read()
+
+    async def talk(target: SocketTarget) -> object:
+        socket = await target.open_socket(handshake("/"))
+        await socket.close()
+        return await socket.receive()
+
+    assert against(script, talk) == Closing(1000)
+    assert closes == [b"\x88\x82"]
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Lose the connection with a reset, so that both directions are over at once."""
+    writer.write(SWITCH)
+    await writer.drain()
+    await asyncio.sleep(0.05)  # for the client to have read that
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def test_what_is_sent_into_a_lost_connection_is_no_error_of_the_client() -> None:
+    """Receiving tells; a server that refuses a body need not read it."""
+
+    async def talk(target: SocketTarget) -> object:
+        socket = await target.open_socket(handshake("/"))
+        end = await socket.receive()
+        for _ in range(3):
+            await socket.send("still there?")
+        exchange = await target.open(request("POST", "/", length=9))
+        while not exchange.writer.transport.is_closing():
+            await asyncio.sleep(0.01)
+        for _ in range(3):
+            await exchange.send(b"123")
+        return end, await socket.receive()
+
+    assert against(reset, talk) == (Closing(1006), Closing(1006))
+
+
+def test_a_handshake_that_gets_no_answer_leaves_no_connection_behind() -> None:
+    """Whatever came in its place."""
+    ended = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com ESMTP\r\n\r\n")
+        try:
+            assert await reader.read() == b""
+        except ConnectionError:
+            pass
+        ended.set()
+
+    async def talk(target: SocketTarget) -> None:
+        with pytest.raises(Nonconforming, match="a status line should stand here, and not b'220"):
+            await target.open_socket(handshake("/"))
+        await asyncio.wait_for(ended.wait(), 30)
+
+    against(script, talk)
 
 
 def test_a_refused_handshake_has_its_status() -> None:

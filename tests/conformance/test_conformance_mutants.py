@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from importlib import import_module
 from pathlib import Path
 
@@ -14,10 +15,13 @@ import pytest
 from mutants.base import MUTANTS, Mutant
 
 from velocipy import plugins, protocols
-from velocipy.testing.conformance import CASES, run_in_process
+from velocipy.testing.conformance import CASES, run_in_process, sockets
 
 QUICK = 1.5
 """Seconds that a case gets on a mutant: some of them hang."""
+
+ENDLESS = ((sockets, "TICKS"), (sockets, "RUSH"))
+"""How often endpoints send to a peer that has left: who never hears of it gets to the end within QUICK."""
 
 HARMLESS = (
     "the_lifespan_starts_once_before_requests",
@@ -41,8 +45,11 @@ def install(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
             lambda group, name: mutant.dialect if (group, name) == wanted else load(group, name),
         )
         for place, replacement in mutant.gates.items():
-            module, _, name = place.partition(":")
-            monkeypatch.setattr(import_module(module), name, replacement)
+            module, _, path = place.partition(":")
+            *owners, name = path.split(".")
+            monkeypatch.setattr(reduce(getattr, owners, import_module(module)), name, replacement)
+        for module, name in ENDLESS:
+            monkeypatch.setattr(module, name, 50)
 
     return put
 

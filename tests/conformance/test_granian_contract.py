@@ -248,6 +248,13 @@ def test_an_informational_status_becomes_500(driver: Driver, status: str) -> Non
     assert (answer.status, answer.body) == (500, b"")
 
 
+@pytest.mark.parametrize("status", ["100", "199"])
+def test_a_stream_with_an_informational_status_becomes_500_and_is_closed(driver: Driver, status: str) -> None:
+    answer = driver.ask(f"/status_stream/{status}")
+    assert (answer.status, answer.body) == (500, b"")
+    assert driver.notes("status_stream") == ["RSGIProtocolClosed"]
+
+
 @pytest.mark.parametrize("status", ["200", "205", "404", "600", "999"])
 def test_other_statuses_up_to_999_are_sent(driver: Driver, status: str) -> None:
     answer = driver.ask(f"/status/{status}")
@@ -331,6 +338,10 @@ def test_a_missing_file_is_a_404_without_the_apps_headers(driver: Driver) -> Non
     assert driver.ask("/file_missing") == Answer(404, ((b"content-length", b"9"),), b"Not found")
 
 
+def test_a_directory_in_the_place_of_a_file_breaks_off(driver: Driver) -> None:
+    assert driver.ask("/file_directory") == Answer(200, ((b"x-a", b"b"),), b"", "ServerClosed")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a pipe has a path on Linux alone")
 def test_a_pipe_is_sent_as_a_file_to_its_end(driver: Driver) -> None:
     assert driver.ask("/file_pipe") == Answer(200, (), b"one two")
@@ -353,6 +364,11 @@ def test_a_websocket_scope_looks_like_http(driver: Driver) -> None:
 def test_closing_before_accept_is_a_plain_answer_of_that_status(driver: Driver, status: int) -> None:
     assert driver.socket(f"/ws_refuse/{status}") == Socket(status)
     assert driver.notes("ws_refuse")[-3:] == [None, None, "RSGIProtocolError"]
+
+
+@pytest.mark.parametrize("status", [100, 199])
+def test_closing_before_accept_with_an_informational_status_is_a_500(driver: Driver, status: int) -> None:
+    assert driver.socket(f"/ws_refuse/{status}") == Socket(500)
 
 
 @pytest.mark.case(106)

@@ -220,6 +220,48 @@ def test_feeding_tells_when_the_app_will_not_read_on() -> None:
     client.close()
 
 
+def test_over_http2_a_cut_body_never_ends_over_rsgi() -> None:
+    """An empty piece for whoever asks, again and again: as over Granian, an app must not wait for the end."""
+    seen: list[bytes] = []
+
+    async def app(scope: Any, protocol: Any) -> None:
+        async for chunk in protocol:
+            seen.append(chunk)
+            if len(seen) == 6:
+                return
+
+    client = TestClient(app, interface="rsgi")
+    with client.exchange("POST", "/", body=None, http_version="2", authority="a") as exchange:
+        exchange.feed(b"part")
+        exchange.cut()
+    client.close()
+    assert seen == [b"part", b"", b"", b"", b"", b""]
+
+
+def test_a_client_that_leaves_before_its_websocket_is_accepted_is_a_closed_transport_over_rsgi() -> None:
+    raised: list[str] = []
+
+    async def app(scope: Any, protocol: Any) -> None:
+        await asyncio.sleep(0.05)
+        try:
+            await protocol.accept()
+        except RuntimeError as exc:
+            raised.append(type(exc).__name__)
+
+    async def go() -> None:
+        client = AsyncTestClient(app, interface="rsgi")
+        session = client.websocket_connect("/")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.__aenter__(), 0.01)
+        session.exchange.leave()
+        assert session.exchange.task is not None
+        await asyncio.wait([session.exchange.task], timeout=30)
+        await client.aclose()
+
+    asyncio.run(go())
+    assert raised == ["RSGIProtocolClosed"]
+
+
 def test_the_async_client_has_exchanges_too() -> None:
     async def test() -> None:
         client = AsyncTestClient(Shows(), interface="rsgi")

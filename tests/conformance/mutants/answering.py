@@ -188,6 +188,32 @@ def statuses_unchecked() -> Dialect:
     return rsgi()
 
 
+def set_any_status(response: Any, status: Any) -> None:
+    response._status_code = status
+
+
+@mutant(
+    "impossible_statuses_are_500",
+    gates={"velocipy.http.response:Response.status_code": property(lambda self: 200, set_any_status)},
+)
+def later_statuses_unchecked() -> Dialect:
+    """Has responses of its own, whose status may become any."""
+    return asgi()
+
+
+def set_any_header(headers: Any, name: Any, value: Any) -> None:
+    headers._pairs.append((str(name), str(value)))
+
+
+@mutant(
+    "impossible_headers_are_500",
+    gates={"velocipy.http.headers:ResponseHeaders.__setitem__": set_any_header},
+)
+def later_headers_unchecked() -> Dialect:
+    """Has headers of its own, that become any name and value."""
+    return rsgi()
+
+
 @mutant(
     "impossible_headers_are_500",
     gates={"velocipy.http.headers:check_header": lambda name, value: (str(name).lower(), str(value))},

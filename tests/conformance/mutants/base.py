@@ -13,7 +13,7 @@ from velocipy.rsgi.dialect import dialect as RSGI
 
 @dataclass(frozen=True)
 class Mutant:
-    """A broken adapter; `gates` are functions of core, by "module:name", that it has somehow slipped past."""
+    """A broken adapter; `gates` are what it has somehow slipped past in core, by "module:name" or "module:Class.name"."""
 
     name: str
     fault: str

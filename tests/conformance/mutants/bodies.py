@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -120,6 +121,19 @@ def cut_bodies_are_short_bodies() -> Dialect:
                 return
 
     return rsgi_with(RSGIConnection=Trusting)
+
+
+@mutant("a_cut_body_is_a_disconnect")
+def cut_streams_are_short_streams() -> Dialect:
+    """Knows a cut body where it is read whole, and takes what came for the whole where it is streamed."""
+
+    class Careless(RSGIConnection):
+        async def read_chunks(self, limit: int) -> AsyncIterator[bytes]:
+            with contextlib.suppress(ClientDisconnected):
+                async for chunk in super().read_chunks(limit):
+                    yield chunk
+
+    return rsgi_with(RSGIConnection=Careless)
 
 
 @mutant("a_waiting_endpoint_hears_that_the_client_left")

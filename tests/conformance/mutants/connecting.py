@@ -58,7 +58,7 @@ def handshakes_over_http() -> Dialect:
     return rsgi_with(RSGIWebSocket=Literal)
 
 
-@mutant("a_handshake_may_be_refused", "a_refusal_has_its_status")
+@mutant("a_handshake_may_be_refused", "a_refusal_has_its_status", "impossible_closes_do_no_harm")
 def refusals_accepted() -> Dialect:
     """Accepts, then closes."""
 
@@ -107,6 +107,18 @@ def never_closes() -> Dialect:
             return
 
     return asgi_with(ASGIWebSocket=Silent)
+
+
+@mutant("every_end_closes_the_socket", "close_codes_and_reasons_arrive")
+def closes_with_a_word() -> Dialect:
+    """Says the reason of a close as a message."""
+
+    class Wordy(ASGIWebSocket):
+        async def close(self, code: int, reason: str) -> None:
+            await self.send_text(reason)
+            await super().close(code, reason)
+
+    return asgi_with(ASGIWebSocket=Wordy)
 
 
 @mutant("close_codes_and_reasons_arrive")

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from velocipy.testing.conformance.target import ask, header
+from velocipy.testing.conformance.target import ask, handshake, header
+from velocipy.testing.errors import WebSocketDenied
 
 if TYPE_CHECKING:
     from velocipy.testing.conformance.target import Target
@@ -106,6 +107,16 @@ def json_of(what: str, reply: Reply, status: int = 200) -> Any:
         return json.loads(reply.body)
     except ValueError:
         raise Nonconforming(f"{what}: the body is not JSON: {reply.body[:300]!r}") from None
+
+
+async def refusal(target: Target, path: str) -> int:
+    """The status of a handshake that must be refused. Nonconforming for one that is accepted."""
+    try:
+        socket = await target.open_socket(handshake(path))
+    except WebSocketDenied as denied:
+        return denied.status_code
+    await socket.leave()
+    raise Nonconforming(f"{path}: the handshake was accepted")
 
 
 def lines(reply: Reply | ResponseHead, *names: str) -> list[tuple[str, list[str]]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from velocipy.exceptions import HTTPException, WebSocketDisconnect
 from velocipy.handlers.markers import Header
 from velocipy.routing.router import APIRouter
-from velocipy.testing.conformance.case import Nonconforming, case, holds, new_key, noted, same
+from velocipy.testing.conformance.case import Nonconforming, case, holds, new_key, noted, refusal, same
 from velocipy.testing.conformance.notes import note
 from velocipy.testing.conformance.streams import RUSH
 from velocipy.testing.conformance.target import (
@@ -20,7 +20,6 @@ from velocipy.testing.conformance.target import (
     ask,
     handshake,
 )
-from velocipy.testing.errors import WebSocketDenied
 from velocipy.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -121,16 +120,6 @@ async def protocols(websocket: WebSocket) -> None:
     """Takes the second protocol of those offered."""
     await websocket.accept(subprotocol=websocket.subprotocols[1])
     await websocket.send_text(",".join(websocket.subprotocols))
-
-
-async def refusal(target: Target, path: str) -> int:
-    """The status of a handshake that must be refused."""
-    try:
-        socket = await target.open_socket(handshake(path))
-    except WebSocketDenied as denied:
-        return denied.status_code
-    await socket.leave()
-    raise Nonconforming(f"{path}: the handshake was accepted")
 
 
 async def ending(target: Target, path: str) -> Closing:
