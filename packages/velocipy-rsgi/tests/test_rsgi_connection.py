@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from velocipy import FileResponse, StreamingResponse, VelociPy
+from velocipy import FileResponse, Request, Response, StreamingResponse, VelociPy
 from velocipy.exceptions import BadRequest, ClientDisconnected, PayloadTooLargeException
 from velocipy.http.response import as_bytes
+from velocipy.protocols import HTTPConnection
 from velocipy.rsgi.connection import RSGIConnection, RSGIStream, address, read_body, read_chunks
 from velocipy.rsgi.pipe import PIPES, RSGIPipe
 from velocipy.testing.exchange import RawRequest
@@ -471,14 +472,15 @@ def head_app() -> VelociPy:
     return app
 
 
-def answered(app: VelociPy, path: bytes, method: str, version: str) -> list[Any]:
+def answered(
+    app: VelociPy, path: bytes, method: str, version: str, *pairs: tuple[bytes, bytes], body: bytes = b""
+) -> list[Any]:
     """What the server is told, as (call, status, length of the body that is declared, body)."""
-    protocol = Protocol()
+    protocol = Protocol(body)
 
     async def run() -> None:
-        await app.__rsgi__(
-            RSGIScope(RawRequest(method, path, ((b"host", b"a"),), http_version=version), "http"), protocol
-        )
+        asked = RawRequest(method, path, ((b"host", b"a"), *pairs), http_version=version)
+        await asyncio.wait_for(app.__rsgi__(RSGIScope(asked, "http"), protocol), 3)
 
     asyncio.run(run())
     return [
@@ -505,3 +507,42 @@ def test_the_handler_for_head_is_made_once_however_often_another_place_comes_fir
         assert answered(app, b"/x", "HEAD", "2") == [("response_bytes", 200, "1", b"")]
         kept.append([leaf.handlers["rsgi"].get("HEAD") for leaf in app._dispatcher._leaves])
     assert kept[0] == kept[1] == kept[2]
+
+
+@pytest.mark.case(8)
+@pytest.mark.parametrize("length", [None, b"5"])
+def test_a_handler_of_head_may_read_a_body_over_http2(length: bytes | None) -> None:
+    app = VelociPy(plugins=False)
+
+    @app.head("/")
+    async def size(request: Request) -> Response:
+        return Response(None, 200, {"x-size": str(len(await request.body())), "content-length": "7"})
+
+    pairs = [] if length is None else [(b"content-length", length)]
+    assert answered(app, b"/", "HEAD", "2", *pairs, body=b"hello") == [("response_bytes", 200, "7", b"")]
+
+
+@pytest.mark.case(8)
+@pytest.mark.parametrize("length", [None, "3"])
+@pytest.mark.parametrize("how", ["stream", "bulk", "file"])
+def test_a_response_of_ones_own_that_sends_a_body_on_head_sends_its_head(
+    how: str, length: str | None, tmp_path: Path
+) -> None:
+    """Over HTTP/2 too, at once, and with the length that it declares."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+    pairs = [] if length is None else [("content-length", length)]
+
+    class Own(Response):
+        async def send(self, connection: HTTPConnection) -> None:
+            if how == "file":
+                return await connection.send_file(200, pairs, path, 0, 3)
+            stream = await connection.start_stream(200, pairs, bulk=how == "bulk")
+            await stream.write(b"abc")
+            await stream.close()
+
+    app = VelociPy(plugins=False)
+    app.get("/")(lambda: Own(None))
+    rest = [] if length is None else [b""]
+    call = "response_empty" if length is None else "response_bytes"
+    assert answered(app, b"/", "HEAD", "2") == [(call, 200, length, *rest)]

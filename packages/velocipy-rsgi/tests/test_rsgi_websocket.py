@@ -172,6 +172,14 @@ def test_a_client_that_leaves_before_accept_is_no_error(caplog: pytest.LogCaptur
     assert caplog.records == []
 
 
+def test_another_exception_of_an_accept_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    run(endpoint, Protocol(lost=LookupError("of the server")))
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [LookupError]
+
+
 @pytest.mark.case(13)
 @pytest.mark.parametrize(
     ("raised", "status"),

@@ -238,8 +238,6 @@ class FileResponse(Response):
 
     def worded(self, wording: Wording, refuse: Refuse | None = None) -> FileResponse:
         """This response, or one that refuses with a 412 or 416 of another wording, or as exception handlers answer it."""
-        if self._wording is wording and self._refuse is refuse:
-            return self
         twin = self.fresh()
         assert isinstance(twin, FileResponse)
         twin._wording = wording

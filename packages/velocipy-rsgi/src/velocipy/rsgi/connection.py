@@ -339,7 +339,7 @@ class RSGIConnection(HTTPConnection):
     async def start_stream(self, status: int, headers: HeaderPairs, bulk: bool = False) -> ResponseStream:
         """Answer piece by piece; in bulk through a pipe, since a stream of the server's takes whatever it is given."""
         self.started = True
-        if bulk and PIPES:
+        if bulk and PIPES and self.method != "HEAD":  # there nobody would read the pipe
             return RSGIPipe(self, status, headers)
         return RSGIStream(self, self.proto.response_stream(status, headers))
 

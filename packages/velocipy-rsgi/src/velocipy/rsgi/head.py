@@ -33,22 +33,21 @@ class Headless:
             headers = [*headers, ("content-length", str(len(body)))]
         self._proto.response_bytes(status, headers, b"")
 
-    def response_str(self, status: int, headers: Any, body: str) -> None:
-        """The same."""
-        self.response_bytes(status, headers, body.encode())
-
-    def response_file(self, status: int, headers: Any, path: str) -> None:
-        """A head whose length is that of `headers`, if they have one."""
-        self._proto.response_empty(status, headers)
-
     def response_file_range(self, status: int, headers: Any, path: str, start: int, end: int) -> None:
-        """The same."""
-        self._proto.response_empty(status, headers)
+        """The same; `headers` hold the length."""
+        self._head(status, headers)
 
     def response_stream(self, status: int, headers: Any) -> Nowhere:
-        """The head, and a transport that takes what comes."""
-        self._proto.response_empty(status, headers)
+        """The same, and a transport that takes what comes."""
+        self._head(status, headers)
         return Nowhere()
+
+    def _head(self, status: int, headers: Any) -> None:
+        """A declared length stands as it is, which `response_empty` does not promise."""
+        if any(name == "content-length" for name, _ in headers):
+            self._proto.response_bytes(status, headers, b"")
+        else:
+            self._proto.response_empty(status, headers)
 
 
 class Nowhere:
@@ -57,9 +56,6 @@ class Nowhere:
     __slots__ = ()
 
     async def send_bytes(self, data: bytes) -> None:
-        """Nothing."""
-
-    async def send_str(self, data: str) -> None:
         """Nothing."""
 
 
