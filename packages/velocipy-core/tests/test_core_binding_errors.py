@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 
 from velocipy import (
@@ -24,6 +25,7 @@ from velocipy import (
     WebSocket,
 )
 from velocipy.exceptions import BindingError, ConfigurationError
+from velocipy.handlers.markers import guard
 
 
 class Thing:
@@ -304,8 +306,6 @@ def test_an_http_route_has_no_websocket() -> None:
 
 @pytest.mark.parametrize("guarded", [False, True])
 def test_dependencies_that_need_each_other_are_named_in_their_circle(guarded: bool) -> None:
-    from velocipy.handlers.markers import guard
-
     async def first(second: Any) -> None: ...
 
     async def second(first: Annotated[None, Depends(first)]) -> None: ...
@@ -322,6 +322,36 @@ def test_dependencies_that_need_each_other_are_named_in_their_circle(guarded: bo
     )
     assert "first -> second -> first" in message or "second -> first -> second" in message
     assert "must not need itself" in message
+
+
+def test_a_circle_around_a_guard_and_a_body_is_named_too() -> None:
+    async def signed() -> None: ...
+
+    async def first(second: Any, item: dict[str, Any], _: Annotated[None, Depends(signed)]) -> None: ...
+
+    async def second(first: Annotated[None, Depends(first)], item: dict[str, Any]) -> None: ...
+
+    first.__annotations__["second"] = Annotated[None, Depends(second)]
+    guard(signed)
+
+    async def endpoint(value: Annotated[None, Depends(first)]) -> None: ...
+
+    assert " go in a circle: first -> second -> first; " in refusal(endpoint, methods=["POST"])
+
+
+def test_one_of_several_bodies_that_its_library_cannot_read_is_named() -> None:
+    class Cat(msgspec.Struct):
+        name: str
+
+    class Dog(msgspec.Struct):
+        name: str
+
+    async def endpoint(pet: Any, other: Any) -> None: ...
+
+    endpoint.__annotations__.update(pet=Cat | Dog, other=Cat)
+    message = refusal(endpoint, methods=["POST"])
+    assert message.startswith(f"parameter 'pet' of {place(endpoint)}: msgspec cannot decode ")
+    assert "must be tagged" in message
 
 
 @contextmanager

@@ -80,6 +80,26 @@ def test_every_kind_of_scalar_is_read_without_a_marker(interface: str) -> None:
 
 
 @both
+def test_bounds_may_stand_inside_of_an_optional(interface: str) -> None:
+    @dataclass
+    class Filter:
+        size: Annotated[int, annotated_types.Le(9)] | None = None
+
+    async def endpoint(
+        spread: Annotated[Filter, Query()], page: Annotated[int, annotated_types.Ge(1)] | None = None
+    ) -> Any:
+        return [page, spread.size]
+
+    client = client_of(endpoint, interface)
+    assert client.get("/?page=1&size=9").json() == [1, 9]
+    assert client.get("/").json() == [None, None]
+    assert refused(client.get("/?page=0&size=10")) == [
+        (["query", "size"], "less_than_equal"),
+        (["query", "page"], "greater_than_equal"),
+    ]
+
+
+@both
 @pytest.mark.case(21)
 def test_a_scalar_that_is_repeated_is_its_last_value_and_a_list_has_them_all(interface: str) -> None:
     async def endpoint(page: int, tags: list[str] = [], ids: set[int] | None = None) -> list[Any]:  # noqa: B006

@@ -514,6 +514,22 @@ def test_a_compressed_body_is_refused_and_not_inflated(interface: str) -> None:
 
 
 @both
+@pytest.mark.case(38)
+def test_a_compressed_body_that_may_be_missing_is_refused_too(interface: str) -> None:
+    app = VelociPy(plugins=False)
+
+    @app.post("/")
+    async def endpoint(item: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        return item
+
+    with TestClient(app, interface=interface) as client:
+        answer = client.post("/", content=b"{}", headers={**JSON, "content-encoding": "gzip"})
+        assert (answer.status_code, answer.json()) == (415, {"detail": "the body must not be compressed"})
+        answer = client.post("/", content=b"{}", headers={**JSON, "content-encoding": "identity"})
+        assert (answer.status_code, answer.json()) == (200, {})
+
+
+@both
 @pytest.mark.parametrize("path", ["/item", "/raw"])
 @pytest.mark.parametrize(
     "body", [b"", b"{", b'{"name":}', b"\xff", b'{"x":' * 100_000, b'{"name":"a"} x', b"NaN"]

@@ -1,5 +1,6 @@
 """Response models: what is checked, filtered and written, from annotations and from `response_model`, for every backend."""
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, make_dataclass
@@ -380,6 +381,23 @@ def test_a_way_of_writing_needs_a_model() -> None:
 def test_a_response_model_that_nothing_knows_is_refused() -> None:
     with pytest.raises(BindingError, match="no model backend knows the response_model Attributes"):
         client_of(returning(None), response_model=Attributes)
+
+
+@both
+def test_an_annotation_that_no_backend_knows_leaves_the_result_to_the_encoder(interface: Any) -> None:
+    class Telling:
+        name = "telling"
+
+        def encode(self, value: Any) -> bytes:
+            return json.dumps(value, default=vars).encode()
+
+        def decode(self, data: bytes) -> Any:
+            return json.loads(data)
+
+    app = VelociPy(plugins=False, json_encoder=Telling())
+    app.get("/")(returning(Attributes("ada"), Attributes))
+    shown = {"name": "ada", "tags": [], "secret": "hidden"}
+    assert TestClient(app, interface=interface).get("/").json() == shown
 
 
 @both

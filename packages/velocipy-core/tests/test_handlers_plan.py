@@ -11,7 +11,12 @@ from velocipy.handlers.convert import PARSERS
 from velocipy.handlers.markers import Source
 from velocipy.handlers.plan import Plan
 from velocipy.handlers.signature import How
-from velocipy.middleware import MetricsMiddleware, RequestIDMiddleware, SecurityHeadersMiddleware
+from velocipy.middleware import (
+    MetricsMiddleware,
+    RequestIDMiddleware,
+    SecurityHeadersMiddleware,
+    SessionMiddleware,
+)
 from velocipy.state import State
 
 STEPS = set(get_args(plan.Step))
@@ -184,3 +189,10 @@ def test_explain_says_of_hooks_whether_they_finish_always_or_when_asked() -> Non
         "finish   if asked for",
         "finish   always",
     ]
+
+
+def test_explain_says_of_a_session_that_it_is_read_where_somebody_sees_it() -> None:
+    app = VelociPy(plugins=False, middleware=[SessionMiddleware("a secret of thirty-two characters")])
+    app.get("/")(lambda: "x")
+    lines = [line.strip() for line in plan_of(app).explain().splitlines()]
+    assert lines[lines.index("hook     SessionMiddleware") :].count("only where somebody sees it") == 1

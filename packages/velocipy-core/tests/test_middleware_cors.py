@@ -106,6 +106,15 @@ def test_every_origin_is_one_constant_answer_for_all(interface: str) -> None:
 
 
 @both
+def test_what_is_nowhere_is_for_every_origin_too(interface: str) -> None:
+    with TestClient(serve(CORSMiddleware()), interface=interface) as client:
+        for method, path, status in (("GET", "/nowhere", 404), ("DELETE", "/items", 405)):
+            answer = client.request(method, path, headers={"origin": GOOD})
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
+            assert "vary" not in answer.headers
+
+
+@both
 @pytest.mark.case(87)
 def test_a_regular_expression_has_to_match_all_of_an_origin(interface: str) -> None:
     app = serve(CORSMiddleware([GOOD], allow_origin_regex=r"https://[a-z0-9-]+\.app\.example(:\d+)?"))

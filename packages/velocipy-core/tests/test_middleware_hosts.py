@@ -232,6 +232,15 @@ def test_the_redirect_leads_to_the_clients_own_host_or_nowhere(interface: str) -
 
 @both
 @pytest.mark.case(91)
+@pytest.mark.parametrize("target", [b"*", b"nowhere"])
+def test_a_target_that_is_no_path_leads_nowhere(interface: str, target: bytes) -> None:
+    with TestClient(serve(HTTPSRedirectMiddleware()), interface=interface) as client:
+        reply = client.exchange("OPTIONS", target, headers=[("host", "a.example")]).reply()
+        assert (reply.status, reply.header(b"location")) == (400, [])
+
+
+@both
+@pytest.mark.case(91)
 def test_the_scheme_is_believed_of_named_proxies_alone(interface: str) -> None:
     for proxies, status in ((None, 308), (["192.0.2.1"], 308), (["*"], 200)):
         app = serve(HTTPSRedirectMiddleware(), proxy_headers=proxies)
