@@ -20,7 +20,7 @@ from velocipy.testing.conformance import CASES, run_in_process, sockets
 QUICK = 1.5
 """Seconds that a case gets on a mutant: some of them hang."""
 
-ENDLESS = ((sockets, "TICKS"), (sockets, "RUSH"))
+ENDLESS = ("TICKS", "RUSH")
 """How often endpoints send to a peer that has left: who never hears of it gets to the end within QUICK."""
 
 HARMLESS = (
@@ -48,8 +48,8 @@ def install(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
             module, _, path = place.partition(":")
             *owners, name = path.split(".")
             monkeypatch.setattr(reduce(getattr, owners, import_module(module)), name, replacement)
-        for module, name in ENDLESS:
-            monkeypatch.setattr(module, name, 50)
+        for count in ENDLESS:
+            monkeypatch.setattr(sockets, count, 50)
 
     return put
 
