@@ -249,6 +249,19 @@ def test_a_reader_that_is_cancelled_from_elsewhere_is_cancelled_and_not_late(
 # -- loops and threads -----------------------------------------------------------------------------------------------------
 
 
+def until(met: Callable[[], bool]) -> None:
+    """Wait for what other threads do."""
+    deadline = time.monotonic() + 30
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def are_seen(count: int) -> Callable[[], bool]:
+    """Whether so many wait, and the timers of their loops have seen them."""
+    return lambda: [waits > 0 for waits in list(pace.WAITING.values())] == [True] * count
+
+
 def test_each_of_several_loops_cuts_off_its_own_and_rests_when_nobody_waits(
     pass_time: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,16 +271,13 @@ def test_each_of_several_loops_cuts_off_its_own_and_rests_when_nobody_waits(
         exchanges = [service.begin("/model") for service in (one, two, one)]
         for exchange in exchanges:
             exchange.feed(b"[")
-        time.sleep(0.02)
+        until(are_seen(3))
         pass_time(31)
         assert all(is_408(exchange.reply()) for exchange in exchanges)
-        deadline = time.monotonic() + 30
-        while pace._loops:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        until(lambda: not pace._loops)
         with two.begin("/model") as exchange:  # and it begins again
             exchange.feed(b"[")
-            time.sleep(0.02)
+            until(are_seen(1))
             pass_time(31)
             assert is_408(exchange.reply())
 
