@@ -470,6 +470,45 @@ def test_joining_and_leaving_at_once_end_as_the_last_wanted() -> None:
     run(test, Channels(wire))
 
 
+def test_a_hub_that_is_closed_while_somebody_subscribes_stays_closed_until_it_is_used_again() -> None:
+    asked, goes_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Wire):
+        async def start(self, deliver: Deliver) -> None:
+            self.names.clear()
+            await super().start(deliver)
+
+        async def stop(self) -> None:
+            self.deliver = None
+            await super().stop()
+
+        async def subscribe(self, name: str) -> None:
+            assert self.deliver is not None
+            asked.set()
+            await goes_on.wait()
+            await super().subscribe(name)
+
+    wire = Slow([])
+
+    async def test(channels: Channels) -> None:
+        async def come() -> list[Message]:
+            async with channels.subscribe("a") as subscription:
+                return [message async for message in subscription]
+
+        members = [asyncio.create_task(come()) for _ in range(3)]
+        await asyncio.wait_for(asked.wait(), 30)
+        await channels.close()
+        goes_on.set()
+        assert await asyncio.gather(*members) == [[]] * 3
+        assert wire.calls == ["start", "stop"]
+        async with channels.subscribe("a") as subscription:
+            await channels.publish("a", "again")
+            assert await take(subscription, 1) == ["again"]
+        await channels.close()
+
+    run(test, Channels(wire))
+
+
 def test_the_default_queue_is_what_the_documentation_says() -> None:
     assert DEFAULT_MAX_QUEUE == 100
 

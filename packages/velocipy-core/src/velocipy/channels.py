@@ -157,6 +157,7 @@ class Channels:
             subscription.end()
         if self._started:
             self._started = False
+            self._told = set()
             await self._backend.stop()
 
     async def __aenter__(self) -> Self:
@@ -200,11 +201,13 @@ class Channels:
     async def _tell_backend(self, name: str) -> None:
         """Bring the backend to what is wanted now; one at a time, since the next may want the opposite already."""
         async with self._lock:
-            if name in self._subscribers and name not in self._told:
-                await self._backend.subscribe(name)
-                self._told.add(name)
-            elif name not in self._subscribers and name in self._told:
-                self._told.discard(name)
+            told = self._told  # until it is closed: its next start knows of none of them
+            if name in self._subscribers and name not in told:
+                if self._started:
+                    await self._backend.subscribe(name)
+                    told.add(name)
+            elif name not in self._subscribers and name in told:
+                told.discard(name)
                 await self._backend.unsubscribe(name)
 
     def _deliver(self, name: str, message: Message, id: str | None = None) -> None:

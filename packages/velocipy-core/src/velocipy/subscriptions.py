@@ -98,6 +98,8 @@ class Subscription:
         self._entered = True
         try:
             for name in self._names:
+                if self._ended:  # the hub was closed meanwhile, and would start again
+                    break
                 if name == EVERYBODY:
                     await self._channels.join(self, name, 0)
                 else:
