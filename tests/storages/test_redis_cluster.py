@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -16,14 +17,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from limit_machine import Clock, LimitMachine
 from redis_cluster import Cluster, is_master
-from redis_server import Server
+from redis_server import Server, free_port
 
 from velocipy import Request, VelociPy
 from velocipy.limiter import RateLimitAlgorithm, RateLimitRule
 from velocipy.limiter.verdict import Verdict
 from velocipy.middleware import SessionMiddleware
 from velocipy.redis import RedisStorage, RedisUnavailable
-from velocipy.redis.hash_slots import slot_of
+from velocipy.redis.hash_slots import SLOTS, slot_of
 from velocipy.storage import Storage
 from velocipy.testing import TestClient
 from velocipy.testing.storages import StorageContract
@@ -127,6 +128,57 @@ def test_a_session_is_found_by_another_worker(cluster: Cluster, interface: str) 
         cookies = dict(first.cookies)
     with TestClient(worker(), interface=interface, cookies=cookies) as second:
         assert second.get("/").json() == 3
+
+
+def test_a_server_of_a_cluster_that_is_named_alone_is_said_to_be_one(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with RedisStorage(cluster.servers[0].url, deadline=5) as storage:
+            key = next(
+                key
+                for key in map(str, count())
+                if cluster.master_of(f"velocipy:{key}") is not cluster.servers[0]
+            )
+            for said in ("MovedError", r"write redis\+cluster://"):
+                with pytest.raises(RedisUnavailable, match=said):
+                    await storage.get(key)
+
+    asyncio.run(main())
+    (line,) = [message for message in caplog.messages if "out of order" in message]
+    assert "until the app is configured anew" in line
+
+
+def test_a_cluster_that_is_set_up_later_is_used_as_far_as_it_is(tmp_path: Path) -> None:
+    options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--save", "")
+
+    async def used(storage: Any, key: str) -> None:
+        ends = time.monotonic() + BACK_WITHIN
+        while True:
+            try:
+                await storage.set(key, b"1")
+                return
+            except RedisUnavailable:
+                assert time.monotonic() < ends
+                await asyncio.sleep(0.05)
+
+    async def main() -> None:
+        with Server(tmp_path, *options, "--cluster-port", str(free_port())) as server:
+            async with RedisStorage(f"redis+cluster://127.0.0.1:{server.port}", deadline=5) as storage:
+                last = slot_of("velocipy:last")
+                for _ in range(4):
+                    with pytest.raises(RedisUnavailable, match="not set up yet"):
+                        await storage.get("first")
+                others = ("0", str(last - 1), str(last + 1), str(SLOTS - 1))
+                assert server.ask("CLUSTER", "ADDSLOTSRANGE", *others) == b"+OK"
+                await used(storage, "first")
+                with pytest.raises(RedisUnavailable, match=f"no server of the cluster has slot {last}"):
+                    await storage.get("last")
+                assert server.ask("CLUSTER", "ADDSLOTS", str(last)) == b"+OK"
+                await used(storage, "last")
+                assert (await storage.health()).usable
+
+    asyncio.run(main())
 
 
 # -- slots that move -----------------------------------------------------------------------------------------------

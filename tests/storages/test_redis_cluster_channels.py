@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Connection
 from redis_cluster import Cluster, is_master
-from redis_server import Server
+from redis_server import Server, free_port
 
 from velocipy.channels import Channels
-from velocipy.redis import RedisChannels, RedisUnavailable
+from velocipy.redis import RedisChannels, RedisUnavailable, cluster_listener
 from velocipy.redis.hash_slots import slot_of
 
 pytestmark = [pytest.mark.servers, pytest.mark.case(136)]
@@ -213,6 +215,175 @@ def test_channels_are_heard_at_the_next_master_and_catch_up_once_and_in_order(
     )  # of a frozen server there may be none: others say first that it is master no longer
     for line, word in zip(of_the_lost, ("hear nothing", "no more") * 2, strict=False):
         assert word in line
+
+
+def of_one_master(hub: Any, number: int) -> tuple[list[str], Any, str]:
+    """So many names whose channels are at one master, another one, and a name that is there."""
+    asked = hub._backend._link.cluster()
+    nodes: dict[Any, list[str]] = {}
+    for name in map(str, count()):
+        node = asked._owners[slot_of(hub._backend._channel(name))]
+        nodes.setdefault(node, []).append(name)
+        if len(nodes) > 1 and len(nodes[node]) == number:
+            other = next(one for one in nodes if one is not node)
+            return nodes[node], other, nodes[other][0]
+    raise AssertionError("there is no end of numbers")
+
+
+def tell_wrong(hub: Any, names: list[str], other: Any) -> None:
+    """Have a worker believe that their slots are elsewhere."""
+    asked = hub._backend._link.cluster()
+    for name in names:
+        asked._owners[slot_of(hub._backend._channel(name))] = other
+
+
+async def heard(here: Any, there: Any, name: str, subscription: Any) -> None:
+    """It is, once, as soon as all are settled."""
+    text = str(next(_numbers))
+    listener = there._backend._listener
+    await until(lambda: None not in listener._homes.values() and not listener.failing)
+    await until(lambda: all(not ear._missed for ear in listener._ears.values()))
+    await here.publish(name, text)
+    assert await take(subscription, 1) == [(name, text)]
+
+
+def test_who_goes_while_a_cluster_is_asked_leaves_nothing_behind(cluster: Cluster) -> None:
+    async def main() -> None:
+        async with hubs(cluster) as (here, there):
+            backend = there._backend
+            for one, goes in ((backend, backend.unsubscribe), (here._backend, None)):
+                going = asyncio.create_task(one.subscribe("a"))
+                await asyncio.sleep(0)  # who has what is asked for the first time
+                if goes is None:
+                    going.cancel()
+                else:
+                    await goes("a")
+                await asyncio.gather(going, return_exceptions=True)
+                assert one._listener._homes == one._listener._ears == {}
+            async with there.subscribe("c") as subscription:
+                going = asyncio.create_task(backend.subscribe("c2"))
+                await asyncio.sleep(0)
+                going.cancel()
+                await asyncio.gather(going, return_exceptions=True)
+                await heard(here, there, "c", subscription)
+                channel = backend._channel("c2").decode()
+                master = cluster.master_of(channel)
+                await until(lambda: master.reply("PUBSUB", "SHARDNUMSUB", channel).endswith(b":0\r\n"))
+
+    asyncio.run(main())
+
+
+def test_what_is_on_its_way_from_a_master_to_who_leaves_is_left_out(cluster: Cluster) -> None:
+    async def main() -> None:
+        async with hubs(cluster) as (here, there), there.subscribe("a") as subscription:
+            async with there.subscribe("b"):
+                channel = there._backend._channel("b").decode()
+                assert cluster.master_of(channel).ask("SPUBLISH", channel, "t\nlate") == b":1"
+            await heard(here, there, "a", subscription)
+
+    asyncio.run(main())
+
+
+def test_who_leaves_before_a_wrong_master_has_said_that_it_is_one_is_forgotten_there(
+    cluster: Cluster,
+) -> None:
+    """It says so to the subscription, and to the departure; neither is confirmed."""
+
+    async def main() -> None:
+        async with hubs(cluster, deadline=0.5) as (here, there), there.subscribe("start"):
+            (name,), other, kept = of_one_master(there, 1)
+            backend = there._backend
+            async with there.subscribe(kept) as subscription:
+                tell_wrong(there, [name], other)
+                going = asyncio.create_task(backend.subscribe(name))
+                await asyncio.sleep(0)
+                await backend.unsubscribe(name)
+                ear = backend._listener._ears[other.place]
+                assert ear._dropped[backend._channel(name)] == 1
+                await going
+                await heard(here, there, kept, subscription)
+                assert backend._channel(name) not in backend._listener._homes
+                assert not ear._dropped
+
+    asyncio.run(main())
+
+
+def test_who_leaves_while_channels_move_is_not_moved(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn of the loop comes between any two channels here."""
+    monkeypatch.setattr(cluster_listener, "TURN", 1)
+
+    async def main() -> None:
+        async with hubs(cluster, history=10) as (here, there), there.subscribe("start"):
+            names, other, _ = of_one_master(there, 3)
+            listener, asked = there._backend._listener, there._backend._link.cluster()
+            leaving: list[asyncio.Task[None]] = []
+            async with there.subscribe(names[0]) as first, there.subscribe(names[2]) as last:
+                async with there.subscribe(names[1]) as middle:
+                    place_of = asked.place_of
+
+                    def and_leave(slot: int) -> Any:
+                        if not leaving:
+                            leaving.append(asyncio.create_task(middle.leave(names[1])))
+                        return place_of(slot)
+
+                    asked.place_of = and_leave
+                    tell_wrong(there, names, other)
+                    listener._woken.set()
+                    await until(lambda: bool(leaving) and leaving[0].done())
+                    for name, subscription in ((names[0], first), (names[2], last)):
+                        await heard(here, there, name, subscription)
+                    assert there._backend._channel(names[1]) not in listener._homes
+
+    asyncio.run(main())
+
+
+def test_a_master_that_takes_no_bytes_is_given_up_at_the_deadline(cluster: Cluster) -> None:
+    """By one to which channels move over the connection that is there, and by the next connection."""
+    stuck: list[Any] = []
+
+    class Stuck(Connection):
+        async def send_command(self, *args: Any, **options: Any) -> None:
+            if stuck and args[0] == "SSUBSCRIBE" and stuck.pop():
+                await asyncio.sleep(60)
+            await super().send_command(*args, **options)
+
+    async def main() -> None:
+        async with hubs(cluster, history=10, deadline=0.5) as (here, there), there.subscribe("start"):
+            members = there._backend._link.cluster().members
+            members._pool.connection_class = Stuck
+            (name,), other, kept = of_one_master(there, 1)
+            async with there.subscribe(kept) as another, there.subscribe(name) as subscription:
+                tell_wrong(there, [name], other)
+                stuck.extend((True, True))
+                there._backend._listener._woken.set()
+                await until(lambda: not stuck)
+                for one, waits in ((name, subscription), (kept, another)):
+                    await heard(here, there, one, waits)
+
+    asyncio.run(main())
+
+
+def test_channels_of_a_cluster_that_is_set_up_later_are_heard_as_soon_as_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--save", "")
+
+    async def main() -> None:
+        with Server(tmp_path, *options) as server:
+            backend = RedisChannels(f"redis+cluster://127.0.0.1:{server.port}", deadline=5)
+            async with Channels(backend) as hub, hub.subscribe("a") as subscription:
+                await until(lambda: len(said(caplog)) == 1)
+                assert not (await backend.health()).usable
+                assert server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383") == b"+OK"
+                await until(lambda: len(said(caplog)) == 2)
+                text = await publish(hub, "a")
+                assert await take(subscription, 1) == [("a", text)]
+
+    asyncio.run(main())
+    lost, back = said(caplog)
+    assert "not set up yet" in lost and "again; what was published meanwhile is lost" in back
 
 
 def test_a_cluster_that_is_not_there_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:

@@ -24,8 +24,10 @@ from redis_server import Server
 
 from velocipy import VelociPy
 from velocipy.limiter import Limiter, LimiterUnavailable, RateLimitMiddleware, RateLimitRule, Verdict
-from velocipy.redis import RedisStorage, RedisUnavailable
+from velocipy.redis import RedisStorage, RedisUnavailable, lane
+from velocipy.redis.breaker import FAILURES
 from velocipy.redis.cluster import HOPS
+from velocipy.redis.hash_slots import Place
 from velocipy.testing import TestClient
 
 pytestmark = pytest.mark.servers
@@ -290,5 +292,118 @@ def test_a_replica_is_left_alone_and_its_connections_are_made_anew(tmp_path: Pat
                     assert await check_in_time(limiter) == [True] * 4
                 server.ask("REPLICAOF", "NO", "ONE")
                 await decided(limiter)
+
+    asyncio.run(main())
+
+
+class Demoted:
+    """A client of one's own, by another library than redis-py: what it asks has become a replica."""
+
+    def __init__(self) -> None:
+        self.commands = 0
+
+    async def execute_command(self, *args: Any) -> Any:
+        self.commands += 1
+        if self.commands <= FAILURES:
+            raise RuntimeError("READONLY You can't write against a read only replica.")
+        return b"value"
+
+    async def aclose(self) -> None:
+        """Nothing is to be closed."""
+
+
+class Pooled(Demoted):
+    """The same with a pool, whose connections cannot be closed in time."""
+
+    @property
+    def connection_pool(self) -> Any:
+        return self
+
+    async def disconnect(self, inuse_connections: bool) -> None:
+        assert not inuse_connections
+        raise ConnectionResetError
+
+
+@pytest.mark.parametrize("kind", [Demoted, Pooled])
+def test_a_client_of_ones_own_is_told_to_connect_anew_as_far_as_it_can(
+    kind: type[Demoted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "PROBE_EVERY", 0.05)
+
+    async def main() -> None:
+        async with RedisStorage(client=kind(), deadline=UNHURRIED) as storage:
+            for _ in range(FAILURES + 1):
+                with pytest.raises(RedisUnavailable, match="READONLY"):
+                    await storage.get("k")
+            ends = time.monotonic() + BACK_WITHIN
+            while storage._link.breaker.open:
+                assert time.monotonic() < ends
+                await asyncio.sleep(0.01)
+            assert await storage.get("k") == b"value"
+
+    asyncio.run(main())
+
+
+# -- a cluster, as it is known -------------------------------------------------------------------------------------
+
+
+@pytest.mark.case(136)
+def test_health_names_the_server_that_is_out_of_order() -> None:
+    async def main() -> None:
+        reply = b"-CLUSTERDOWN The cluster is down\r\n"
+        async with Scripted(reply) as fake, RedisStorage(fake.cluster_url, deadline=UNHURRIED) as storage:
+            for _ in range(FAILURES):
+                with pytest.raises(RedisUnavailable):
+                    await storage.get("k")
+            health = await storage.health()
+            assert health.error == f"127.0.0.1:{fake.port}: ClusterDownError: The cluster is down"
+
+    asyncio.run(main())
+
+
+@pytest.mark.case(136)
+def test_who_waits_while_a_cluster_is_closed_is_told_and_the_cluster_is_not_blamed(
+    server: Server, run: Callable[[Coroutine[Any, Any, None]], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with Proxy(server.port) as proxy:
+            storage = RedisStorage(proxy.cluster_url, deadline=30)
+            await proxy.break_("black hole")
+            waiting = [asyncio.create_task(storage.get("k")) for _ in range(FAILURES)]
+            while not proxy.connections:
+                await asyncio.sleep(0.01)
+            await storage.close()
+            for told in await asyncio.gather(*waiting, return_exceptions=True):
+                assert isinstance(told, RedisUnavailable) and "closed meanwhile" in told.reason
+            await proxy.mend()
+            assert await storage.get("nothing") is None
+            await storage.close()
+
+    run(main())
+    assert said(caplog) == []
+
+
+@pytest.mark.case(136)
+def test_a_server_that_is_no_master_any_more_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who was told to come again finds it out of order, while the others have learnt that it has no keys."""
+    monkeypatch.setattr(lane, "PROBE_EVERY", 0.05)
+
+    async def main() -> None:
+        async with Scripted(b"$5\r\nvalue\r\n") as fake, Scripted(b"") as gone:
+            storage = RedisStorage(fake.cluster_url, deadline=UNHURRIED)
+            assert await storage.get("k") == b"value"
+            cluster = storage._link.cluster()
+            node = cluster._node(Place("127.0.0.1", gone.port))
+            await cluster.learn()
+            for _ in range(FAILURES):
+                node.breaker.failed("a network that is down")
+            with pytest.raises(RedisUnavailable):
+                await node.send(("GET", "k"), asyncio.get_running_loop().time() + 1)
+            probing = node._probing
+            assert probing is not None
+            async with asyncio.timeout(BACK_WITHIN):
+                await probing
+            assert gone.asked == [] and node.breaker.open
+            await storage.close()
 
     asyncio.run(main())

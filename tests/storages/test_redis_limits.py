@@ -15,6 +15,7 @@ from redis_server import Server
 from velocipy import Depends, VelociPy
 from velocipy.limiter import Limiter, RateLimitAlgorithm, RateLimitRule, rate_limit
 from velocipy.limiter.storage import MemoryStorage, RedisStorage
+from velocipy.redis import limits
 from velocipy.testing import TestClient
 
 pytestmark = pytest.mark.servers
@@ -105,6 +106,21 @@ def test_a_key_that_holds_something_else_is_made_anew_and_that_is_said_once(
     with caplog.at_level(logging.WARNING, "velocipy.redis"):
         asyncio.run(main())
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_rules_that_are_made_anew_for_each_request_are_not_kept_for_ever(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_PLANS", 4)
+
+    async def main() -> None:
+        storage = storage_of(server)
+        told = [await storage.decide((rule_of(ALGORITHMS[0], 8),), "a") for _ in range(10)]
+        assert [verdict.allowed for verdict in told] == [True] * 8 + [False] * 2
+        assert len(storage.limits._plans) == 2
+        await storage.close()
+
+    asyncio.run(main())
 
 
 # -- workers -------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 from redis.asyncio import Redis, RedisCluster, SSLConnection
@@ -13,7 +14,7 @@ from redis_server import Server
 from velocipy import Request, VelociPy
 from velocipy.exceptions import ConfigurationError
 from velocipy.middleware import SessionMiddleware
-from velocipy.redis import Health, RedisStorage
+from velocipy.redis import Health, RedisStorage, RedisUnavailable
 from velocipy.redis.client import Members
 from velocipy.redis.hash_slots import Place
 from velocipy.storage import Storage, find_storage
@@ -65,6 +66,31 @@ def test_updates_of_several_storages_lose_none(server: Server) -> None:
         assert await storages[0].get("n") == b"100"
         for storage in storages:
             await storage.close()
+
+    asyncio.run(main())
+
+
+def test_an_update_that_others_keep_coming_between_is_given_up(server: Server) -> None:
+    async def main() -> None:
+        async with RedisStorage(server.url, prefix="between:", deadline=5) as storage:
+            numbers = count()
+
+            def overtaken(old: bytes | None) -> bytes:
+                assert server.ask("SET", "between:n", str(next(numbers))) == b"+OK"
+                return b"mine"
+
+            with pytest.raises(RedisUnavailable, match="32 tries"):
+                await storage.atomic_update("n", overtaken, 60)
+            assert await storage.get("n") == b"31"
+
+    asyncio.run(main())
+
+
+def test_a_key_is_text(server: Server) -> None:
+    async def main() -> None:
+        async with RedisStorage(server.url, deadline=5) as storage:
+            with pytest.raises(TypeError, match="not under bytes"):
+                await storage.get(b"key")  # type: ignore[arg-type]
 
     asyncio.run(main())
 

@@ -103,7 +103,7 @@ class RedisChannels:
         self._deadline = deadline
         self._heartbeat = heartbeat
         self._listener: Listener | ClusterListener | None = None
-        self._deliver: Deliver | None = None
+        self._deliver: Deliver = _to_nobody
         self._names: dict[bytes, str] = {}
         self._last: dict[str, str] = {}
         """Name -> the id of its last message that came here, or that was there before."""
@@ -150,7 +150,7 @@ class RedisChannels:
 
     async def stop(self) -> None:
         """Close all connections."""
-        listener, self._listener, self._deliver = self._listener, None, None
+        listener, self._listener, self._deliver = self._listener, None, _to_nobody
         if listener is not None:
             await listener.stop()
         self._forget_all()
@@ -181,8 +181,7 @@ class RedisChannels:
         except RedisUnavailable:
             if not self._is_local:
                 raise
-            if self._deliver is not None:
-                self._deliver(name, message)
+            self._deliver(name, message)
 
     async def subscribe(self, name: str) -> None:
         """Waits for Redis's word at most `deadline` seconds, and not at all while it is out of order: then it is heard as soon as it can be."""
@@ -217,7 +216,7 @@ class RedisChannels:
             if self._is_local:
                 return ()
             raise
-        return [_stored(entry) for entry in reversed(found)]
+        return [Stored(*_message_of(entry)) for entry in reversed(found)]
 
     async def health(self) -> Health:
         """Whether Redis answers, and is heard. Never raises."""
@@ -237,15 +236,11 @@ class RedisChannels:
         if read is None or not found or not (id == "" or _ID.fullmatch(id)):
             self._note_foreign(channel)
         elif not id:
-            self._give(name, Stored(read(body)))
+            self._deliver(name, read(body))
         elif name not in self._caught_up or _order(id) > _order(self._caught_up[name]):
             self._caught_up.pop(name, None)
             self._last[name] = id
-            self._give(name, Stored(read(body), id))
-
-    def _give(self, name: str, stored: Stored) -> None:
-        if self._deliver is not None:
-            self._deliver(name, stored.message, stored.id)
+            self._deliver(name, read(body), id)
 
     def _note_foreign(self, channel: bytes) -> None:
         if not self._said_foreign:
@@ -270,12 +265,11 @@ class RedisChannels:
             return
         since = f"({self._last[name]}"
         for entry in reversed(await self._read_patiently(name, since)):
-            stored = _stored(entry)
-            if stored.id is not None and name in self._last:
-                if _order(stored.id) <= _order(self._last[name]):
-                    continue  # its slot has moved meanwhile, and who listens there was quicker
-                self._last[name] = self._caught_up[name] = stored.id
-            self._give(name, stored)
+            message, id = _message_of(entry)
+            # Else nobody wants it any more, or its slot has moved meanwhile, and who listens there was quicker.
+            if _order(id) > _order(self._last.get(name, id)):
+                self._last[name] = self._caught_up[name] = id
+                self._deliver(name, message, id)
 
     async def _read_patiently(self, name: str, since: str) -> Sequence[Any]:
         """Redis is heard again, and what publishes may not know it yet: it tries every second."""
@@ -308,10 +302,15 @@ def _quoted(name: str) -> str:
     return "#" + blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _stored(entry: Any) -> Stored:
+def _message_of(entry: Any) -> tuple[Message, str]:
+    """A message of a stream, and its id."""
     id, fields = entry
     kind, body = fields[:2]  # of somebody else's entry there may be more
-    return Stored(_READERS.get(kind, bytes)(body), id.decode())
+    return _READERS.get(kind, bytes)(body), id.decode()
+
+
+def _to_nobody(name: str, message: Message, id: str | None = None) -> None:
+    """Before it is started, and when it was stopped."""
 
 
 def _order(id: str) -> tuple[int, ...]:

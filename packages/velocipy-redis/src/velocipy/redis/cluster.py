@@ -73,7 +73,9 @@ class Finder(Lane):
         """It has no connections of its own."""
 
     async def failed(self, exc: Exception) -> None:
-        """An error that is an answer says that these servers are no cluster."""
+        """An error that is an answer says that these servers are no cluster; raises what says nothing of them."""
+        if isinstance(exc, RedisUnavailable):
+            raise exc  # all was closed meanwhile
         if meaning_of(exc) is Meaning.ANSWER:
             self.breaker.failed(f"it is no Redis Cluster, write redis://: {text_of(exc)}", final=True)
         else:
@@ -179,7 +181,11 @@ class Cluster:
 
     async def learn(self) -> None:
         """Ask who has what. Whoever asks while that is under way waits for the same answer."""
-        await asyncio.shield(self._begin_learning())
+        learning = self._begin_learning()
+        await asyncio.wait((learning,))
+        if learning.cancelled():
+            raise RedisUnavailable("the connections were closed meanwhile")
+        learning.result()
 
     def learn_soon(self) -> None:
         """The same behind whoever goes on."""

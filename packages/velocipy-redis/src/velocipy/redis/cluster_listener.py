@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from asyncio import Event, Future, Task, get_running_loop
+from asyncio import Event, Task, get_running_loop
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,11 +71,7 @@ class Ear(Listener):
         self._needed.set()
         connection = self._connection
         if connection is not None:
-            try:
-                async with asyncio.timeout(self._deadline):
-                    await self._ask_for(connection, channel)
-            except TimeoutError:  # it takes no bytes any more; its successor asks for all that is wanted
-                await connection.disconnect(nowait=True)
+            await self._ask_for(connection, channel)
 
     def take_refusals(self) -> set[int]:
         """Slots of which the server said that they are elsewhere, since this was last asked."""
@@ -124,7 +120,7 @@ class ClusterListener:
     def __init__(self, where: str, cluster: Cluster, manners: Manners) -> None:
         self.cluster = cluster
         self.manners = manners
-        self.waiting: dict[bytes, Future[None]] = {}
+        self.waiting: dict[bytes, Event] = {}
         self._where = where
         self._homes: dict[bytes, Ear | None] = {}
         """Channel -> who listens to it; None while nobody does."""
@@ -133,7 +129,8 @@ class ClusterListener:
         self._asks = False
         self._delay = FIRST_DELAY
         self._failing = False
-        self._task: Task[None] | None = None
+        self._task: Task[None]
+        """From when it is started."""
 
     @property
     def failing(self) -> bool:
@@ -148,15 +145,10 @@ class ClusterListener:
     async def stop(self) -> None:
         """Listen to nothing any more."""
         self.cluster.on_learnt = None
-        task, self._task = self._task, None
         self._homes.clear()
-        if task is not None:
-            task.cancel()
-            await asyncio.wait((task,))
-        ears = list(self._ears.values())
+        self._task.cancel()
+        await asyncio.wait((self._task, *(ear.cease() for ear in self._ears.values())))
         self._ears.clear()
-        for ear in ears:
-            await ear.stop()
 
     async def add(self, channel: bytes) -> None:
         """Listen to a channel from when this returns; where its master cannot be reached, as soon as it can."""
@@ -187,8 +179,7 @@ class ClusterListener:
     def uproot(self, ear: Ear, channel: bytes) -> None:
         """It is not there any more."""
         ear.forget(channel)
-        if self._homes.get(channel) is ear:
-            self._homes[channel] = None
+        self._homes[channel] = None
         self.ask_anew()
 
     def ask_anew(self) -> None:
@@ -242,11 +233,12 @@ class ClusterListener:
                 continue
             if channel in self._homes and self._homes[channel] is home:  # nobody was quicker meanwhile
                 await self._move(channel, home, place)
-        for ear in [one for one in self._ears.values() if one.idle]:
-            if ear.idle:
-                del self._ears[ear.place]
-                ear.dismiss()
-                await ear.stop()
+        idle = [ear for ear in self._ears.values() if ear.idle]
+        for ear in idle:
+            del self._ears[ear.place]
+            ear.dismiss()
+        for ending in [ear.cease() for ear in idle]:
+            await asyncio.wait((ending,))
 
     async def _move(self, channel: bytes, home: Ear | None, place: Place | None) -> None:
         ear = self._homes[channel] = None if place is None else self._ear(place)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from asyncio import Event, Future, Task
+from asyncio import Event, Task
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from itertools import count
 from typing import Any, Final, NamedTuple
 
 from velocipy.untyped import LIST
@@ -62,7 +61,7 @@ class Listener:
         heartbeat: float,
         probe: bytes | None,
         keeps: bool,
-        waiting: dict[bytes, Future[None]] | None = None,
+        waiting: dict[bytes, Event] | None = None,
     ) -> None:
         self._where = where
         self._connect = connect
@@ -85,7 +84,8 @@ class Listener:
         self._pinged = False
         self._delay = FIRST_DELAY
         self._failing = False
-        self._task: Task[None] | None = None
+        self._task: Task[None]
+        """From when it is started."""
         self._kinds: dict[bytes, Callable[[list[Any]], Awaitable[None]]] = {
             b"subscribe": self._on_confirmation,
             b"ssubscribe": self._on_confirmation,
@@ -106,11 +106,13 @@ class Listener:
 
     async def stop(self) -> None:
         """Listen to nothing any more."""
-        task, self._task = self._task, None
+        await asyncio.wait((self.cease(),))
+
+    def cease(self) -> Task[None]:
+        """The same as a task that is soon done."""
         self._wanted.clear()
-        if task is not None:
-            task.cancel()
-            await asyncio.wait((task,))
+        self._task.cancel()
+        return self._task
 
     async def add(self, channel: bytes) -> None:
         """Listen to a channel from when this returns; where Redis cannot be reached, as soon as it can."""
@@ -119,12 +121,12 @@ class Listener:
         connection = self._connection
         if connection is None and self._failing:
             return
-        waiting = self._waiting[channel] = asyncio.get_running_loop().create_future()
+        confirmed = self._waiting[channel] = Event()
         try:
             if connection is not None:
                 await self._ask_for(connection, channel)
             async with asyncio.timeout(self._deadline):
-                await waiting
+                await confirmed.wait()
         except TimeoutError:  # a connection that answers nothing is found out by its heartbeat
             if channel in self._wanted:
                 self._missed.add(channel)
@@ -157,10 +159,14 @@ class Listener:
             return  # the connection is broken, and its successor does not listen to it
 
     async def _send(self, *command: Any) -> None:
-        """Over the connection as it is: redis-py would connect anew, and nobody would listen to the other channels."""
+        """Over the connection as it is: redis-py would connect anew, and nobody would listen to the other channels.
+
+        One that takes no bytes any more is closed by redis-py when that has lasted for the deadline.
+        """
         connection = self._connection
         if connection is not None and connection.is_connected:
-            await connection.send_command(*command, check_health=False)
+            async with asyncio.timeout(self._deadline):
+                await connection.send_command(*command, check_health=False)
 
     # -- connecting ------------------------------------------------------------------------------------------------
 
@@ -194,10 +200,10 @@ class Listener:
             for batch in _batches(list(self._wanted), self.batch):
                 await self._send(self._words.subscribe, *batch)
             self._look_whether_all_are_heard()
-            for number in count():
-                await self._read(connection)
-                if number % TURN == 0:
-                    await asyncio.sleep(0)
+            while True:
+                for _ in range(TURN):
+                    await self._read(connection)
+                await asyncio.sleep(0)
         finally:
             self._connection = None
             await connection.disconnect(nowait=True)
@@ -230,11 +236,12 @@ class Listener:
         if channel in self._missed:
             self._missed.discard(channel)
             await self._catch_up(channel)
-        waiting = self._waiting.get(channel)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
+        if channel in self._waiting:
+            self._waiting[channel].set()
         self._awaited.discard(channel)
         self._look_whether_all_are_heard()
+        if channel not in self._wanted and not self._dropped[channel]:
+            await self.drop(channel)  # of whoever was cancelled while it waited for this
 
     def _look_whether_all_are_heard(self) -> None:
         if not self._awaited:
@@ -273,9 +280,8 @@ class Listener:
             logger.warning("channels hear Redis at %s again%s", self._where, self._lost)
 
     def _say_down(self, exc: Exception) -> None:
-        for channel, waiting in self._waiting.items():
-            if channel in self._wanted and not waiting.done():
-                waiting.set_result(None)
+        for channel in self._wanted.keys() & self._waiting.keys():
+            self._waiting[channel].set()
         if not self._failing:
             self._failing = True
             reason = str(exc) or type(exc).__name__
