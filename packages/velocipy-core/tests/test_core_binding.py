@@ -279,7 +279,7 @@ def test_defaults_and_none_in_every_place(interface: str) -> None:
     @app.get("/")
     async def endpoint(
         in_marker: Annotated[int, Query(1)],
-        in_python: Annotated[int, Query(0)] = 2,
+        in_python: Annotated[int, Query()] = 2,
         as_default: int = Query(3),
         optional: int | None = None,
         *,

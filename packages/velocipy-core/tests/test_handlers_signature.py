@@ -49,7 +49,7 @@ def test_annotations_as_text_are_evaluated() -> None:
 
 
 def test_markers_are_found_in_aliases_and_as_defaults() -> None:
-    def function(a: Page, b: Described, c: int = Query(3), d: Annotated[int, Query(4)] = 5) -> None: ...
+    def function(a: Page, b: Described, c: int = Query(3), d: Annotated[int, Query()] = 5) -> None: ...
 
     found = by_name(function)
     assert [parameter.annotation for parameter in found.values()] == [int] * 4

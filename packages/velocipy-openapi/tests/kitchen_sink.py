@@ -300,7 +300,7 @@ async def structs(rows: list[Row]) -> Strict:
     return Strict("")
 
 
-@app.post("/customers", response_model_exclude={"since"}, response_model_by_alias=True)
+@app.post("/customers", response_model_exclude={"data": {"since"}}, response_model_by_alias=True)
 async def customers(customer: Customer) -> Envelope[Customer]:
     return Envelope(data=customer)
 

@@ -122,11 +122,11 @@ def test_only_models_have_fields_to_leave_out() -> None:
     app = VelociPy()
 
     @app.get("/", response_model_exclude={"a"})
-    async def read() -> dict[str, int]:
+    async def read() -> dict[str, list[Any]]:
         raise NotImplementedError
 
     [media] = valid(app)["paths"]["/"]["get"]["responses"]["200"]["content"].values()
-    assert media["schema"] == {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert media["schema"] == {"type": "object", "additionalProperties": {"type": "array", "items": {}}}
 
 
 def test_a_parameter_that_two_functions_read_is_required_if_one_needs_it() -> None:

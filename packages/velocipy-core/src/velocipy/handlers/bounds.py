@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_origin
+from itertools import repeat
+from typing import Any, get_origin
 
 from velocipy.annotations import strip_optional, type_name, union_members
 from velocipy.constraints import (
@@ -14,11 +15,13 @@ from velocipy.constraints import (
     foreign_constraints,
     make_checks,
     make_item_checks,
+    only,
 )
 from velocipy.exceptions import BindingError
-from velocipy.handlers.convert import Scalar, find_scalar
-from velocipy.handlers.markers import Marker
+from velocipy.handlers.convert import Collection, Scalar, find_scalar
+from velocipy.handlers.markers import MISSING, Marker
 from velocipy.handlers.signature import Parameter
+from velocipy.untyped import ITEMS
 
 
 def marker_of(parameter: Parameter) -> Marker:
@@ -75,6 +78,55 @@ def refuse_misplaced(parameter: Parameter, scalar: Scalar | None, limits: Constr
         return
     advice = "leave it out" if scalar else f"bound its items: list[Annotated[int, Query({wrong}=...)]]"
     raise BindingError(f"{parameter.where}: {wrong} says nothing about {type_name(annotation)}: {advice}")
+
+
+def refuse_default(parameter: Parameter, limits: Constraints, kind: Scalar | Collection | None) -> None:
+    """Raise BindingError for a default that no client could send, since it is outside of the parameter's own bounds.
+
+    None may always be the default, and so may what bounds say nothing about: an object that stands for nothing given. Predicates are
+    not asked: they are functions of the user's, which run in requests.
+    """
+    default = parameter.default
+    if default is MISSING or default is None:
+        return
+    if isinstance(kind, Scalar):
+        wrong = _refusal(default, make_checks(_comparable(limits.with_defaults(kind.limits))))
+    else:
+        wrong = _refusal(default, make_item_checks(_comparable(limits))) or _item_refusal(default, kind)
+    if wrong is not None:
+        raise BindingError(
+            f"{parameter.where}: the default {default!r} is outside of its own bounds ({wrong}): give one that is within, or None"
+        )
+
+
+def _comparable(limits: Constraints) -> Constraints:
+    return only(limits, _WITHOUT_PREDICATES) if limits.predicates else limits
+
+
+_WITHOUT_PREDICATES = frozenset(NO_LIMITS.__slots__) - {"predicates"}
+
+
+def _item_refusal(default: Any, collection: Collection | None) -> str | None:
+    """Why an item of a default does not pass, with its place."""
+    if collection is None or not isinstance(default, ITEMS):
+        return None
+    of_items = [make_checks(_comparable(item.limits)) for item in collection.items]
+    if not any(of_items):
+        return None
+    found = zip(default, of_items if collection.fixed else repeat(of_items[0]), strict=False)
+    reasons = (_refusal(item, checks) for item, checks in found)
+    return next((f"item {place} {reason}" for place, reason in enumerate(reasons) if reason), None)
+
+
+def _refusal(value: Any, checks: tuple[Check, ...]) -> str | None:
+    """Why a value does not pass; None where it does, and where a check says nothing about values of its class."""
+    for passes, reason, _ in checks:
+        try:
+            if not passes(value):
+                return reason
+        except (TypeError, ValueError, ArithmeticError):
+            continue
+    return None
 
 
 def refuse_style(parameter: Parameter, styles: tuple[str, ...]) -> None:

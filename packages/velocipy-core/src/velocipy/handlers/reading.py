@@ -28,7 +28,14 @@ from velocipy.handlers.bodies import (
     raw_validator,
     untyped,
 )
-from velocipy.handlers.bounds import body_checks, limits_of, marker_of, refuse_misplaced, refuse_style
+from velocipy.handlers.bounds import (
+    body_checks,
+    limits_of,
+    marker_of,
+    refuse_default,
+    refuse_misplaced,
+    refuse_style,
+)
 from velocipy.handlers.convert import (
     Reader,
     find_collection,
@@ -243,6 +250,7 @@ class Reading:
         if collection is not None and source not in _NO_COLLECTIONS:
             refuse_misplaced(parameter, None, limits)
             refuse_style(parameter, tuple(SEPARATORS))
+            refuse_default(parameter, limits, collection)
             self._note(parameter, source, (key,))
             separator = marker_of(parameter).separator
             reader = make_collection_reader((source, key), collection, parameter.default, limits, separator)
@@ -307,6 +315,9 @@ class Reading:
                 raise BindingError(
                     f"{parameter.where} and {self.bodies[0].where} both take the body: keep one, or make them fields of one model"
                 )
+        annotation, _ = strip_optional(parameter.annotation)
+        kind = find_scalar(annotation) or find_collection(annotation)
+        refuse_default(parameter, limits_of(parameter), kind)
         if self._bodies_are_keys or marker_of(parameter).embed:
             return self._read_key(parameter, local)
         absent = None if parameter.default is MISSING else untyped(parameter.default)
@@ -406,6 +417,7 @@ def _read_scalar(
     limits = limits_of(parameter)
     refuse_misplaced(parameter, scalar, limits)
     refuse_style(parameter, ("form",))
+    refuse_default(parameter, limits, scalar)
     reader = make_reader((source, key), scalar, parameter.default, limits)
     joined = source == "header" and marker_of(parameter).joined
     return Read(local, source, key, reader, parameter, index, joined=joined)

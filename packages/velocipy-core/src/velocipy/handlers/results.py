@@ -22,7 +22,7 @@ from velocipy.http.response import (
 )
 from velocipy.http.streaming import StreamingResponse
 from velocipy.json.base import JSONEncoder
-from velocipy.models.base import AS_IT_IS, Dumper, Encode, FindEncoder, dumper_by_values
+from velocipy.models.base import AS_IT_IS, Dumper, Encode, FindEncoder, check_names, dumper_by_values
 from velocipy.routing.route import FROM_ANNOTATION, Route
 
 
@@ -177,6 +177,7 @@ def response_models(
     if backend is not None:
         how = options.serialization or AS_IT_IS
         try:
+            check_names(backend, hint, how)
             dumpers = [
                 backend.dumper(hint, find_encoder, how)
                 if format.is_json

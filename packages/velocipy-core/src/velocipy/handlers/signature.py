@@ -208,6 +208,11 @@ def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint:
     marker = markers[0] if markers else None
     if default is parameter.empty or isinstance(default, (Marker, Dependency)):
         default = marker.default if isinstance(marker, Marker) else MISSING
+    elif isinstance(marker, Marker) and marker.default is not MISSING:
+        raise BindingError(
+            f"{_where(function, parameter.name)} has two defaults, {marker.default!r} in {marker.source.capitalize()}() and "
+            f"{default!r} in the signature: keep one"
+        )
     return Parameter(
         parameter.name,
         annotation,

@@ -19,7 +19,7 @@ from velocipy.handlers.sources import FindBackend
 from velocipy.http.gate import BODYLESS
 from velocipy.http.streaming import StreamingResponse
 from velocipy.json.base import JSONEncoder
-from velocipy.models.base import AS_IT_IS, Dumper, FindEncoder
+from velocipy.models.base import AS_IT_IS, Dumper, FindEncoder, check_names
 from velocipy.routing.route import FROM_ANNOTATION, Route, shown
 
 _YIELDING: Final = frozenset({How.GENERATOR, How.ASYNC_GENERATOR})
@@ -85,7 +85,9 @@ def item_dumper(
         backend = find_backend(hint)
         if backend is None:
             return None
-        return replace(backend.dumper(hint, find_encoder, options.serialization or AS_IT_IS), annotation=hint)
+        how = options.serialization or AS_IT_IS
+        check_names(backend, hint, how)
+        return replace(backend.dumper(hint, find_encoder, how), annotation=hint)
     except ConfigurationError as exc:
         raise BindingError(f"the items of {route.title} ({route.location}): {exc}") from None
 

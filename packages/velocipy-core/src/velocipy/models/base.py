@@ -145,6 +145,13 @@ class ModelBackend(ABC):
         """The fields of that model, or None where it cannot be spread over several parameters."""
         return None
 
+    def named_fields(self, annotation: Any) -> Mapping[str, Any] | None:
+        """The fields that `include` and `exclude` may name, by their names in the class, and what stands in each.
+
+        None where any name may be, or nothing is known.
+        """
+        return None
+
     def forbids_unknown(self, annotation: Any) -> bool:
         """Whether that model refuses fields that it does not have; spread over a query, it then refuses other parameters."""
         return False
@@ -180,6 +187,15 @@ def dumper_by_values(
         return encoder().encode(plain(fitting(result, validate, annotation)))
 
     return Dumper(dump)
+
+
+def check_names(backend: ModelBackend, annotation: Any, how: Serialization) -> None:
+    """Raise ConfigurationError for a name in `include` or `exclude` that is no field of the response model."""
+    if how.include is None and how.exclude is None:
+        return
+    from velocipy.models.selection import refuse_unknown  # with the walk over types, for the few that ask
+
+    refuse_unknown(annotation, how, backend.named_fields)
 
 
 def fitting(result: Any, validate: Validate, annotation: Any) -> Any:

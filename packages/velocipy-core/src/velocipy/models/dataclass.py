@@ -7,7 +7,7 @@ and every one with an error, is decoded to plain values and walked.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from velocipy.annotations import split_annotated
@@ -28,7 +28,7 @@ from velocipy.models.base import (
     fitting,
 )
 from velocipy.models.exact import exact_encoders
-from velocipy.models.shapes import Shape, describe, fields_of, holds, holds_itself
+from velocipy.models.shapes import Shape, describe, fields_of, holds, holds_itself, named_fields_of
 from velocipy.models.walk import Compiler, is_known, validator_of, walker_of
 from velocipy.models.write import Writing
 
@@ -115,6 +115,10 @@ class DataclassBackend(ModelBackend):
     def fields(self, annotation: Any) -> Sequence[ModelField] | None:
         """The fields of a dataclass, TypedDict or NamedTuple."""
         return fields_of(self.describe(annotation))
+
+    def named_fields(self, annotation: Any) -> Mapping[str, Any] | None:
+        """The declared fields; None for what has no shape."""
+        return named_fields_of(self.describe(annotation))
 
     def describe(self, annotation: Any) -> Shape | None:
         """The shape of a dataclass, TypedDict or NamedTuple."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING
 from datetime import date
 from enum import Enum
@@ -49,6 +49,7 @@ from velocipy.models.shapes import (
     holds,
     holds_itself,
     known_again,
+    named_fields_of,
 )
 from velocipy.models.walk import Compiler, Language, is_array, is_mapping, limits_of, walker_of
 from velocipy.models.write import Writing
@@ -223,6 +224,10 @@ class MsgspecBackend(ModelBackend):
     def fields(self, annotation: Any) -> Sequence[ModelField] | None:
         """The fields of a Struct, under the names of the wire."""
         return fields_of(self.describe(annotation))
+
+    def named_fields(self, annotation: Any) -> Mapping[str, Any] | None:
+        """The declared fields; None for what has no shape."""
+        return named_fields_of(self.describe(annotation))
 
     def describe(self, annotation: Any) -> Shape | None:
         """The shape of a Struct, or of a dataclass, TypedDict or NamedTuple that holds one."""

@@ -7,7 +7,7 @@ what is no JSON is refused as everywhere.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args, get_origin
@@ -17,7 +17,7 @@ from pydantic_core import PydanticOmit, SchemaValidator, to_json
 
 from velocipy.annotations import split_annotated, type_name, union_members
 from velocipy.exceptions import BadRequest, ConfigurationError, ErrorItem, ResultError
-from velocipy.json.base import decode_body, encode_extra
+from velocipy.json.base import decode_body
 from velocipy.json.stdlib import StdlibJSON
 from velocipy.models.base import (
     AS_IT_IS,
@@ -39,10 +39,10 @@ from velocipy.models.base import (
 from velocipy.models.bodies import may_be_read_otherwise, refuse_endless_numbers
 from velocipy.models.containers import ARRAYS
 from velocipy.models.refusals import entries_of
+from velocipy.models.selection import pydantic_options
 from velocipy.models.shapes import holds
 from velocipy.models.walk import CONTAINERS, Language, is_array, is_known, is_mapping
-from velocipy.models.write import EVERY_ITEM
-from velocipy.untyped import DICT, LIST, MAPPING, NAMES
+from velocipy.untyped import DICT, LIST
 from velocipy.validation import MAX_ERRORS, Place, invalid
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class PydanticBackend(ModelBackend):
 
     def plain(self, annotation: Any, how: Serialization) -> Callable[[Any], Any]:
         """Models as dicts with their declared fields, computed ones too."""
-        adapter, options = _adapter(annotation), _options(annotation, how)
+        adapter, options = _adapter(annotation), pydantic_options(annotation, how)
 
         def plain(value: Any) -> Any:
             return adapter().serializer.to_python(value, mode="json", **options)
@@ -119,7 +119,7 @@ class PydanticBackend(ModelBackend):
         """Models straight to bytes by pydantic, which notices what is not as declared; only then is the result validated."""
         adapter, options, validate = (
             _adapter(annotation),
-            _options(annotation, how),
+            pydantic_options(annotation, how),
             self.validator(annotation),
         )
 
@@ -164,13 +164,23 @@ class PydanticBackend(ModelBackend):
         known = model.model_fields if issubclass(model, pydantic.BaseModel) else model.__pydantic_fields__
         return tuple(_field(name, info) for name, info in known.items())
 
+    def named_fields(self, annotation: Any) -> Mapping[str, Any] | None:
+        """Declared and computed fields; None for a model that takes any field, or is written by a function of its own."""
+        fields = self.fields(annotation)
+        if fields is None or _extra(annotation) == "allow":
+            return None
+        decorators = annotation.__pydantic_decorators__
+        if decorators.model_serializers:
+            return None
+        by_function = {name for made in decorators.field_serializers.values() for name in made.info.fields}
+        known = {
+            field.name: Any if field.name in by_function else _written(field.annotation) for field in fields
+        }
+        return {**known, **dict.fromkeys(decorators.computed_fields, Any)}
+
     def forbids_unknown(self, annotation: Any) -> bool:
         """Whether the model's configuration says `extra="forbid"`."""
-        model, _ = split_annotated(annotation)
-        config: Any = (
-            getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
-        )
-        return bool(config.get("extra") == "forbid")
+        return _extra(split_annotated(annotation)[0]) == "forbid"
 
     def schemas(self, wanted: Sequence[Wanted]) -> Schemas:
         """pydantic's own schemas, all at once, since names of components depend on what else there is."""
@@ -407,32 +417,11 @@ def _item_classes(annotation: Any) -> frozenset[type]:
     return frozenset(_classes(kinds[0])) - {dict, *ARRAYS} if len(kinds) == 1 else frozenset()
 
 
-def _options(annotation: Any, how: Serialization) -> dict[str, Any]:
-    """A Serialization in pydantic's words; names on the wire are aliases unless it says otherwise."""
-    options = {
-        "include": _names(annotation, how.include),
-        "exclude": _names(annotation, how.exclude),
-        "exclude_none": how.exclude_none,
-        "exclude_unset": how.exclude_unset,
-        "exclude_defaults": how.exclude_defaults,
-    }
-    # Each costs 0.1 us a call.
-    asked = {name: value for name, value in options.items() if value}
-    # Models of other libraries may stand in a field that is Any.
-    return {"by_alias": how.by_alias is not False, "fallback": encode_extra, **asked}
-
-
-def _names(annotation: Any, names: Any) -> Any:
-    """Names of fields, which hold for every item where the annotation is a container."""
-    if names is None:
-        return None
-    bare, _ = split_annotated(annotation)
-    containers = [
-        member for member in (union_members(bare) or (bare,)) if is_array(member) or is_mapping(member)
-    ]
-    if containers and not (isinstance(names, MAPPING) and EVERY_ITEM in names):
-        return {EVERY_ITEM: _names((get_args(containers[0]) or (Any,))[-1], names)}
-    return names if isinstance(names, NAMES) else set(names)
+def _extra(model: Any) -> str | None:
+    """What a model's configuration says of fields that it does not have."""
+    config: Any = getattr(model, "model_config", None) or getattr(model, "__pydantic_config__", None) or {}
+    extra: str | None = config.get("extra")
+    return extra
 
 
 def _field(name: str, info: pydantic.fields.FieldInfo) -> ModelField:
@@ -440,6 +429,13 @@ def _field(name: str, info: pydantic.fields.FieldInfo) -> ModelField:
     known = not info.is_required() and info.default_factory is None
     annotation = Annotated[info.annotation, info]  # type: ignore[name-defined]  # ty: ignore[invalid-type-form]  # its bounds are in the info's metadata
     return ModelField(name, key, annotation, info.is_required(), info.default if known else None)
+
+
+def _written(annotation: Any) -> Any:
+    """What of a field's type is known when it is written: nothing where its Annotated says how, such as SerializeAsAny."""
+    bare, (info, *_) = split_annotated(annotation)
+    hooked = any(hasattr(extra, "__get_pydantic_core_schema__") for extra in info.metadata)
+    return Any if hooked else bare
 
 
 def _aliases(info: pydantic.fields.FieldInfo) -> Sequence[Any]:

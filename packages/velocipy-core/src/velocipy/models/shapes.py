@@ -321,3 +321,8 @@ def fields_of(shape: Shape | None) -> tuple[ModelField, ...] | None:
         )
         for field in shape.fields
     )
+
+
+def named_fields_of(shape: Shape | None) -> dict[str, Any] | None:
+    """The names of a shape's fields, each with its type, for `include` and `exclude`."""
+    return None if shape is None else {field.name: field.annotation for field in shape.fields}
