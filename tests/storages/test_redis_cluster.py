@@ -297,12 +297,16 @@ def test_who_calls_while_a_master_is_lost_is_answered_in_time_and_not_admitted_t
 
 
 def check_changes(lines: list[str]) -> None:
-    """Of each server first that it is out of order, then that it is back or gone, and so on."""
+    """Of each server first that it is out of order, then that it is back or gone, and so on.
+
+    A machine that is busy at the end may have answered too late: that is said last then, since nobody tries any more.
+    """
     servers = {line.split(",")[0] for line in lines}
     assert 1 <= len(servers) <= 4
-    for server in servers:
-        said = ["out of order" in line for line in lines if line.startswith(server)]
-        assert said == [True, False] * (len(said) // 2), lines
+    told = [["out of order" in line for line in lines if line.startswith(server)] for server in servers]
+    for said in told:
+        assert said == ([True, False] * len(said))[: len(said)], lines
+    assert [True, False] in [said[:2] for said in told], lines
 
 
 @pytest.mark.case(111)

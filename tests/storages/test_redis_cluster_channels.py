@@ -372,12 +372,13 @@ def test_channels_of_a_cluster_that_is_set_up_later_are_heard_as_soon_as_it_is(
 
     async def main() -> None:
         with Server(tmp_path, *options) as server:
-            backend = RedisChannels(f"redis+cluster://127.0.0.1:{server.port}", deadline=5)
+            backend: Any = RedisChannels(f"redis+cluster://127.0.0.1:{server.port}", deadline=5)
             async with Channels(backend) as hub, hub.subscribe("a") as subscription:
                 await until(lambda: len(said(caplog)) == 1)
                 assert not (await backend.health()).usable
                 assert server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383") == b"+OK"
                 await until(lambda: len(said(caplog)) == 2)
+                await until(lambda: all(not ear._missed for ear in backend._listener._ears.values()))
                 text = await publish(hub, "a")
                 assert await take(subscription, 1) == [("a", text)]
 
