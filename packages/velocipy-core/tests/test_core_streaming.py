@@ -760,8 +760,9 @@ def test_work_that_waits_goes_on_within_the_context() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("waits_again", [True, False])
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_cancellation_reaches_work_where_it_waits_and_may_be_refused(times: int) -> None:
+def test_a_cancellation_reaches_work_where_it_waits_and_may_be_refused(times: int, waits_again: bool) -> None:
     """The first wait stands outside of the work, and must not be told from the later ones."""
 
     async def run() -> None:
@@ -773,7 +774,8 @@ def test_a_cancellation_reaches_work_where_it_waits_and_may_be_refused(times: in
                     await asyncio.sleep(60)
                 except asyncio.CancelledError:
                     refused.append(number)
-            await asyncio.sleep(0)
+            if waits_again:
+                await asyncio.sleep(0)
             return 7
 
         task = asyncio.ensure_future(begun(stubborn(), []))

@@ -171,7 +171,7 @@ def sends_to_nobody() -> Dialect:
             try:
                 await super().send_text(text)
             except Exception as exc:
-                if self.left_by(exc) is None:
+                if self._transport is not None and self.left_by(exc) is None:
                     raise
 
     return rsgi_with(RSGIWebSocket=Talkative)

@@ -59,7 +59,7 @@ class SpanReader:
 
     @property
     def is_open(self) -> bool:
-        """Whether `close` has something to do."""
+        """Whether the file is to be closed, before its end."""
         return self._file is not None
 
     def read(self) -> bytes:
@@ -86,10 +86,10 @@ class SpanReader:
         return self._taken(bytes(memoryview(room)[:size])) if size else None
 
     def close(self) -> None:
-        """Close the file before its end."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file, which is open."""
+        assert self._file is not None
+        self._file.close()
+        self._file = None
 
     def _taken(self, chunk: bytes) -> bytes:
         self._at += len(chunk)
