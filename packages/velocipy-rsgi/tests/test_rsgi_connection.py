@@ -446,6 +446,31 @@ def test_a_file_response_is_sent_by_the_server(tmp_path: Path) -> None:
     assert ("content-length", "7") in pairs
 
 
+def test_a_generator_is_closed_where_the_server_refuses_its_stream() -> None:
+    closed: list[str] = []
+
+    class Refusing(Protocol):
+        def response_stream(self, status: int, headers: Any) -> Any:
+            raise LookupError("answered already")
+
+    async def items() -> Any:
+        try:
+            yield b"first"
+            yield b"never"
+        finally:
+            closed.append("closed")
+
+    async def run() -> None:
+        connection = RSGIConnection(SimpleNamespace(), Refusing())
+        begun = items()
+        await anext(begun)
+        with pytest.raises(LookupError):
+            await connection.send_all(200, [], begun, as_bytes)
+
+    asyncio.run(run())
+    assert closed == ["closed"]
+
+
 # -- HEAD ------------------------------------------------------------------------------------------------------------------
 
 
@@ -518,7 +543,12 @@ def test_a_handler_of_head_may_read_a_body_over_http2(length: bytes | None) -> N
     async def size(request: Request) -> Response:
         return Response(None, 200, {"x-size": str(len(await request.body())), "content-length": "7"})
 
+    @app.head("/none")
+    async def none(request: Request) -> Response:
+        return Response(None, 204 if await request.body() else 400)
+
     pairs = [] if length is None else [(b"content-length", length)]
+    assert answered(app, b"/none", "HEAD", "2", *pairs, body=b"hello") == [("response_empty", 204, None)]
     assert answered(app, b"/", "HEAD", "2", *pairs, body=b"hello") == [("response_bytes", 200, "7", b"")]
 
 
