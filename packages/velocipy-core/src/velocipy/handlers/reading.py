@@ -414,10 +414,12 @@ def _read_scalar(
     scalar = find_scalar(annotation)
     if scalar is None:
         return None
-    limits = limits_of(parameter)
-    refuse_misplaced(parameter, scalar, limits)
-    refuse_style(parameter, ("form",))
-    refuse_default(parameter, limits, scalar)
+    limits = NO_LIMITS
+    if parameter.marker is not None or parameter.extras:
+        limits = limits_of(parameter)
+        refuse_misplaced(parameter, scalar, limits)
+        refuse_style(parameter, ("form",))
+        refuse_default(parameter, limits, scalar)
     reader = make_reader((source, key), scalar, parameter.default, limits)
     joined = source == "header" and marker_of(parameter).joined
     return Read(local, source, key, reader, parameter, index, joined=joined)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import FrameType, FunctionType, NoneType, UnionType
-from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeGuard, TypeVar, cast, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 from velocipy.annotations import is_hashable, read_hints, split_annotated, union_members, union_of
@@ -111,19 +111,53 @@ def _read(function: Callable[..., Any]) -> tuple[Parameter, ...]:
     if isinstance(generic, type):  # Repo[Item]: its class is what is called
         arguments = dict(zip(getattr(generic, "__parameters__", ()), get_args(function), strict=False))
         return tuple(_filled(parameter, function, arguments) for parameter in read_signature(generic))
+    declared = tuple(_of_code(function) if _is_bare(function) else _of_signature(function))
+    hints = _annotations(function)
+    return tuple(
+        _parameter(function, parameter, hints.get(parameter.name, parameter.annotation))
+        for parameter in declared
+    )
+
+
+class _Declared(NamedTuple):
+    """A parameter as it is written, before its annotation is understood."""
+
+    name: str
+    annotation: Any
+    default: Any
+    keyword_only: bool
+
+
+def _is_bare(function: Callable[..., Any]) -> TypeGuard[FunctionType]:
+    """Whether a callable is a function and nothing more: it wraps none, and nobody gave it another signature."""
+    return function.__class__ is FunctionType and not vars(function)
+
+
+def _of_code(function: FunctionType) -> Iterator[_Declared]:
+    """What `inspect.signature` says of a bare function, which takes 29,000 instructions a parameter."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    positional, named = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    for index, name in enumerate(code.co_varnames[:positional], len(defaults) - positional):
+        yield _Declared(name, UNANNOTATED, MISSING if index < 0 else defaults[index], False)
+    given = function.__kwdefaults__ or {}
+    for name in code.co_varnames[positional:named]:
+        yield _Declared(name, UNANNOTATED, given.get(name, MISSING), True)
+
+
+def _of_signature(function: Callable[..., Any]) -> Iterator[_Declared]:
+    """The same of any other callable."""
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError) as exc:
         raise BindingError(
             f"the signature of {shown(function)} cannot be read ({exc}): call it in a function of your own"
         ) from None
-    hints = _annotations(function)
     bound = _bound_keywords(function)
-    return tuple(
-        _parameter(function, parameter, hints.get(parameter.name, parameter.annotation))
-        for parameter in signature.parameters.values()
-        if parameter.kind not in _SKIPPED and parameter.name not in bound
-    )
+    for parameter in signature.parameters.values():
+        if parameter.kind not in _SKIPPED and parameter.name not in bound:
+            default = MISSING if parameter.default is parameter.empty else parameter.default
+            is_named = parameter.kind is parameter.KEYWORD_ONLY
+            yield _Declared(parameter.name, parameter.annotation, default, is_named)
 
 
 def _filled(parameter: Parameter, owner: Callable[..., Any], arguments: Mapping[Any, Any]) -> Parameter:
@@ -156,6 +190,8 @@ def return_annotation(function: Callable[..., Any]) -> Any:
 @_known
 def how_called(function: Callable[..., Any]) -> How:
     """Which kind of callable this is; a sync function is one for a thread."""
+    if _is_bare(function) and function.__code__.co_flags & inspect.CO_COROUTINE:
+        return How.AWAIT
     while isinstance(function, functools.partial):
         function = function.func
     if isinstance(function, type) or isinstance(get_origin(function), type):
@@ -188,15 +224,19 @@ def as_context_manager(function: Callable[..., Any], how: How) -> Callable[..., 
     return function
 
 
-def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint: Any) -> Parameter:
+def _parameter(function: Callable[..., Any], parameter: _Declared, hint: Any) -> Parameter:
+    default = parameter.default
+    if (
+        hint.__class__ is type and default.__class__ in _PLAIN
+    ):  # `page: int = 1`: there is nothing to find in either
+        return Parameter(parameter.name, hint, None, default, parameter.keyword_only, function)
     try:
         annotation, extras = split_annotated(hint)
     except ConfigurationError as exc:
         raise BindingError(f"{_where(function, parameter.name)}: {exc}") from None
     annotation, lifted = _lift_markers(annotation)
     extras = (*lifted, *extras)
-    default = parameter.default
-    written = extras if default is parameter.empty else (*extras, default)
+    written = extras if default is MISSING else (*extras, default)
     markers = [extra for extra in written if isinstance(extra, (Marker, Dependency))]
     for extra in written:
         if is_hashable(extra) and extra in _UNCALLED:
@@ -206,7 +246,7 @@ def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint:
     if len(markers) > 1:
         raise BindingError(f"{_where(function, parameter.name)} has {len(markers)} markers: keep one")
     marker = markers[0] if markers else None
-    if default is parameter.empty or isinstance(default, (Marker, Dependency)):
+    if default is MISSING or isinstance(default, (Marker, Dependency)):
         default = marker.default if isinstance(marker, Marker) else MISSING
     elif isinstance(marker, Marker) and marker.default is not MISSING:
         raise BindingError(
@@ -220,10 +260,14 @@ def _parameter(function: Callable[..., Any], parameter: inspect.Parameter, hint:
         if isinstance(marker, Dependency)
         else marker,
         default,
-        parameter.kind is parameter.KEYWORD_ONLY,
+        parameter.keyword_only,
         function,
         tuple(extra for extra in extras if extra is not marker),
     )
+
+
+_PLAIN = frozenset({type(MISSING), NoneType, bool, int, float, str})
+"""Classes of defaults that are no markers."""
 
 
 def _lift_markers(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -277,7 +321,7 @@ def _where(function: Callable[..., Any], name: str) -> str:
 def _annotations(function: Callable[..., Any]) -> Mapping[str, Any]:
     while isinstance(function, functools.partial):
         function = function.func
-    target = _annotated(function)
+    target = function if _is_bare(function) else _annotated(function)
     known = _LOCAL_HINTS.get(target) if isinstance(target, FunctionType) else None
     if known is not None:
         return known
