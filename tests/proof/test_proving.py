@@ -63,6 +63,7 @@ def test_every_fuzz_target_is_found_with_its_properties() -> None:
     found = {target: dict(fuzzing.properties_of(target)) for target in fuzzing.targets()}
     wanted = {
         "accept",
+        "conditions",
         "cookies",
         "events",
         "forwarded",
@@ -73,8 +74,14 @@ def test_every_fuzz_target_is_found_with_its_properties() -> None:
         "ranges",
         "structured",
     }
-    assert wanted <= found.keys()
+    assert wanted == found.keys()
     assert all(found.values())
+
+
+def test_the_workflow_of_each_night_runs_every_stage() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "nightly.yml").read_text("utf-8")
+    assert f"stage: [{', '.join(proving.STAGES)}]" in workflow
+    assert 'hatch run proof "$STAGE"' in workflow and "schedule:" in workflow
 
 
 def test_a_property_that_does_not_hold_is_told_with_its_example(
