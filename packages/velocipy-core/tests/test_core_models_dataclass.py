@@ -551,6 +551,7 @@ def test_results_are_written(encoder: str, annotation: Any, value: Any, text: st
         (list[int], ["a"]),
         (list[Annotated[int, annotated_types.Ge(1)]], [0]),
         (dict[str, int], {1: 2}),
+        (list[dict[str, int]], [3]),
         (Point, {"x": "a"}),
         (Point, 3),
         (Point, None),
