@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from velocipy.http.gate import BODYLESS, check_status
 from velocipy.http.headers import typed_headers
 from velocipy.http.response import TEXT_TYPE, Response, as_bytes
-from velocipy.http.writing import Counted, Paced, Writer
+from velocipy.http.writing import Counted, Paced, Writer, begun
 from velocipy.json.base import JSONEncoder, best_encoder
 from velocipy.threads import in_thread, iterate
 
@@ -29,7 +29,8 @@ class StreamingResponse(Response):
 
     The iterator is closed when the stream ends, for whatever reason, and is never started for HEAD. When the client leaves, an
     async iterator that waits for something is cancelled there and then; a sync one ends its step first. With a `content-length`
-    header the stream must give exactly that many bytes, else the answer is broken off.
+    header the stream must give exactly that many bytes, else the answer is broken off; nothing of it is sent before its first chunk
+    is there, so that a failure until then is a 500.
 
     `bulk` says that much is sent, fast: under RSGI, which has no back-pressure, it then goes through a pipe, so that a slow client
     holds the iterator back and not the memory of the worker. Where it is not given, a declared length of 1 MiB or more says so.
@@ -101,9 +102,10 @@ class StreamingResponse(Response):
         if connection.method == "HEAD":
             await self._send_head(connection)
             return
-        chunks, declared = _chunks(self.content), self._declared_length()
+        opened, declared = _chunks(self.content), self._declared_length()
         bulk = self.bulk if self.bulk is not None else declared is not None and declared >= BULK
         try:
+            chunks = opened if declared is None else await begun(opened, self._encode(), declared)
             await connection.stream(
                 self._status_code,
                 self._headers.raw,
@@ -111,7 +113,7 @@ class StreamingResponse(Response):
                 bulk,
             )
         finally:
-            await _close(chunks)
+            await _close(opened)
 
     async def _send_head(self, connection: HTTPConnection) -> None:
         try:
