@@ -1,4 +1,4 @@
-"""What of a generator goes out together, and when: before it waits, at 64 KiB, before an error, and as the end."""
+"""What of a generator goes out together, and when: while it waits, at 64 KiB, before an error, and as the end."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
@@ -19,11 +19,13 @@ class Sink:
     """Where chunks are written to: keeps them, makes who writes wait, or fails."""
 
     def __init__(self, turns: int = 0, error: BaseException | None = None) -> None:
+        self.begun: list[bytes] = []
         self.written: list[bytes] = []
         self._turns = turns
         self._error = error
 
     async def write(self, chunk: bytes) -> None:
+        self.begun.append(chunk)
         for _ in range(self._turns):
             await asyncio.sleep(0)
         if self._error is not None:
@@ -71,23 +73,24 @@ def test_nothing_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 5])
-def test_what_came_is_written_before_the_generator_waits(turns: int) -> None:
+def test_writing_what_came_begins_before_the_generator_goes_on(turns: int) -> None:
     sink = Sink(turns)
     seen = []
 
     async def items() -> Chunks:
         yield b"a"
         yield b"b"
-        seen.append(list(sink.written))  # nothing has waited yet
+        seen.append(list(sink.begun))  # nothing has waited yet
         await pause()
-        seen.append(list(sink.written))
+        seen.append(list(sink.begun))
         yield b"c"
-        await asyncio.sleep(0.001)
-        seen.append(list(sink.written))
+        while len(sink.written) < 2:
+            await pause()
         yield b"d"
 
     assert run(gathered(items(), sink)) == b"d"
-    assert seen == [[], [b"ab"], [b"ab", b"c"]]
+    assert seen == [[], [b"ab"]]
+    assert sink.written == [b"ab", b"c"]
 
 
 def test_what_the_generator_waits_for_may_come_while_it_is_written() -> None:
@@ -100,8 +103,8 @@ def test_what_the_generator_waits_for_may_come_while_it_is_written() -> None:
 
         asyncio.get_running_loop().call_soon(coming.set_result, b"b")
         sink = Sink(turns=3)
-        assert await gathered(items(), sink) == b"b"
-        assert sink.written == [b"a"]
+        rest = await gathered(items(), sink)
+        assert (sink.written[0], b"".join([*sink.written, rest])) == (b"a", b"ab")
 
     run(main())
 
@@ -227,6 +230,182 @@ def test_a_generator_that_waits_while_nothing_can_be_written_is_cancelled(
     assert sink.written == []
 
 
+def test_one_that_waits_for_nothing_but_turns_is_cancelled_too() -> None:
+    ended = []
+
+    async def items() -> Chunks:
+        try:
+            yield b"a"
+            while True:
+                await pause()
+        except asyncio.CancelledError:
+            await pause()
+            ended.append("once")
+            raise
+
+    with pytest.raises(OSError, match="cannot write"):
+        run(gathered(items(), Sink(turns=2, error=OSError("cannot write"))))
+    assert ended == ["once"]
+
+
+def test_one_that_goes_on_after_that_is_cancelled_wherever_it_waits() -> None:
+    passed = []
+
+    async def items() -> Chunks:
+        for number in range(1000):
+            passed.append(number)
+            yield b"a"
+            try:
+                await asyncio.sleep(60 if number != 1 else 0.001)
+            except asyncio.CancelledError:
+                continue
+
+    async def main() -> None:
+        made = items()
+        with pytest.raises(ClientDisconnected):
+            await gathered(made, Sink(turns=1, error=ClientDisconnected("left")))
+        await made.aclose()
+
+    run(main())
+    assert len(passed) == BATCH // A_CHUNK
+
+
+def test_a_write_that_raises_at_its_call_ends_the_generator_as_well() -> None:
+    def write(chunk: bytes) -> Any:
+        raise ClientDisconnected("left")
+
+    async def items() -> Chunks:
+        yield b"a"
+        await asyncio.sleep(60)
+
+    async def main() -> None:
+        made = items()
+        with pytest.raises(ClientDisconnected):
+            await gather(made, as_bytes, write)
+        await made.aclose()
+
+    run(main())
+
+
+def test_a_generators_own_timeouts_break_nothing_off_that_is_written_for_a_slow_client() -> None:
+    async def main() -> None:
+        class Slow(Sink):
+            async def write(self, chunk: bytes) -> None:
+                await room.wait()
+                await super().write(chunk)
+
+        async def items() -> Chunks:
+            yield b"a"
+            for _ in range(3):
+                try:
+                    async with asyncio.timeout(0.001):
+                        await asyncio.sleep(60)
+                except TimeoutError:
+                    yield b"."
+            room.set()
+            yield b"b"
+
+        room, sink = asyncio.Event(), Slow()
+        rest = await gathered(items(), sink)
+        assert b"".join([*sink.written, rest]) == b"a...b"
+
+    run(main())
+
+
+def test_others_can_wait_for_the_same_future_while_it_is_written_for_a_slow_client() -> None:
+    async def main() -> None:
+        coming = asyncio.get_running_loop().create_future()
+
+        async def items() -> Chunks:
+            yield b"a"
+            yield await coming
+
+        async def other() -> Any:
+            return await coming
+
+        slow = asyncio.ensure_future(gathered(items(), Sink(turns=10)))
+        await pause()
+        waiting = asyncio.ensure_future(other())
+        for _ in range(20):
+            await pause()
+        coming.set_result(b"b")
+        assert await waiting == b"b"
+        assert await slow == b"b"
+
+    run(main())
+
+
+@pytest.mark.parametrize("turns", [0, 1_000_000])
+@pytest.mark.parametrize("error", [None, ClientDisconnected("left")])
+def test_what_the_generator_waits_for_is_cancelled_with_it(turns: int, error: BaseException | None) -> None:
+    ended = []
+
+    async def child() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("child")
+
+    async def items() -> Chunks:
+        yield b"a"
+        await asyncio.gather(child(), child())
+
+    async def main() -> None:
+        task = asyncio.ensure_future(gathered(items(), Sink(min(turns, 5) if error else turns, error)))
+        for _ in range(10):
+            await pause()
+        if error is None:
+            task.cancel()
+        with pytest.raises(type(error) if error else asyncio.CancelledError):
+            await task
+        assert ended == ["child", "child"]
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    # Not by `run`, whose timeout is a task more.
+    asyncio.run(main())
+
+
+def test_the_end_waits_for_what_is_written() -> None:
+    async def items() -> Chunks:
+        yield b"a"
+        await pause()
+
+    sink = Sink(turns=20)
+    assert run(gathered(items(), sink)) == b""
+    assert sink.written == [b"a"]
+
+
+def test_much_that_comes_while_a_slow_client_is_written_to_waits_for_it() -> None:
+    kept = 0
+
+    async def items() -> Chunks:
+        nonlocal kept
+        yield b"a"
+        await pause()
+        for _ in range(100):
+            yield b"x" * 10_000
+            kept = max(kept, 10_000 * (_ + 1) + 1 - len(b"".join(sink.begun)))
+            await pause()
+
+    sink = Sink(turns=50)
+    rest = run(gathered(items(), sink))
+    assert b"".join([*sink.written, rest]) == b"a" + b"x" * 1_000_000
+    assert kept <= BATCH + 10_000
+
+
+def test_what_fails_while_much_waits_for_it_is_told_once() -> None:
+    async def items() -> Chunks:
+        yield b"a"
+        await pause()
+        while True:
+            yield b"x" * BATCH
+
+    sink = Sink(turns=3, error=OSError("cannot write"))
+    with pytest.raises(OSError, match="cannot write"):
+        run(gathered(items(), sink))
+    assert sink.begun == [b"a"]
+
+
 def test_a_generators_own_error_after_that_is_not_lost() -> None:
     async def items() -> Chunks:
         yield b"a"
@@ -244,7 +423,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
     found = []
     while error is not None:
         found.append(error)
-        error = error.__context__
+        error = error.__cause__ or error.__context__
     return found
 
 
@@ -319,6 +498,28 @@ def test_one_that_is_dropped_while_it_waits_is_ended(way: str) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_one_that_is_dropped_while_it_is_written_ends_that(is_closed: bool) -> None:
+    async def items() -> Chunks:
+        yield b"a"
+        await asyncio.sleep(60)
+
+    async def main() -> Coroutine[Any, Any, Any]:
+        work = gathered(items(), sink)
+        assert work.send(None) is not None
+        await pause()
+        if not is_closed:
+            work.close()
+            await pause()
+            await pause()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        return work
+
+    sink = Sink(turns=10)
+    asyncio.run(main()).close()
+    assert (sink.begun, sink.written) == ([b"a"], [])
+
+
 def test_one_that_is_dropped_and_waits_again_is_given_up() -> None:
     async def items() -> Chunks:
         try:
@@ -345,7 +546,9 @@ Step = bytes | None
 
 
 @given(st.lists(st.none() | st.binary(max_size=3) | st.integers(1, 2 * BATCH).map(bytes)), st.integers(0, 2))
-def test_every_byte_is_written_once_and_in_order_and_before_each_wait(steps: list[Step], turns: int) -> None:
+def test_every_byte_is_written_once_and_in_order_and_where_writing_does_not_wait_before_each_wait(
+    steps: list[Step], turns: int
+) -> None:
     sink = Sink(turns)
 
     async def items() -> Chunks:
@@ -353,7 +556,8 @@ def test_every_byte_is_written_once_and_in_order_and_before_each_wait(steps: lis
         for step in steps:
             if step is None:
                 await pause()
-                assert b"".join(sink.written) == came
+                assert came.startswith(b"".join(sink.begun))
+                assert turns or b"".join(sink.written) == came
             else:
                 came += step
                 yield step
