@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from velocipy import VelociPy
-from velocipy.entry import SHARED_TASK
+from velocipy.http.leaving import SHARED_TASK
 from velocipy.testing import TestClient
 
 Shared = type(SHARED_TASK, (asyncio.Task,), {})

@@ -248,6 +248,30 @@ def test_one_that_waits_for_nothing_but_turns_is_cancelled_too() -> None:
     assert ended == ["once"]
 
 
+def test_in_a_task_that_cannot_be_cancelled_it_is_when_it_goes_on() -> None:
+    seen = []
+
+    class _CBSchedulerTask(asyncio.Task[Any]):
+        """Named as Granian's."""
+
+    async def items() -> Chunks:
+        yield b"a"
+        try:
+            await asyncio.sleep(0.001)
+        except asyncio.CancelledError:
+            await pause()
+            seen.append("cancelled")
+            raise
+
+    async def main() -> None:
+        coming = gathered(items(), Sink(error=ClientDisconnected("left")))
+        with pytest.raises(ClientDisconnected):
+            await _CBSchedulerTask(coming, loop=asyncio.get_running_loop())
+
+    run(main())
+    assert seen == ["cancelled"]
+
+
 def test_one_that_goes_on_after_that_is_cancelled_wherever_it_waits() -> None:
     passed = []
 

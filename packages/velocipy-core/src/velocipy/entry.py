@@ -12,14 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from velocipy.handlers.source import Source
+from velocipy.http.leaving import SHARED_TASK
 from velocipy.protocols import Dialect
 from velocipy.routing.route import WEBSOCKET
 from velocipy.routing.tree import RouteTree
 
 logger: logging.Logger = logging.getLogger("velocipy")
-
-SHARED_TASK = "_CBSchedulerTask"
-"""The class of the one task as which Granian's `--task-impl rust` runs every exchange (before Python 3.12)."""
 
 Handler = Callable[..., Any]
 Found = tuple[Handler, Sequence[object]]

@@ -18,6 +18,7 @@ from types import coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from velocipy.exceptions import ClientDisconnected
+from velocipy.http.leaving import SHARED_TASK
 from velocipy.http.response import as_bytes
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class _Outlet:
     """Whether the generator is cancelled when it goes on, since what it waited for could not be."""
     _waiting: Any = None
     _has_gone_on: bool = False
+    _in_shared_task: bool = False
 
     def __init__(self, write: Write) -> None:
         self.kept: list[bytes] = []
@@ -112,6 +114,7 @@ class _Outlet:
         self._waiting = waiting
         if self.kept and (self.task is None or self.task.done()):
             if self.error is None:
+                self._in_shared_task = type(asyncio.current_task()).__name__ == SHARED_TASK
                 self.task = asyncio.get_running_loop().create_task(self._pump())
             else:
                 self._refuse()
@@ -163,7 +166,8 @@ class _Outlet:
                 self._cancel()
 
     def _cancel(self) -> None:
-        self.must_cancel = self._waiting is None or not self._waiting.cancel()
+        # Granian's shared task is dropped where it waits for what is cancelled: there the generator ends at its own pace.
+        self.must_cancel = self._waiting is None or self._in_shared_task or not self._waiting.cancel()
 
     def _refuse(self) -> None:
         """Nothing can be written, and there is more. One chunk may be a last word; one that goes on is cancelled where it waits."""

@@ -28,6 +28,9 @@ S = TypeVar("S")
 
 logger: logging.Logger = logging.getLogger("velocipy")
 
+SHARED_TASK = "_CBSchedulerTask"
+"""The class of the one task as which Granian's `--task-impl rust` runs every exchange (before Python 3.12)."""
+
 WATCH_AFTER = 0.01
 """Seconds that a stream runs before a server is asked about its client: asking is 20-40 us, and most streams are over by then."""
 
