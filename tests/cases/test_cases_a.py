@@ -166,7 +166,9 @@ def test_head_has_the_headers_of_get_and_no_body(target: Target) -> None:
         assert target.count("stream begun") == begun
         got = target.told("GET", path)
         assert (head.status, head.body) == (got.status, b"")
-        assert named(head) == named(got)
+        # A stream that came whole may have been given a length, which HEAD cannot know: it makes none of it (RFC 9110 section 9.3.2).
+        made = {pair for pair in named(got) if path == "/answers/stream" and pair[0] == b"content-length"}
+        assert named(head) == named(got) - made
 
 
 def named(answer: WireResponse) -> set[tuple[bytes, bytes]]:

@@ -124,6 +124,7 @@ def test_a_registered_backend_is_asked_first() -> None:
     assert found.decoder(Plain, lambda: find_encoder("stdlib"))(b"[1]", []) == Plain([1])
     assert found.dumper(Plain, lambda: find_encoder("stdlib")).other([1]) == b"[1]"
     assert found.fields(Plain) is None
+    assert found.named_fields(Plain) is None
 
 
 def test_what_is_no_backend_is_refused() -> None:

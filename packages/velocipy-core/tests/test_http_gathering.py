@@ -589,3 +589,33 @@ def test_every_byte_is_written_once_and_in_order_and_where_writing_does_not_wait
     rest = run(gathered(items(), sink))
     assert b"".join([*sink.written, rest]) == b"".join(step for step in steps if step is not None)
     assert b"" not in sink.written
+
+
+def test_who_waits_for_a_write_that_fails_hears_of_it_once() -> None:
+    """The generator has come to the end of a batch while what stood before its wait is still being written."""
+
+    async def items() -> Chunks:
+        yield b"a"
+        await pause()
+        while True:
+            yield b"x" * BATCH
+
+    with pytest.raises(OSError, match="cannot write"):
+        run(gathered(items(), Sink(turns=5, error=OSError("cannot write"))))
+
+
+def test_one_that_is_cancelled_before_its_first_chunk_writes_nothing() -> None:
+    async def items() -> Chunks:
+        await asyncio.sleep(60)
+        yield b"a"
+
+    async def main() -> None:
+        task = asyncio.ensure_future(gathered(items(), sink))
+        await pause()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    sink = Sink()
+    run(main())
+    assert sink.begun == []
