@@ -63,6 +63,15 @@ def test_every_part_of_an_answer_counts(other: Answer, named: str) -> None:
     assert found and any(line.startswith(named) for line in found)
 
 
+def test_a_stream_may_have_a_length_where_chunks_were_expected() -> None:
+    chunked = ("transfer-encoding", "chunked")
+    streamed = answer(200, b"abc", JSON, chunked)
+    assert exact(streamed, answer(200, b"abc", ("content-length", "3"), JSON)) == []
+    assert exact(streamed, answer(200, b"abc", ("content-length", "4"), JSON))
+    assert exact(answer(200, b"abc", ("content-length", "3"), JSON), streamed)
+    assert exact(streamed, answer(200, b"abc", ("content-length", "3"), JSON, chunked))
+
+
 def test_of_a_long_body_only_the_beginning_is_shown() -> None:
     (found,) = exact(answer(), answer(200, b"x" * 50_000))
     assert len(found) < 400 and "(50,003 characters) came" in found
