@@ -269,13 +269,18 @@ def test_a_content_length_that_is_right_is_sent_once(interface: str) -> None:
     assert answer.headers.get_list("content-length") == ["3"]
 
 
-@pytest.mark.parametrize("declared", [1, 3])
-def test_a_stream_of_another_length_than_it_declares_is_broken_off(interface: str, declared: int) -> None:
-    def make() -> StreamingResponse:
-        return StreamingResponse(iter([b"ab"]), headers={"content-length": str(declared)})
+def streamed(declared: int) -> StreamingResponse:
+    return StreamingResponse(iter([b"ab"]), headers={"content-length": str(declared)})
 
-    with serve(interface, make) as client, pytest.raises(httpx2.RemoteProtocolError):
+
+def test_a_stream_that_is_shorter_than_it_declares_is_broken_off(interface: str) -> None:
+    with serve(interface, lambda: streamed(3)) as client, pytest.raises(httpx2.RemoteProtocolError):
         client.get("/")
+
+
+def test_a_stream_whose_first_chunk_is_longer_than_it_declares_is_a_500(interface: str) -> None:
+    answer = serve(interface, lambda: streamed(1)).get("/")
+    assert (answer.status_code, answer.content) == (500, BARE)
 
 
 @pytest.mark.parametrize("status", [204, 205, 304])
